@@ -1,0 +1,1 @@
+"""What every stage needs to be a stage: parameters, outputs, progress, errors."""

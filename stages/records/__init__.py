@@ -1,0 +1,1 @@
+"""The one record format: examples, relations, and the JSON Lines files they live in."""
