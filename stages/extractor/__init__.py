@@ -1,0 +1,1 @@
+"""The relation classifier: input marking, encoders, training loop, checkpoints, inference."""

@@ -1,0 +1,1 @@
+"""Checks on texts: near-duplicates and overlap between splits."""

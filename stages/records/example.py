@@ -1,10 +1,12 @@
 """Sentences, examples, relations and schemas: the words of DESIGN.md as types."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
 
 
 class Mention(BaseModel):
@@ -12,8 +14,8 @@ class Mention(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    start: int
-    end: int
+    start: StrictInt
+    end: StrictInt
     type: str | None = None
 
     def within(self, text: str) -> str:
@@ -74,7 +76,7 @@ class Relation(BaseModel):
     head_type: str | None = None
     tail_type: str | None = None
     definition: str
-    negative: bool = False
+    negative: StrictBool = False
 
     def allows(self, sentence: Sentence) -> bool:
         """Whether the sentence's entity types are those of the relation."""
@@ -117,3 +119,9 @@ class Schema(BaseModel):
 
 Split = Literal["train", "validation", "test"]
 SPLITS: Sequence[Split] = ("train", "validation", "test")
+
+
+def identity(*parts: Sequence[Example]) -> str:
+    """Twelve hexadecimal digits that identify lists of examples: of the SHA-256 of all records, in order."""
+    records = [[example.model_dump(mode="json") for example in part] for part in parts]
+    return hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()[:12]

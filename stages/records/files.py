@@ -15,10 +15,16 @@ Record = TypeVar("Record", bound=BaseModel)
 
 
 class DataError(UserError):
-    """A file of data is not what it should be; the message names file, line, cause and cure."""
+    """A file of data is not what it should be; the message names file, place, cause and cure.
 
-    def __init__(self, path: Path, line: int | None, problem: str) -> None:
-        super().__init__(f"{path}:{line}: {problem}" if line else f"{path}: {problem}")
+    The place is a line number, or words where lines mean nothing (`record 3 of a JSON list`).
+    """
+
+    def __init__(self, path: Path, place: int | str | None, problem: str) -> None:
+        if isinstance(place, int):
+            super().__init__(f"{path}:{place}: {problem}")
+        else:
+            super().__init__(": ".join(str(part) for part in (path, place, problem) if part))
 
 
 def problem_of(error: ValidationError) -> str:
@@ -32,10 +38,8 @@ def _say(problem: Any) -> str:
     return f"{place}: {message}" if place else message
 
 
-def read_lines(path: Path, *, cure: str = "") -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end) of a UTF-8 text file, with or without BOM.
-
-    Only `\\n` and `\\r\\n` end a line: texts may hold other separators that Python would split at.
+def read_text(path: Path, *, cure: str = "") -> str:
+    """Read a UTF-8 text file, with or without BOM, its line ends as they are.
 
     Raises:
         DataError: The file is missing or not UTF-8; `cure` says what to do about a missing one.
@@ -43,12 +47,18 @@ def read_lines(path: Path, *, cure: str = "") -> Iterator[tuple[int, str]]:
     if not path.is_file():
         raise DataError(path, None, f"file not found{': ' + cure if cure else ''}")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            content = file.read()
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(path, None, f"not UTF-8 at byte {error.start}: save the file as UTF-8") from None
-    lines = content.split("\n")
-    if lines and lines[-1] == "":
+
+
+def read_lines(path: Path, *, cure: str = "") -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line without its end) of a text file that `read_text` reads.
+
+    Only `\\n` and `\\r\\n` end a line: texts may hold other separators that Python would split at.
+    """
+    lines = read_text(path, cure=cure).split("\n")
+    if lines[-1] == "":
         lines.pop()
     for number, line in enumerate(lines, start=1):
         yield number, line.removesuffix("\r")
@@ -65,7 +75,9 @@ def read_json_lines(path: Path, *, cure: str = "") -> Iterator[tuple[int, dict[s
             continue
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
+            # Python reads NaN and lone surrogates, which cannot be written again as JSON in UTF-8.
+            json.dumps(record, allow_nan=False, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as error:
             raise DataError(path, number, f"not JSON ({error}): each line is one object") from None
         if not isinstance(record, dict):
             raise DataError(path, number, "not a JSON object: each line is one object")
@@ -85,33 +97,48 @@ def read_records(path: Path, kind: type[Record], *, cure: str = "") -> Iterator[
             raise DataError(path, number, problem_of(error)) from None
 
 
-def read_schema(path: Path) -> Schema:
+def read_schema(path: Path, *, cure: str = "") -> Schema:
     """Read `relations.jsonl`: one relation a line.
 
     Raises:
         DataError: The file is missing, a line is malformed, or the relations contradict each other.
     """
-    relations = tuple(relation for _, relation in read_records(path, Relation))
+    relations = tuple(relation for _, relation in read_records(path, Relation, cure=cure))
     try:
         return Schema(relations=relations)
     except ValidationError as error:
         raise DataError(path, None, problem_of(error)) from None
 
 
-def read_examples(path: Path, schema: Schema) -> list[Example]:
+def read_examples(path: Path, schema: Schema, *, cure: str = "") -> list[Example]:
     """Read a split: one example a line, each checked against the schema, ids unique in the file.
 
     Raises:
         DataError: The file is missing or empty, or a line does not hold an example that the schema allows.
     """
-    seen: dict[str, int] = {}
+    return checked(path, schema, read_json_lines(path, cure=cure))
+
+
+def checked(path: Path, schema: Schema, drafts: Iterable[tuple[int | str, dict[str, Any]]]) -> list[Example]:
+    """Turn drafts, pairs of the place in `path` they stand at and an example's fields, into examples.
+
+    Raises:
+        DataError: A draft is not an example, the schema does not allow it, an id repeats, or there is no draft.
+    """
+    places: dict[str, int | str] = {}
     examples = []
-    for number, example in read_records(path, Example):
+    for place, fields in drafts:
+        try:
+            example = Example.model_validate(fields)
+        except ValidationError as error:
+            raise DataError(path, place, problem_of(error)) from None
         if problem := _misfit(example, schema):
-            raise DataError(path, number, problem)
-        if example.id in seen:
-            raise DataError(path, number, f"id {example.id!r} was used on line {seen[example.id]}: ids must differ")
-        seen[example.id] = number
+            raise DataError(path, place, problem)
+        if example.id in places:
+            first = places[example.id]
+            where = f"line {first}" if isinstance(first, int) else first
+            raise DataError(path, place, f"id {example.id!r} was used before ({where}): ids must differ")
+        places[example.id] = place
         examples.append(example)
     if not examples:
         raise DataError(path, None, "holds no example")
@@ -121,12 +148,12 @@ def read_examples(path: Path, schema: Schema) -> list[Example]:
 def _misfit(example: Example, schema: Schema) -> str | None:
     relation = schema.by_label.get(example.relation)
     if relation is None:
-        return f"unknown relation {example.relation!r}: relations.jsonl has {', '.join(schema.labels)}"
+        return f"unknown relation {example.relation!r}: the schema has {', '.join(schema.labels)}"
     if not relation.allows(example):
         return (
             f"{example.relation} asks for {relation.head_type or 'any'} -> {relation.tail_type or 'any'}, "
             f"the mentions are {example.head.type} -> {example.tail.type}: correct the types, the relation "
-            "or relations.jsonl"
+            "or the schema (relations.jsonl)"
         )
     return None
 

@@ -1,0 +1,1 @@
+"""Scores of predicted relations: micro-F1, SemEval's official macro-F1, intervals, trivial baselines."""

@@ -1,0 +1,41 @@
+# make help lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test lint ui docs lock
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
+
+# The stamp is touched last, so that an interrupted installation is repeated.
+$(VENV)/ready: pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "relseed needs Python 3.11 or newer, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[test]'
+	$(BIN)/python -m stages.reporting.offline_plots
+	touch $@
+
+setup: $(VENV)/ready  ## create .venv with everything that the project needs
+
+repro: setup  ## run the default pipeline up to its table
+	dvc repro
+
+test: setup lint  ## run the checks and the tests
+	pytest
+
+lint: setup
+	ruff check .
+	ruff format --check .
+	mypy stages benchmarks
+
+ui: setup  ## open the runs in MLflow
+	mlflow ui --backend-store-uri sqlite:///mlflow.db
+
+docs: setup  ## write the generated parts of README.md
+	python -m docs.readme
+
+lock: setup  ## write down the versions that are installed
+	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu//' > requirements.lock

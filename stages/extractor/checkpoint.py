@@ -1,0 +1,81 @@
+"""Extractors on disk: safetensors and JSON that plain transformers calls can load."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedTokenizerBase
+
+from stages.extractor.classifier import RelationClassifier
+from stages.extractor.encoders import load_encoder, load_tokenizer
+from stages.extractor.marking import Encoded, encode, mark
+from stages.pipeline.errors import UserError
+from stages.records.example import Schema, Sentence
+from stages.records.files import read_schema, write_records
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a checkpoint was made from and how sentences are shown to it."""
+
+    encoder: str  # that training started from
+    max_length: int  # tokens
+    typed: bool  # whether the markers carry entity types
+
+
+@dataclass(frozen=True, slots=True)
+class Extractor:
+    """A relation classifier with what is needed to apply it."""
+
+    model: RelationClassifier
+    tokenizer: PreTrainedTokenizerBase
+    schema: Schema
+    about: About
+
+    @property
+    def pad(self) -> int:
+        """The id of the padding token."""
+        return self.tokenizer.pad_token_id
+
+    def encode(self, sentence: Sentence) -> Encoded:
+        """Mark and tokenize a sentence as the extractor was trained to see it.
+
+        Raises:
+            ValueError: The mentions lie further apart than `max_length`.
+        """
+        return encode(self.tokenizer, mark(sentence, typed=self.about.typed), self.about.max_length)
+
+
+def save_extractor(extractor: Extractor, folder: Path) -> None:
+    """Write an extractor and its model card into an existing, empty `folder`."""
+    extractor.model.encoder.save_pretrained(folder)
+    extractor.tokenizer.save_pretrained(folder)
+    save_file(
+        {name: weight.detach().cpu().contiguous() for name, weight in extractor.model.head.state_dict().items()},
+        folder / "head.safetensors",
+    )
+    write_records(folder / "relations.jsonl", extractor.schema.relations)
+    (folder / "extractor.json").write_text(json.dumps(asdict(extractor.about), indent=2) + "\n", encoding="utf-8")
+    templates = Environment(loader=PackageLoader("stages.extractor", "."), undefined=StrictUndefined)
+    card = templates.get_template("model_card.md.jinja").render(about=extractor.about, schema=extractor.schema)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def load_extractor(folder: Path, device: torch.device) -> Extractor:
+    """Load an extractor for inference.
+
+    Raises:
+        UserError: There is no complete extractor in `folder`.
+    """
+    if not (folder / "extractor.json").is_file():
+        raise UserError(
+            f"{folder} holds no extractor: build one with `dvc repro finetune@gold`, or pull it (`dvc pull`)"
+        )
+    schema = read_schema(folder / "relations.jsonl")
+    model = RelationClassifier(load_encoder(str(folder)), len(schema.labels))
+    model.head.load_state_dict(load_file(folder / "head.safetensors"))
+    about = About(**json.loads((folder / "extractor.json").read_text(encoding="utf-8")))
+    return Extractor(model.to(device).eval(), load_tokenizer(str(folder)), schema, about)

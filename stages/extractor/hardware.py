@@ -1,0 +1,41 @@
+"""What the machine offers: device, number format, repeatable kernels."""
+
+import random
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import numpy as np
+import torch
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+def device() -> torch.device:
+    """The first visible GPU, else the CPU (`CUDA_VISIBLE_DEVICES=` forces the CPU)."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_bf16(where: torch.device) -> bool:
+    """Whether matrix products in bf16 run in hardware.
+
+    oneDNN claims bf16 on any AVX-512 processor but emulates it there, five times slower than fp32:
+    only AVX512-BF16 and AMX count.
+    """
+    if where.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def autocast(where: torch.device, precision: Precision) -> AbstractContextManager[None]:
+    """Run the block's matrix products in bf16 where `precision` asks for it, weights staying fp32."""
+    wanted = precision == "bf16" or (precision == "auto" and has_bf16(where))
+    return torch.autocast(where.type, dtype=torch.bfloat16, enabled=wanted)
+
+
+def seed_everything(seed: int) -> None:
+    """Make what follows repeatable: same seed, same machine, same bytes on the CPU."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(True, warn_only=True)

@@ -1,0 +1,90 @@
+"""Input marking: how the two mentions are shown to the encoder.
+
+Zhou and Chen 2022, "An Improved Baseline for Sentence-level Relation Extraction", section 3.1:
+`typed entity marker (punct)` where the mentions have types, `entity marker (punct)` where they do not.
+Both use punctuation that every vocabulary holds, so no token has to be learnt from eight sentences.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
+
+from stages.records.example import Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A marked text; character offsets of the two start markers and of the end of the last end marker."""
+
+    text: str
+    head: int
+    tail: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A marked sentence as token ids, and the token positions of the two start markers."""
+
+    ids: list[int]
+    head: int
+    tail: int
+
+
+def has_types(sentences: Sequence[Sentence]) -> bool:
+    """Whether every mention of every sentence has an entity type."""
+    return all(mention.type is not None for sentence in sentences for mention in (sentence.head, sentence.tail))
+
+
+def mark(sentence: Sentence, *, typed: bool) -> Marked:
+    """Put `@ * type * head @` and `# ^ type ^ tail #` into the text (`@ head @`, `# tail #` without types)."""
+    marks = [("head", sentence.head, "@", "*"), ("tail", sentence.tail, "#", "^")]
+    text, position, starts = "", 0, {}
+    for role, mention, outer, inner in sorted(marks, key=lambda entry: entry[1].start):
+        text = _spaced(text + sentence.text[position : mention.start])
+        starts[role] = len(text)
+        label = f"{inner} {_words(mention.type)} {inner} " if typed and mention.type else ""
+        text += f"{outer} {label}{mention.within(sentence.text)} {outer}"
+        position = mention.end
+    end = len(text)
+    return Marked(_spaced(text) + sentence.text[position:].removeprefix(" "), end=end, **starts)
+
+
+def _words(entity_type: str) -> str:
+    return entity_type.replace("_", " ").lower()
+
+
+def _spaced(text: str) -> str:
+    # A marker is a word of its own even where the mention begins or ends inside one.
+    return text if not text or text.endswith(" ") else f"{text} "
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, marked: Marked, max_length: int) -> Encoded:
+    """Tokenize a marked text and find its start markers by offset mapping.
+
+    A text of more than `max_length` tokens (specials included) is cut to a window around the mentions.
+
+    Raises:
+        ValueError: The mentions lie further apart than the window is long.
+    """
+    batch = tokenizer(marked.text, return_offsets_mapping=True, verbose=False)
+    ids = batch["input_ids"]
+    if len(ids) > max_length:
+        return encode(tokenizer, _window(marked, batch["offset_mapping"], len(ids) - max_length), max_length)
+    return Encoded(ids, batch.char_to_token(marked.head), batch.char_to_token(marked.tail))
+
+
+def _window(marked: Marked, offsets: list[tuple[int, int]], surplus: int) -> Marked:
+    """Cut `surplus` tokens off the two ends, evenly as far as the markers allow."""
+    spans = [span for span in offsets if span[0] < span[1]]
+    before = sum(end <= min(marked.head, marked.tail) for _, end in spans)
+    after = sum(start >= marked.end for start, _ in spans)
+    if before + after < surplus:
+        raise ValueError(
+            f"the mentions lie {surplus - before - after} tokens too far apart for finetune.max_length: "
+            "raise it, or leave the sentence out"
+        )
+    left = min(before, max(surplus // 2, surplus - after))
+    start, end = spans[left][0], spans[len(spans) - 1 - (surplus - left)][1]
+    return Marked(marked.text[start:end], marked.head - start, marked.tail - start, marked.end - start)

@@ -1,0 +1,47 @@
+"""Where a training keeps its state until it is done: a folder named after all that determines the result."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import transformers
+
+from stages.extractor.encoders import encoder_path
+from stages.extractor.hardware import device, has_bf16
+from stages.extractor.training import Recipe
+from stages.records.example import Example, Schema, identity
+
+
+def scratch_folder(
+    recipe: Recipe, seed: int, schema: Schema, train: Sequence[Example], validation: Sequence[Example]
+) -> Path:
+    """The folder for the state of one training, the same for a run that repeats it and for no other.
+
+    It lies under the root of the main checkout, so that a DVC experiment that died in its temporary
+    workspace is resumed when it is queued again. A local encoder counts by its files' times and sizes.
+    """
+    parts = {
+        "recipe": recipe.model_dump(include=set(Recipe.model_fields)),
+        "seed": seed,
+        "relations": schema.model_dump(),
+        "draw": identity(train, validation),
+        "encoder": _state_of(Path(encoder_path(recipe.encoder))),
+        "code": _code(),
+        "versions": [torch.__version__, transformers.__version__],
+        "machine": [device().type, has_bf16(device()), torch.get_num_threads()],
+    }
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return Path(os.environ.get("DVC_ROOT", ".")) / ".scratch" / f"finetune-{digest[:16]}"
+
+
+def _state_of(folder: Path) -> list[tuple[str, int, int]]:
+    files = sorted(path for path in folder.glob("*") if path.is_file()) if folder.is_dir() else []
+    return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+
+
+def _code() -> str:
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()

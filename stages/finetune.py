@@ -1,0 +1,105 @@
+"""Train the extractor of a system: one per training seed, the best look at validation kept.
+
+Reads    data/dataset/relations.jsonl and data/seeds (the draw)
+Writes   models/extractor/<system>/seed-<n>: weights, tokenizer, model card, history of the training
+Alone    python -m stages.finetune gold data/dataset/relations.jsonl data/seeds models/extractor/gold
+
+An interrupted run goes on where it was, and ends with the bytes of an uninterrupted one: its state
+lies in .scratch, in a folder named after everything that determines the result.
+"""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from pydantic import Field
+
+from stages.extractor.checkpoint import About, Extractor, save_extractor
+from stages.extractor.classifier import RelationClassifier
+from stages.extractor.encoders import load_encoder, load_tokenizer
+from stages.extractor.hardware import device, seed_everything
+from stages.extractor.marking import has_types
+from stages.extractor.scratch import scratch_folder
+from stages.extractor.training import Labelled, Look, Recipe, Trainer
+from stages.pipeline.command import run
+from stages.pipeline.errors import UserError
+from stages.pipeline.outputs import output_folder
+from stages.pipeline.params import section
+from stages.records.example import Example, Schema
+from stages.records.files import read_examples, read_schema
+from stages.tracking.run import Run, tracked
+
+
+class Finetune(Recipe):
+    """The recipe, and how often to follow it."""
+
+    seeds: list[int] = Field(min_length=1)  # training seeds: one extractor each
+
+
+def main(system: str, relations: Path, seeds: Path, extractor: Path) -> None:
+    """Train one extractor per training seed and write them side by side."""
+    params = section(Finetune)
+    schema = read_schema(relations)
+    train, validation = (read_examples(seeds / f"{split}.jsonl", schema) for split in ("train", "validation"))
+    scratches = []
+    with (
+        tracked(
+            "finetune", params=params.model_dump(), reads=[relations, seeds], writes=[extractor], system=system
+        ) as log,
+        output_folder(extractor) as folder,
+    ):
+        for seed in params.seeds:
+            scratches.append(scratch_folder(params, seed, schema, train, validation))
+            result, looks = _train(params, seed, schema, train, validation, scratches[-1], log)
+            _write(result, looks, folder / f"seed-{seed}")
+    for scratch in scratches:
+        shutil.rmtree(scratch)
+
+
+def _train(
+    params: Finetune,
+    seed: int,
+    schema: Schema,
+    train: list[Example],
+    validation: list[Example],
+    scratch: Path,
+    log: Run,
+) -> tuple[Extractor, list[Look]]:
+    seed_everything(seed)
+    model = RelationClassifier(
+        load_encoder(params.encoder, dropout=params.dropout), len(schema.labels), dropout=params.dropout
+    )
+    about = About(params.encoder, params.max_length, typed=has_types(train))
+    extractor = Extractor(model.to(device()), load_tokenizer(params.encoder), schema, about)
+    trainer = Trainer(extractor.model, params, pad=extractor.pad, seed=seed, scratch=scratch)
+    looks = trainer.train(
+        _encode(extractor, train),
+        _encode(extractor, validation),
+        negative=schema.labels.index(schema.negative) if schema.negative else None,
+        on_look=lambda look: log.log_metrics(
+            {f"loss/seed-{seed}": look.loss, f"validation_micro_f1/seed-{seed}": look.micro_f1}, step=look.update
+        ),
+    )
+    return extractor, looks
+
+
+def _encode(extractor: Extractor, examples: list[Example]) -> Labelled:
+    sentences = []
+    for example in examples:
+        try:
+            sentences.append(extractor.encode(example))
+        except ValueError as error:
+            raise UserError(f"example {example.id}: {error}") from None
+    return Labelled(sentences, [extractor.schema.labels.index(example.relation) for example in examples])
+
+
+def _write(extractor: Extractor, looks: list[Look], folder: Path) -> None:
+    folder.mkdir()
+    save_extractor(extractor, folder)
+    history = json.dumps([asdict(look) for look in looks], indent=2)
+    (folder / "history.json").write_text(history + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

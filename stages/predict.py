@@ -1,0 +1,112 @@
+"""Label sentences with a trained extractor: sentences from the command line, or one JSON Lines file to another.
+
+    python -m stages.predict --head-type PERSON --tail-type LOCATION "<e1>Ada Holm</e1> grew up in <e2>Skive</e2>."
+    python -m stages.predict --input sentences.jsonl --output labelled.jsonl
+
+Each line of the file holds `text` with the mentions marked as <e1>head</e1> and <e2>tail</e2>, or `text` with `head`
+and `tail` as in the datasets; it comes back with `predicted` and `probabilities`, all else as it was. An extractor
+trained with entity types wants them (`--head-type`, `--tail-type`, or `type` in the file); without them it averages
+over the pairs of types that its relations join, which is less sure.
+"""
+
+import sys
+from itertools import accumulate
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import ValidationError
+from typer import Argument, Option
+
+from stages.extractor.checkpoint import Extractor, load_extractor
+from stages.extractor.hardware import device
+from stages.extractor.inference import probabilities
+from stages.extractor.typing import type_pairs, typings
+from stages.pipeline.command import run
+from stages.pipeline.errors import UserError
+from stages.records.example import Sentence
+from stages.records.files import DataError, problem_of, read_json_lines, write_records
+from stages.records.spans import untag
+
+
+def main(
+    tagged: Annotated[list[str] | None, Argument(help="sentences with <e1>..</e1> and <e2>..</e2>")] = None,
+    extractor: Annotated[Path, Option(help="folder of one extractor")] = Path("models/extractor/gold/seed-1"),
+    head_type: Annotated[str | None, Option(help="entity type of every head")] = None,
+    tail_type: Annotated[str | None, Option(help="entity type of every tail")] = None,
+    input: Annotated[Path | None, Option(help="JSON Lines file of sentences")] = None,
+    output: Annotated[Path | None, Option(help="where to write the labelled lines")] = None,
+) -> None:
+    """Label sentences, each with a probability for every relation."""
+    if bool(tagged) == bool(input) or bool(input) != bool(output):
+        raise UserError("give sentences, or --input and --output: see `python -m stages.predict --help`")
+    types = {"head": head_type, "tail": tail_type}
+    if input and output:
+        sentences = [_sentence(values, types, input, number) for number, values in read_json_lines(input)]
+        write_records(output, _label(load_extractor(extractor, device()), sentences))
+    else:
+        sentences = [_typed(_untag(text), types) for text in tagged or ()]
+        for sentence in _label(load_extractor(extractor, device()), sentences):
+            _show(sentence)
+
+
+def _untag(text: str) -> Sentence:
+    try:
+        return untag(text)
+    except ValueError as error:
+        raise UserError(f"{text!r}: {error}") from None
+
+
+def _sentence(values: dict[str, Any], types: dict[str, str | None], path: Path, number: int) -> Sentence:
+    try:
+        if "head" not in values and "tail" not in values:
+            spans = untag(str(values.get("text", ""))).model_dump(exclude_unset=True)
+            values = values | spans
+        return _typed(Sentence.model_validate(values), types)
+    except ValidationError as error:
+        raise DataError(path, number, problem_of(error)) from None
+    except ValueError as error:
+        raise DataError(path, number, str(error)) from None
+
+
+def _typed(sentence: Sentence, types: dict[str, str | None]) -> Sentence:
+    given = {role: kind for role, kind in types.items() if kind is not None}
+    return sentence.model_copy(
+        update={role: getattr(sentence, role).model_copy(update={"type": kind}) for role, kind in given.items()}
+    )
+
+
+def _label(extractor: Extractor, sentences: list[Sentence]) -> list[Sentence]:
+    """The sentences with `predicted` and `probabilities`, the latter averaged over the types that they may have."""
+    pairs = type_pairs(extractor.schema)
+    variants = [typings(sentence, pairs) if extractor.about.typed else [sentence] for sentence in sentences]
+    if any(not variant for variant in variants):
+        raise UserError(
+            "this extractor was trained with entity types: give --head-type and --tail-type, or types in the file"
+        )
+    if guessed := sum(len(variant) > 1 for variant in variants):
+        print(f"note: {guessed} sentences without types: averaged over {len(pairs)} pairs of types", file=sys.stderr)
+    encoded = [extractor.encode(one) for variant in variants for one in variant]
+    each = probabilities(extractor.model, encoded, extractor.pad, "auto", desc="predict")
+    ends = list(accumulate(len(variant) for variant in variants))
+    means = [part.mean(0) for part in np.split(each, ends[:-1])]
+    return [_labelled(extractor, sentence, row) for sentence, row in zip(sentences, means, strict=True)]
+
+
+def _labelled(extractor: Extractor, sentence: Sentence, row: np.ndarray) -> Sentence:
+    labels = extractor.schema.labels
+    result = {label: round(float(value), 6) for label, value in zip(labels, row, strict=True)}
+    return Sentence.model_validate(
+        sentence.model_dump(exclude_unset=True) | {"predicted": labels[int(row.argmax())], "probabilities": result}
+    )
+
+
+def _show(sentence: Sentence) -> None:
+    values = sentence.model_dump()
+    print(f"{values['predicted']}  {sentence.head.within(sentence.text)} -> {sentence.tail.within(sentence.text)}")
+    for label, value in sorted(values["probabilities"].items(), key=lambda entry: -entry[1]):
+        print(f"  {value:.3f}  {label}")
+
+
+if __name__ == "__main__":
+    run(main)

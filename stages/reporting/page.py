@@ -1,0 +1,68 @@
+"""The report as one HTML page that needs nothing else: figures, style and tables are inside it."""
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from stages.reporting.evaluation import Evaluation
+from stages.reporting.figures import confusion_figure, loss_figure, relations_figure, validation_figure
+from stages.reporting.table import conditions, table_of
+
+MOST_CONFUSED = 15
+
+
+class Confusion(NamedTuple):
+    """How often one relation was taken for another, over all training seeds, and which share of its examples that is."""
+
+    gold: str
+    predicted: str
+    count: int
+    share: float
+
+
+def page_of(card: Mapping[str, Any], systems: Mapping[str, Evaluation]) -> str:
+    """Render the page from the data card and the evaluations, which share one draw."""
+    templates = Environment(
+        loader=PackageLoader("stages.reporting", "."),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    one = next(iter(systems.values()))
+    return templates.get_template("page.html.jinja").render(
+        card=card,
+        conditions=conditions(card["name"], systems),
+        draw=one.draw,
+        leaks=[one.draw.leaks, *one.leaks],
+        several=len(one.training_seeds) > 1,
+        systems=[_section(system, evaluation) for system, evaluation in systems.items()],
+        table=table_of(systems),
+    )
+
+
+def _section(system: str, evaluation: Evaluation) -> dict[str, Any]:
+    figures = {
+        "confusion": confusion_figure(evaluation),
+        "loss": loss_figure(evaluation),
+        "relations": relations_figure(evaluation),
+        "validation": validation_figure(evaluation),
+    }
+    # Markup: vl-convert has escaped the labels.
+    drawn = {name: Markup(svg) for name, svg in figures.items()}
+    return {"name": system, "evaluation": evaluation, "figures": drawn, "confused": most_confused(evaluation)}
+
+
+def most_confused(evaluation: Evaluation) -> list[Confusion]:
+    """The 15 most frequent confusions, those with the negative label included; ties in the order of the labels."""
+    cells = chain.from_iterable(
+        (Confusion(gold, predicted, count, count / sum(row)) for predicted, count in zip(evaluation.labels, row, strict=True))
+        for gold, row in zip(evaluation.labels, evaluation.confusion, strict=True)
+        if sum(row)
+    )
+    wrong = [cell for cell in cells if cell.gold != cell.predicted and cell.count]
+    return sorted(wrong, key=lambda cell: -cell.count)[:MOST_CONFUSED]

@@ -1,0 +1,1 @@
+"""The few-shot draw: its rule, and what is known of one."""

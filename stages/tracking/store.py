@@ -1,0 +1,125 @@
+"""The place that runs go to: a database in the repository, or the server that MLFLOW_TRACKING_URI names."""
+
+import os
+import socket
+import sqlite3
+from concurrent.futures import Future, wait
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+import requests
+from filelock import FileLock
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# A dead server may cost a stage two seconds: the first question to it and one more that it leaves unanswered.
+_PROBE_SECONDS = 0.8
+_LOCK_SECONDS = 60  # as long as a crowd of first runs may take on a slow disk
+_DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_DEFAULTS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "1",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # a failure is said once, by us
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+
+
+class Store(NamedTuple):
+    """An open tracking store and the id of the experiment in it."""
+
+    client: "MlflowClient"
+    experiment_id: str
+
+
+def store_uri(root: Path) -> str:
+    """Where runs go: MLFLOW_TRACKING_URI, else the database in `root`."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
+
+
+def open_store(root: Path) -> Store:
+    """Open the store, and create it and the experiment (MLFLOW_EXPERIMENT_NAME, else `relseed`) where needed.
+
+    MLflow is imported only once the store is known to answer. Processes take turns at a database:
+    MLflow spoils one for good that two of them create at once.
+
+    Raises:
+        Exception: Whatever is wrong with the store, within about a second.
+    """
+    uri = store_uri(root)
+    is_file = uri.startswith("sqlite:")
+    turn: AbstractContextManager[object] = _turn(root) if is_file else nullcontext()
+    with turn:
+        _probe_within(_PROBE_SECONDS, uri)
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+
+    with turn:
+        mlflow.set_tracking_uri(uri)
+        client = mlflow.MlflowClient()
+        return Store(client, _experiment(client, str(root / "mlartifacts") if is_file else None))
+
+
+def _turn(root: Path) -> FileLock:
+    (root / ".scratch").mkdir(exist_ok=True)
+    return FileLock(root / ".scratch" / "mlflow.lock", timeout=_LOCK_SECONDS)
+
+
+def _experiment(client: "MlflowClient", artifacts: str | None) -> str:
+    """The experiment's id; `artifacts` is set because MLflow would choose a folder of a temporary DVC experiment."""
+    from mlflow import MlflowException
+
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or "relseed"
+    if found := client.get_experiment_by_name(name):
+        return str(found.experiment_id)
+    try:
+        return str(client.create_experiment(name, artifact_location=artifacts))
+    except MlflowException:  # another machine was quicker
+        if found := client.get_experiment_by_name(name):
+            return str(found.experiment_id)
+        raise
+
+
+def _probe_within(seconds: float, uri: str) -> None:
+    """Probe in a daemon thread, since looking up a host's name has no timeout of its own."""
+    answer: Future[None] = Future()
+
+    def ask() -> None:
+        try:
+            _probe(uri, seconds)
+            answer.set_result(None)
+        except Exception as error:
+            answer.set_exception(error)
+
+    Thread(target=ask, daemon=True).start()
+    if not wait([answer], timeout=seconds + 0.2).done:
+        raise TimeoutError(f"no answer within {seconds} s")
+    answer.result()
+
+
+def _probe(uri: str, seconds: float) -> None:
+    parts = urlsplit(uri)
+    kind = parts.scheme.split("+")[0]
+    if kind in ("http", "https"):
+        # Certificates are left to MLflow, which has settings for them: whatever is said, something answers.
+        with suppress(requests.exceptions.SSLError):
+            requests.get(f"{uri.rstrip('/')}/health", timeout=seconds)
+    elif kind == "sqlite":
+        _probe_sqlite(parts.path[1:], seconds)
+    elif kind in _DATABASE_PORTS:
+        address = (parts.hostname or "localhost", parts.port or _DATABASE_PORTS[kind])
+        socket.create_connection(address, timeout=seconds).close()
+
+
+def _probe_sqlite(path: str, seconds: float) -> None:
+    # MLflow tries ten times, for 100 seconds, to open a database that is damaged, locked or unwritable.
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, timeout=seconds)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("SELECT count(*) FROM sqlite_master")

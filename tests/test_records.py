@@ -1,0 +1,229 @@
+"""The one record format: what is accepted, what is refused and where, and spans in other notations."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from stages.records.example import Example, Mention, Schema, Sentence
+from stages.records.files import DataError, read_examples, read_lines, read_schema, write_records
+from stages.records.spans import characters, joined, tagged, tokens_and_spans, untag
+from tests.strategies import characters as any_character
+from tests.strategies import sentences, tokenized
+
+SCHEMA = Schema.model_validate(
+    {
+        "relations": [
+            {"relation": "owns", "head_type": "PERSON", "tail_type": "BOAT", "definition": "the head owns the tail"},
+            {"relation": "none", "definition": "nothing is said", "negative": True},
+        ]
+    }
+)
+TEXT = "Old Marit still rows the Sula herself."
+GOOD = {
+    "id": "boats-1",
+    "text": TEXT,
+    "head": {"start": 4, "end": 9, "type": "PERSON"},
+    "tail": {"start": 25, "end": 29, "type": "BOAT"},
+    "relation": "owns",
+}
+
+
+def write(path: Path, *records: Any) -> Path:
+    path.write_text("".join(f"{json.dumps(record)}\n" for record in records), encoding="utf-8")
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        read_examples(path, SCHEMA)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"tail": {"start": 25, "end": 99, "type": "BOAT"}}, "tail 25:99 does not fit the text of 38 characters"),
+        ({"tail": {"start": -3, "end": 29, "type": "BOAT"}}, "tail -3:29 does not fit"),
+        ({"tail": {"start": 29, "end": 29, "type": "BOAT"}}, "tail 29:29 does not fit"),
+        ({"tail": {"start": 24, "end": 29, "type": "BOAT"}}, "begins or ends with a blank"),
+        ({"tail": {"start": 7, "end": 15, "type": "BOAT"}}, "head 4:9 and tail 7:15 overlap"),
+        ({"tail": {"start": "25", "end": 29, "type": "BOAT"}}, "tail.start: Input should be a valid integer"),
+        ({"tail": {"start": True, "end": 29, "type": "BOAT"}}, "tail.start: Input should be a valid integer"),
+        ({"tail": {"start": 25, "end": 29, "kind": "BOAT"}}, "tail.kind: Extra inputs are not permitted"),
+        ({"tail": None}, "tail: Input should be"),
+        ({"text": 7}, "text: Input should be a valid string"),
+        ({"relation": "sails"}, "unknown relation 'sails': the schema has owns, none"),
+        (
+            {"head": {"start": 4, "end": 9, "type": "BOAT"}},
+            "owns asks for PERSON -> BOAT, the mentions are BOAT -> BOAT",
+        ),
+        ({"head": {"start": 4, "end": 9}}, "the mentions are None -> BOAT"),
+        ({}, "id 'boats-1' was used before (line 1)"),
+    ],
+)
+def test_an_unfit_example_is_refused_with_file_line_and_cause(tmp_path: Path, change: dict, says: str) -> None:
+    path = write(tmp_path / "train.jsonl", GOOD, {**GOOD, "id": "boats-1" if not change else "boats-2", **change})
+    assert refusal(path).startswith(f"{path}:2: ")
+    assert says in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "line", ["{", "[1]", "7", '{"id": NaN}', '{"id": "\\ud800"}', "[" * 100_000, '{"n": 1e999}', "{} {}"]
+)
+def test_a_line_that_is_not_a_json_object_is_refused_with_file_and_line(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path / "train.jsonl", GOOD)
+    path.write_text(path.read_text() + line + "\n")
+    assert refusal(path).startswith(f"{path}:2: not ")
+
+
+def test_a_missing_file_is_named_with_the_cure(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone\.jsonl: file not found: get it"):
+        read_examples(tmp_path / "gone.jsonl", SCHEMA, cure="get it")
+
+
+def test_a_file_without_an_example_is_refused(tmp_path: Path) -> None:
+    assert refusal(write(tmp_path / "train.jsonl")) == f"{tmp_path / 'train.jsonl'}: holds no example"
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_bytes(b'{"id": "\xe9"}\n')
+    assert "not UTF-8 at byte 8" in refusal(tmp_path / "train.jsonl")
+
+
+def test_a_bom_windows_line_ends_and_blank_lines_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(GOOD).encode() + b"\r\n\r\n")
+    assert read_examples(path, SCHEMA) == [Example.model_validate(GOOD)]
+
+
+def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes("a\u2028b\x0bc\x85d\r\ne".encode())
+    assert list(read_lines(tmp_path / "text")) == [(1, "a\u2028b\x0bc\x85d"), (2, "e")]
+
+
+@pytest.mark.parametrize(
+    ("records", "says"),
+    [
+        ([{"relation": "owns", "definition": "d"}] * 2, "relations defined twice: owns"),
+        ([{"relation": "owns", "definition": "d"}], "at least two relations"),
+        ([{"relation": name, "definition": "d", "negative": True} for name in "ab"], "only one relation can be"),
+        ([{"relation": "owns", "definition": "d", "negative": "no"}], "negative: Input should be a valid boolean"),
+        ([{"relation": "owns"}], "1: definition: Field required"),
+    ],
+)
+def test_a_schema_that_contradicts_itself_is_refused(tmp_path: Path, records: list, says: str) -> None:
+    with pytest.raises(DataError, match=r"relations\.jsonl") as caught:
+        read_schema(write(tmp_path / "relations.jsonl", *records))
+    assert says in str(caught.value)
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(any_character),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(any_character), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@given(found=st.lists(sentences(), min_size=1, max_size=4), extra=json_values)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+def test_examples_are_written_again_byte_for_byte(tmp_path: Path, found: list[Sentence], extra: Any) -> None:
+    lines = [
+        {"id": str(number), **sentence.model_dump(exclude={"id"}), "relation": "none", "remark": extra}
+        for number, sentence in enumerate(found)
+    ]
+    path = tmp_path / "train.jsonl"
+    path.write_text(
+        "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8", newline=""
+    )
+    write_records(tmp_path / "again.jsonl", read_examples(path, SCHEMA))
+    assert (tmp_path / "again.jsonl").read_bytes() == path.read_bytes()
+
+
+def test_a_failed_write_leaves_the_previous_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "train.jsonl", GOOD)
+    records = (Example.model_validate({**GOOD, "head": None}) for _ in range(1))
+    with pytest.raises(ValidationError):
+        write_records(path, records)
+    assert [file.name for file in tmp_path.iterdir()] == ["train.jsonl"]
+    assert read_examples(path, SCHEMA)
+
+
+def test_tags_are_read_in_either_order() -> None:
+    one = untag("Old <e1>Marit</e1> rows the <e2>Sula</e2>.")
+    other = untag("The <e2>Sula</e2> is rowed by <e1>Marit</e1>.")
+    for sentence in (one, other):
+        assert (sentence.head.within(sentence.text), sentence.tail.within(sentence.text)) == ("Marit", "Sula")
+
+
+def test_a_tag_inside_a_word_keeps_the_characters_exactly() -> None:
+    sentence = untag("two 12-<e1>oar</e1>boats of<e2>Sula</e2>")
+    assert sentence.text == "two 12-oarboats ofSula"
+    assert tagged(sentence) == "two 12-<e1>oar</e1>boats of<e2>Sula</e2>"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("Old Marit rows.", "no <e1>: mark the head as <e1>..</e1> and the tail as <e2>..</e2>"),
+        ("Old <e1>Marit</e1> rows the Sula.", "no <e2>"),
+        ("Old <e1>Marit rows the <e2>Sula</e2>.", "no </e1>"),
+        ("<e1>Marit</e1> and <e1>Ola</e1> row the <e2>Sula</e2>.", "<e1> occurs 2 times"),
+        ("Old <e1>Marit rows the <e2>Sula</e2></e1>.", "the tags stand as <e1> <e2> </e2> </e1>"),
+        ("Old <e1>Marit <e2>rows</e1> the Sula</e2>.", "the tags stand as <e1> <e2> </e1> </e2>"),
+        ("Old </e1>Marit<e1> rows the <e2>Sula</e2>.", "the tags stand as </e1> <e1> <e2> </e2>"),
+        ("Old <e1></e1> rows the <e2>Sula</e2>.", "head 4:4 does not fit"),
+        ("Old <e1>Marit </e1>rows the <e2>Sula</e2>.", "begins or ends with a blank"),
+    ],
+)
+def test_tags_that_do_not_mark_two_mentions_are_refused(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        untag(text)
+
+
+@given(sentences())
+def test_tags_round_trip(sentence: Sentence) -> None:
+    assert untag(tagged(sentence)) == sentence
+
+
+def test_a_text_that_holds_a_tag_cannot_be_tagged() -> None:
+    sentence = Sentence(text="a </e2> b", head=Mention(start=0, end=1), tail=Mention(start=8, end=9))
+    with pytest.raises(ValueError, match="the text itself holds </e2>"):
+        tagged(sentence)
+
+
+@given(tokenized())
+def test_token_spans_round_trip(found: tuple[list[str], tuple[int, int], tuple[int, int]]) -> None:
+    tokens, *spans = found
+    head, tail = (Mention(start=start, end=end) for start, end in (characters(tokens, span) for span in spans))
+    sentence = Sentence(text=joined(tokens), head=head, tail=tail)
+    assert head.within(sentence.text) == " ".join(tokens[spans[0][0] : spans[0][1] + 1])
+    assert tokens_and_spans(sentence) == found
+
+
+@pytest.mark.parametrize("span", [(-1, 0), (2, 1), (0, 3), (3, 3)])
+def test_a_token_span_that_does_not_fit_is_refused(span: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="do not fit the sentence of 3 tokens"):
+        characters(["row", "the", "boat"], span)
+
+
+@pytest.mark.parametrize("token", ["", "two words"])
+def test_a_token_that_could_not_be_found_again_is_refused(token: str) -> None:
+    with pytest.raises(ValueError, match="token 1 is"):
+        joined(["row", token])
+
+
+@pytest.mark.parametrize(("start", "end"), [(1, 3), (4, 6)])
+def test_a_mention_that_cuts_a_token_has_no_token_span(start: int, end: int) -> None:
+    sentence = Sentence(text="row the boat", head=Mention(start=start, end=end), tail=Mention(start=8, end=12))
+    with pytest.raises(ValueError, match="inside a token"):
+        tokens_and_spans(sentence)
