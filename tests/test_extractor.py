@@ -1,4 +1,4 @@
-"""What the extractor promises: marking, exact shortcuts, determinism, resuming, loading."""
+"""Input marking, batches, exact shortcuts and loading of the extractor."""
 
 from collections import Counter
 from itertools import islice
@@ -16,14 +16,7 @@ from stages.extractor.hardware import has_bf16
 from stages.extractor.marking import encode, has_types, mark
 from stages.extractor.vocabulary import restore, trim
 from stages.pipeline.errors import UserError
-from stages.records.example import Sentence
-
-
-def sentence(text: str, head: tuple, tail: tuple) -> Sentence:
-    roles = {"head": head, "tail": tail}
-    return Sentence.model_validate(
-        {"text": text} | {role: dict(zip(("start", "end", "type"), span, strict=False)) for role, span in roles.items()}
-    )
+from tests.sentences import sentence
 
 
 @pytest.fixture(scope="session")

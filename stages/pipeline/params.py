@@ -47,8 +47,10 @@ def section(kind: type[SectionType], path: Path = PARAMS) -> SectionType:
     try:
         return kind.model_validate(params[name] or {})
     except ValidationError as error:
-        known = ", ".join(kind.model_fields)
-        problems = "; ".join(
-            f"{name}.{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
-        )
-        raise UserError(f"{path}: {problems}. '{name}' has the keys {known}") from None
+        problems = "; ".join(_say(name, problem) for problem in error.errors())
+        raise UserError(f"{path}: {problems}. '{name}' has the keys {', '.join(kind.model_fields)}") from None
+
+
+def _say(name: str, problem: Any) -> str:
+    key = ".".join(map(str, (name, *problem["loc"])))
+    return f"{key}: {problem['msg'].removeprefix('Value error, ')}"

@@ -14,7 +14,7 @@ class _Part(BaseModel):
 
 
 class Spread(_Part):
-    """A score, 0 to 1: mean and standard deviation over training seeds, ends of the 95 % interval where there is one."""
+    """A score, 0 to 1: mean and standard deviation over training seeds, and the 95 % interval where there is one."""
 
     mean: float
     std: float

@@ -1,7 +1,8 @@
 """Figures as SVG to put into a page: Altair draws them, vl-convert renders them without a browser or a network.
 
 Text, axes and grid take the colour of the text around the figure, so that they fit light and dark pages. Nothing in
-them has an id: several can stand in one page.
+them may have an id (gradients of legends, clipping, rounded corners): vl-convert numbers those by what it drew before,
+so that ids would clash in one page or differ between runs.
 """
 
 from typing import Any
@@ -78,7 +79,7 @@ def relations_figure(evaluation: Evaluation) -> str:
     )
     percent = alt.X("f1:Q", title="F1 (%)", scale=alt.Scale(domain=[0, 100]))
     colour = alt.when(alt.datum.negative).then(alt.value(MUTED)).otherwise(alt.value(ACCENT))
-    drawn = bars.mark_bar(height=alt.RelativeBandSize(0.72), cornerRadiusEnd=2).encode(x=percent, color=colour)
+    drawn = bars.mark_bar(height=alt.RelativeBandSize(0.72)).encode(x=percent, color=colour)
     spread = bars.mark_rule(color="currentColor", strokeWidth=1.2).encode(x="low:Q", x2="high:Q")
     values = bars.mark_text(align="left", dx=6, fontSize=11, color="currentColor").encode(
         x="high:Q", text=alt.Text("f1:Q", format=".1f")

@@ -39,10 +39,10 @@ def main() -> None:
     """Write the page and the setting."""
     if not DVC.is_dir():
         raise UserError(f"{DVC} not found: run this from the root of the repository")
-    # DVC's templates are written for Vega-Lite 5.
-    scripts = vl_convert.javascript_bundle(vl_version=_newest(5)).replace("</script", r"<\/script")
+    # Templates for DVC are written for Vega-Lite 5, and each plot calls vegaEmbed.
+    scripts = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", _newest(5))
     with output_file(DVC / TEMPLATE) as partial:
-        partial.write_text(_PAGE % scripts, encoding="utf-8")
+        partial.write_text(_PAGE % scripts.replace("</script", r"<\/script"), encoding="utf-8")
     with Config(str(DVC)).edit("local") as settings:
         settings.setdefault("plots", {})["html_template"] = TEMPLATE.as_posix()
 

@@ -1,8 +1,9 @@
 """The report as one HTML page that needs nothing else: figures, style and tables are inside it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -14,8 +15,9 @@ from stages.reporting.table import conditions, table_of
 MOST_CONFUSED = 15
 
 
-class Confusion(NamedTuple):
-    """How often one relation was taken for another, over all training seeds, and which share of its examples that is."""
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """How often one relation was taken for another, over all training seeds, and in which share of its examples."""
 
     gold: str
     predicted: str
@@ -60,7 +62,10 @@ def _section(system: str, evaluation: Evaluation) -> dict[str, Any]:
 def most_confused(evaluation: Evaluation) -> list[Confusion]:
     """The 15 most frequent confusions, those with the negative label included; ties in the order of the labels."""
     cells = chain.from_iterable(
-        (Confusion(gold, predicted, count, count / sum(row)) for predicted, count in zip(evaluation.labels, row, strict=True))
+        (
+            Confusion(gold, predicted, count, count / sum(row))
+            for predicted, count in zip(evaluation.labels, row, strict=True)
+        )
         for gold, row in zip(evaluation.labels, evaluation.confusion, strict=True)
         if sum(row)
     )

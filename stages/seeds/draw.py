@@ -35,7 +35,7 @@ def draw(pool: Sequence[Example], shots: int, seed: int) -> list[Example]:
     for number in range(1, seed + 1):
         np.random.RandomState(number).shuffle(order)
     drawn: dict[str, list[Example]] = {}
-    for example in (pool[index] for index in order):
+    for example in (pool[index] for index in order.tolist()):
         of_relation = drawn.setdefault(example.relation, [])
         if len(of_relation) < shots:
             of_relation.append(example)

@@ -61,7 +61,7 @@ class Run:
         from mlflow.tracking.context.registry import resolve_tags
 
         tags = resolve_tags(experiment_tags(stage, system) | commit_tags())
-        name = os.environ.get("DVC_STAGE", stage)
+        name = os.environ.get("DVC_STAGE") or stage
         self._id = store.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id
         flat = [Param(_key(name), str(value)) for name, value in flatten(params).items()]
         store.client.log_batch(self._id, params=flat)

@@ -1,0 +1,172 @@
+"""Our training beside a plain loop: the same seeds, updates, batches and learning rates, in one run.
+
+    python -m benchmarks.finetune    # Gazette, 8 per relation, the recipe of params.yaml
+
+The plain loop is what a tutorial writes: fp32, `torch.optim.AdamW`, `nn.Dropout`, the whole vocabulary trained,
+batches in random order, padded to 128 tokens or to the longest sentence of the batch. Ours is the loop of
+`stages/extractor/training.py`, whose time includes its look at validation and its saved state. Micro-F1 is that of
+the last weights on the validation split, for all. Variants take turns, so that what else the machine does hits all.
+"""
+
+import json
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import torch
+from torch.nn import functional
+from transformers import get_linear_schedule_with_warmup
+from typer import run
+
+from stages.extractor.checkpoint import About, Extractor
+from stages.extractor.classifier import Batch, RelationClassifier
+from stages.extractor.encoders import load_encoder, load_tokenizer
+from stages.extractor.hardware import device, has_bf16, seed_everything
+from stages.extractor.inference import probabilities
+from stages.extractor.marking import has_types
+from stages.extractor.training import Labelled, Recipe, Trainer
+from stages.finetune import Finetune
+from stages.pipeline.params import section
+from stages.records.example import Example
+from stages.records.files import read_examples, read_schema
+from stages.scoring.f1 import micro_f1
+from stages.seeds.draw import draw
+
+GAZETTE = Path("data/gazette")
+RESULT = Path("benchmarks/finetune.json")
+FIXED = 128  # tokens
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a variant trains, on what, and how."""
+
+    extractor: Extractor
+    recipe: Recipe
+    train: Labelled
+    validation: Labelled
+    negative: int | None
+    seed: int
+
+
+def main(draws: int = 2) -> None:
+    """Train each variant once per draw; print and write rates, ratios and micro-F1."""
+    variants: dict[str, Callable[[Task], None]] = {
+        "plain, padded to 128": lambda task: plain(task, FIXED),
+        "plain, padded to the longest": lambda task: plain(task, None),
+        "ours": ours,
+    }
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in variants}
+    for seed in range(1, draws + 1):
+        for name, train in variants.items():
+            runs[name].append(measure(train, seed))
+            print(name, runs[name][-1], flush=True)
+    result = summary(runs) | {"command": f"python -m benchmarks.finetune --draws {draws}", "machine": machine()}
+    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=2))
+
+
+def measure(train: Callable[[Task], None], seed: int) -> dict[str, float]:
+    """Train by one variant; its sentences per second and micro-F1 on validation."""
+    task = prepare(seed)
+    start = time.perf_counter()
+    train(task)
+    seconds = time.perf_counter() - start
+    extractor, validation = task.extractor, task.validation
+    predicted = probabilities(extractor.model, validation.sentences, extractor.pad, task.recipe.precision).argmax(-1)
+    return {
+        "sentences_per_second": task.recipe.updates * task.recipe.batch_size / seconds,
+        "micro_f1": micro_f1(validation.classes, predicted.tolist(), task.negative),
+    }
+
+
+def prepare(seed: int) -> Task:
+    """A fresh extractor and the data of one draw."""
+    params = section(Finetune)
+    recipe = params.model_copy(update={"evaluate_every": params.updates, "accumulate": 1})
+    schema = read_schema(GAZETTE / "relations.jsonl")
+    seeds = draw(read_examples(GAZETTE / "train.jsonl", schema), shots=8, seed=seed)
+    seed_everything(seed)
+    encoder = load_encoder(recipe.encoder, dropout=recipe.dropout)
+    model = RelationClassifier(encoder, len(schema.labels), dropout=recipe.dropout).to(device())
+    about = About(recipe.encoder, recipe.max_length, has_types(seeds))
+    extractor = Extractor(model, load_tokenizer(recipe.encoder), schema, about)
+    validation = read_examples(GAZETTE / "validation.jsonl", schema)
+    negative = schema.labels.index(schema.negative) if schema.negative else None
+    return Task(extractor, recipe, labelled(extractor, seeds), labelled(extractor, validation), negative, seed)
+
+
+def labelled(extractor: Extractor, examples: list[Example]) -> Labelled:
+    """Encode examples for an extractor."""
+    labels = extractor.schema.labels
+    return Labelled([extractor.encode(one) for one in examples], [labels.index(one.relation) for one in examples])
+
+
+def ours(task: Task) -> None:
+    """Train with the pipeline's own loop."""
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            task.extractor.model, task.recipe, pad=task.extractor.pad, seed=task.seed, scratch=Path(folder)
+        )
+        trainer.train(task.train, task.validation, task.negative, on_look=lambda look: None)
+
+
+def plain(task: Task, length: int | None) -> None:
+    """Train with the loop of a tutorial; pad to `length` tokens, or to the longest sentence of a batch."""
+    model, recipe, pad = task.extractor.model, task.recipe, task.extractor.pad
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": model.encoder.parameters(), "lr": recipe.encoder_lr},
+            {"params": model.head.parameters(), "lr": recipe.head_lr},
+        ],
+        weight_decay=recipe.weight_decay,
+    )
+    schedule = get_linear_schedule_with_warmup(optimizer, round(recipe.warmup * recipe.updates), recipe.updates)
+    generator = np.random.default_rng(task.seed)
+    order: list[int] = []
+    model.train()
+    for _ in range(recipe.updates):
+        while len(order) < recipe.batch_size:
+            order += generator.permutation(len(task.train.classes)).tolist()
+        indices, order = order[: recipe.batch_size], order[recipe.batch_size :]
+        batch = padded(Batch.of([task.train.sentences[index] for index in indices], pad, device()), length, pad)
+        target = torch.tensor([task.train.classes[index] for index in indices], device=device())
+        functional.cross_entropy(model(batch), target).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+
+
+def padded(batch: Batch, length: int | None, pad: int) -> Batch:
+    """The batch, padded on to `length` tokens."""
+    more = (0, max(0, (length or 0) - batch.ids.shape[1]))
+    return replace(
+        batch, ids=functional.pad(batch.ids, more, value=pad), attention=functional.pad(batch.attention, more)
+    )
+
+
+def summary(runs: dict[str, list[dict[str, float]]]) -> dict[str, object]:
+    """Means over draws, and how many times faster ours is."""
+    rate = {name: fmean(one["sentences_per_second"] for one in each) for name, each in runs.items()}
+    return {
+        "sentences_per_second": rate,
+        "micro_f1": {name: fmean(one["micro_f1"] for one in each) for name, each in runs.items()},
+        "ours_is_faster_by": {name: rate["ours"] / value for name, value in rate.items() if name != "ours"},
+        "runs": runs,
+    }
+
+
+def machine() -> str:
+    """What it was measured on."""
+    bf16 = "with" if has_bf16(device()) else "without"
+    return f"{device().type} {platform.machine()} {bf16} bf16, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,112 @@
+"""A checkout of the working tree with a tiny configuration, and the same after `dvc repro`."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import hypothesis
+import pytest
+import yaml
+
+from tests.graph import ROOT
+
+# Trouble of a machine, such as a tracking server that someone has set, must not reach the tests.
+ENVIRONMENT = {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "HOME": os.environ.get("HOME", "/tmp"),
+    "HF_HUB_OFFLINE": "1",
+    "DISABLE_MLFLOW_INTEGRATION": "TRUE",
+    "OMP_NUM_THREADS": "1",
+    "GIT_AUTHOR_NAME": "test",
+    "GIT_AUTHOR_EMAIL": "test@example.org",
+    "GIT_COMMITTER_NAME": "test",
+    "GIT_COMMITTER_EMAIL": "test@example.org",
+}
+TINY = {
+    "sample": {"shots": 2},
+    "finetune": {"updates": 12, "evaluate_every": 3, "batch_size": 4, "seeds": [1, 2]},
+    "evaluate": {"resamples": 50},
+}
+
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
+
+
+def run(folder: Path, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a checkout as a user would; its output is in the error if it fails."""
+    done = subprocess.run(
+        command, cwd=folder, env=ENVIRONMENT | environment, capture_output=True, text=True, timeout=300
+    )
+    if check and done.returncode:
+        raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def set_params(folder: Path, **sections: dict) -> None:
+    """Change values of a checkout's params.yaml."""
+    path = folder / "params.yaml"
+    params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for name, values in sections.items():
+        params[name] |= values
+    path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+
+
+def copy(checkout: Path, target: Path) -> Path:
+    """A copy of a checkout that a test may change."""
+    return Path(shutil.copytree(checkout, target, symlinks=True))
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory) -> Path:
+    """A random BERT of two narrow layers with the embedded tokenizer: quick, and otherwise like any encoder."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    from stages.extractor.encoders import EMBEDDED, load_tokenizer
+
+    folder = tmp_path_factory.mktemp("encoder")
+    tokenizer = load_tokenizer(EMBEDDED)
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory, tiny_encoder) -> Path:
+    """The working tree as git would hold it, committed, with the tiny configuration."""
+    folder = tmp_path_factory.mktemp("relseed") / "checkout"
+    listed = run(ROOT, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    (folder / "metrics.json").unlink(missing_ok=True)
+    set_params(folder, **TINY)
+    set_params(folder, finetune={"encoder": str(tiny_encoder)})
+    run(folder, "git", "init", "-q")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-qm", "tiny")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(checkout, tmp_path_factory) -> Path:
+    """The checkout after `dvc repro`, with its runs in MLflow and the result committed."""
+    folder = copy(checkout, tmp_path_factory.mktemp("built") / "checkout")
+    done = run(folder, "dvc", "repro", DISABLE_MLFLOW_INTEGRATION="")
+    (folder / "repro.log").write_text(done.stdout + done.stderr, encoding="utf-8")
+    run(folder, "git", "add", "dvc.lock", "metrics.json")
+    run(folder, "git", "commit", "-qm", "built")
+    return folder

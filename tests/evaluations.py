@@ -1,0 +1,93 @@
+"""Made-up evaluations: small, and consistent as `evaluate` writes them."""
+
+from typing import Any
+
+from stages.quality.duplicates import Overlap, Pair
+from stages.reporting.evaluation import (
+    Baseline,
+    Evaluation,
+    Point,
+    Prediction,
+    RelationScores,
+    Scores,
+    Spread,
+)
+from stages.seeds.draw import Draw
+
+LABELS = ("brews", "mends", "none")
+
+CARD: dict[str, Any] = {
+    "name": "Teahouse",
+    "licence": "CC0-1.0",
+    "source": "a shelf",
+    "notes": ["two torn pages left out"],
+    "negative": "none",
+    "splits": {split: {"examples": 1500, "md5": "0f" * 16} for split in ("train", "validation", "test")},
+    "labels": {label: {"train": 500, "validation": 500, "test": 500} for label in LABELS},
+}
+
+
+def evaluation(system: str = "gold", labels: tuple[str, ...] = LABELS, **changes: Any) -> Evaluation:
+    """Five test examples of the first label (one taken for the last, under each seed) and one of each other."""
+    last = len(labels) - 1
+    confusion = [[2 * (gold == predicted) for predicted in range(len(labels))] for gold in range(len(labels))]
+    confusion[0][0], confusion[0][last] = 8, 2
+    relations = [
+        RelationScores(
+            relation=label, precision=0.5, recall=0.75, f1=0.6, f1_std=0.02, support=5, negative=label == labels[last]
+        )
+        for label in labels
+    ]
+    return Evaluation(
+        **{
+            "system": system,
+            "encoder": "tiny-encoder",
+            "updates": 50,
+            "training_seeds": (1, 2),
+            "draw": draw(),
+            "test": 4 + len(labels),
+            "labels": labels,
+            "negative": labels[last],
+            "scores": scores(),
+            "per_relation": relations,
+            "confusion": confusion,
+            "curves": [
+                Point(seed=seed, update=update, loss=2.0 / update, micro_f1=update / 100)
+                for seed in (1, 2)
+                for update in (25, 50)
+            ],
+            "baselines": {
+                "majority": Baseline(micro_f1=Spread(mean=0.125, std=0.0)),
+                "random": Baseline(micro_f1=Spread(mean=0.1, std=0.01)),
+            },
+            "leaks": [Overlap("seeds", "test", (Pair("train-3", "test-9", 0.875, same=False),))],
+            "predictions": [Prediction(id="test-1", relation=labels[0], predicted=(labels[0], labels[last]))],
+            **changes,
+        }
+    )
+
+
+def draw(**changes: Any) -> Draw:
+    """A draw of which one relation fell short."""
+    values: dict[str, Any] = {
+        "hash": "0123456789ab",
+        "shots": 8,
+        "seed": 3,
+        "train": 22,
+        "validation": 24,
+        "fewer_than_shots": {"mends": 6},
+        "leaks": Overlap("seeds", "validation", ()),
+    }
+    return Draw(**values | changes)
+
+
+def scores(**changes: Any) -> Scores:
+    """Scores of two training seeds."""
+    values = {
+        "micro_f1": Spread(mean=0.651, std=0.012, low=0.61, high=0.69),
+        "micro_precision": Spread(mean=0.64, std=0.02),
+        "micro_recall": Spread(mean=0.66, std=0.03),
+        "macro_f1": Spread(mean=0.62, std=0.04),
+        "accuracy": Spread(mean=0.7, std=0.05),
+    }
+    return Scores(**values | changes)

@@ -1,0 +1,167 @@
+"""The whole graph with real DVC, git and MLflow, on a tiny encoder and two seeds per relation."""
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ENVIRONMENT, copy, run, set_params
+from tests.graph import ROOT
+
+# One process builds the graph for all tests that need it.
+pytestmark = pytest.mark.xdist_group("built")
+
+FINETUNE = ("python", "-m", "stages.finetune", "gold", "data/dataset/relations.jsonl", "data/seeds")
+
+
+def lock(folder: Path) -> dict[str, str]:
+    """The md5 that dvc.lock records for each output."""
+    stages = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_whole_graph_ends_with_a_table_and_metrics_for_the_system_and_the_baselines(built):
+    metrics = json.loads((built / "metrics.json").read_text(encoding="utf-8"))
+    assert set(metrics) == {"gold", "majority", "types_only", "random"}
+    assert set(metrics["gold"]["micro_f1"]) == {"mean", "std", "low", "high"}
+    table = (built / "results/table.md").read_text(encoding="utf-8")
+    assert table in (built / "repro.log").read_text(encoding="utf-8")
+
+
+def test_the_metrics_hold_the_draw_that_sample_printed(built):
+    drawn = json.loads((built / "data/seeds/draw.json").read_text(encoding="utf-8"))["hash"]
+    assert f"draw {drawn}: 32 seeds" in (built / "repro.log").read_text(encoding="utf-8")
+    assert json.loads((built / "metrics.json").read_text(encoding="utf-8"))["gold"]["draw"] == drawn
+
+
+def test_progress_is_plain_lines_with_time_left_where_there_is_no_terminal(built):
+    log = (built / "repro.log").read_text(encoding="utf-8")
+    assert "train, seed 2: 12/12 update" in log
+    assert "00:00 left" in log
+    assert "\r" not in log
+
+
+def test_a_second_repro_has_nothing_to_do(built):
+    assert "Data and pipelines are up to date" in run(built, "dvc", "repro").stdout
+
+
+def test_git_sees_nothing_of_what_the_stages_wrote(built):
+    status = run(built, "git", "status", "--porcelain", "--untracked-files=all").stdout.split("\n")
+    assert [line for line in status if line and not line.endswith("repro.log")] == []
+
+
+def test_a_stage_run_again_gives_identical_bytes(built, tmp_path):
+    again = copy(built, tmp_path / "again")
+    run(again, "dvc", "repro", "--force", "--no-run-cache")
+    assert lock(again) == lock(built)
+
+
+def test_each_executed_stage_left_one_run_that_names_what_it_read_and_wrote(built):
+    runs = mlflow_runs(built)
+    assert sorted(one.data.tags["dvc.stage"] for one in runs) == [
+        "evaluate@gold", "finetune@gold", "ingest", "report", "sample",
+    ]  # fmt: skip
+    [finetune] = [one for one in runs if one.data.tags["stage"] == "finetune"]
+    assert finetune.data.tags["dvc.reads.data/seeds"] == lock(built)["data/seeds"]
+    assert finetune.data.tags["dvc.writes.models/extractor/gold"] == lock(built)["models/extractor/gold"]
+    assert finetune.data.tags["mlflow.source.git.commit"] == run(built, "git", "rev-parse", "HEAD~1").stdout.strip()
+    assert finetune.data.params["updates"] == "12"
+    assert {"loss/seed-1", "validation_micro_f1/seed-2"} <= set(finetune.data.metrics)
+
+
+def test_the_run_of_report_carries_all_parameters_and_all_final_metrics(built):
+    [report] = [one for one in mlflow_runs(built) if one.data.tags["stage"] == "report"]
+    assert {"sample.shots", "finetune.encoder_lr", "evaluate.resamples", "ingest.format"} <= set(report.data.params)
+    metrics = json.loads((built / "metrics.json").read_text(encoding="utf-8"))
+    assert report.data.metrics["gold.micro_f1.mean"] == metrics["gold"]["micro_f1"]["mean"]
+
+
+def mlflow_runs(folder: Path):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db")
+    return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+
+
+def test_a_failed_stage_says_why_and_leaves_git_clean_of_data(checkout, tmp_path):
+    folder = copy(checkout, tmp_path / "failing")
+    set_params(folder, finetune={"encoder": "no/such-model"})
+    done = run(folder, "dvc", "repro", check=False)
+    assert done.returncode != 0
+    assert "error: encoder 'no/such-model' could not be loaded" in done.stderr
+    assert run(folder, "git", "status", "--porcelain", "--untracked-files=all").stdout.split("\n") == [
+        " M params.yaml", "?? dvc.lock", "",
+    ]  # fmt: skip
+    assert not list((folder / "models").glob("**/*partial*"))
+
+
+def test_a_clean_clone_finds_nothing_to_do_though_no_data_has_come_with_it(built, tmp_path):
+    run(tmp_path, "git", "clone", "-q", str(built), "clone")
+    done = run(tmp_path / "clone", "dvc", "repro", "--dry", "--allow-missing")
+    assert "Running" not in done.stdout
+    for name in ("ingest", "sample", "finetune@gold", "evaluate@gold", "report"):
+        assert f"Stage '{name}' didn't change, skipping" in done.stdout
+
+
+def test_the_committed_results_are_those_of_the_committed_code(tmp_path):
+    run(tmp_path, "git", "clone", "-q", "--no-hardlinks", str(ROOT), "clone")
+    done = run(tmp_path / "clone", "dvc", "repro", "--dry", "--allow-missing")
+    assert "Running" not in done.stdout
+
+
+def test_one_system_can_be_built_by_name(built, tmp_path):
+    folder = copy(built, tmp_path / "one")
+    set_params(folder, evaluate={"resamples": 60})
+    done = run(folder, "dvc", "repro", "--dry", "evaluate@gold")
+    assert "Running stage 'evaluate@gold'" in done.stdout
+    assert "'report'" not in done.stdout
+
+
+def test_queued_experiments_run_on_their_own_parameters_and_compare_with_the_commit(built, tmp_path):
+    folder = copy(built, tmp_path / "experiments")
+    run(folder, "dvc", "exp", "run", "--queue", "-S", "evaluate.seed=2,3")
+    run(folder, "dvc", "exp", "run", "--run-all")
+    shown = json.loads(run(folder, "dvc", "exp", "show", "--json").stdout)
+    experiments = {one["name"]: one["revs"][0]["data"] for rev in shown for one in rev["experiments"] or []}
+    seeds = [data["params"]["params.yaml"]["data"]["evaluate"]["seed"] for data in experiments.values()]
+    assert sorted(seeds) == [2, 3]
+    changed = json.loads(run(folder, "dvc", "metrics", "diff", "HEAD", next(iter(experiments)), "--json").stdout)
+    assert "random.micro_f1.mean" in changed["metrics.json"]
+    assert "gold.micro_f1.mean" not in changed["metrics.json"]
+
+
+def finetune(folder: Path, target: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*FINETUNE, target], cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def longer(built, tmp_path_factory) -> Path:
+    """A checkout whose training is long enough to be interrupted, and what it gives undisturbed."""
+    folder = copy(built, tmp_path_factory.mktemp("longer") / "checkout")
+    set_params(folder, finetune={"updates": 60, "evaluate_every": 5})
+    run(folder, *FINETUNE, "models/whole")
+    return folder
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_bytes_of_an_undisturbed_one(longer):
+    first = finetune(longer, "models/killed")
+    while not list((longer / ".scratch").glob("finetune-*/state.pt")):
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.01)
+    first.kill()
+    first.communicate()
+    assert not (longer / "models/killed").exists()
+    second = finetune(longer, "models/killed")
+    _, log = second.communicate()
+    assert int(log.partition("train, seed 1: ")[2].partition("/")[0]) > 0
+    assert contents(longer / "models/killed") == contents(longer / "models/whole")
+    assert not list((longer / ".scratch").glob("finetune-*"))

@@ -1,0 +1,110 @@
+"""Labelling sentences with a trained extractor, from the command line, from files, and without the project."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from stages import predict
+from stages.pipeline.errors import UserError
+from tests.conftest import run
+
+# One process builds the graph for all tests that need it.
+pytestmark = pytest.mark.xdist_group("built")
+
+TAGGED = "<e1>Ada Lindqvist</e1> grew up in <e2>Skagen</e2>."
+TYPES = {"head_type": "PERSON", "tail_type": "LOCATION"}
+FOLDER = Path("models/extractor/gold/seed-1")
+
+
+@pytest.fixture(autouse=True)
+def _in_the_built_checkout(built, monkeypatch):
+    monkeypatch.chdir(built)
+
+
+def predicted(tmp_path: Path, *rows: dict, **options) -> list[dict]:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    predict.main(input=source, output=target, **options)
+    return [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_sentence_from_the_command_line_gets_a_probability_for_every_relation(capsys):
+    predict.main([TAGGED], **TYPES)
+    shown = capsys.readouterr().out.splitlines()
+    probabilities = {line.split()[1]: float(line.split()[0]) for line in shown[1:]}
+    assert shown[0].endswith("Ada Lindqvist -> Skagen")
+    assert shown[0].split()[0] == max(probabilities, key=probabilities.__getitem__)
+    assert len(probabilities) == 16
+    assert sum(probabilities.values()) == pytest.approx(1, abs=0.01)
+
+
+def test_lines_come_back_in_their_order_with_all_that_they_held(tmp_path):
+    offsets = {"text": "Bo runs Orrefors.", "head": {"start": 0, "end": 2}, "tail": {"start": 8, "end": 16}}
+    first, second = predicted(tmp_path, {"id": "a", "text": TAGGED, "page": 7}, offsets)
+    assert (first["id"], first["page"], first["text"]) == ("a", 7, "Ada Lindqvist grew up in Skagen.")
+    assert first["head"] == {"start": 0, "end": 13}
+    assert second["tail"] == offsets["tail"]
+    assert second["predicted"] == max(second["probabilities"], key=second["probabilities"].__getitem__)
+
+
+def test_a_sentence_is_labelled_the_same_alone_and_among_others(tmp_path):
+    row = {"text": TAGGED}
+    [alone] = predicted(tmp_path, row, **TYPES)
+    among = predicted(tmp_path, {"text": "<e1>A</e1> b <e2>C</e2> " + "d " * 60}, row, row, **TYPES)
+    assert among[1]["probabilities"] == pytest.approx(alone["probabilities"], abs=1e-5)
+
+
+def test_without_types_the_answer_is_the_mean_over_the_types_that_relations_join(tmp_path):
+    [row] = predicted(tmp_path, {"text": TAGGED})
+    pairs = {(one["head_type"], one["tail_type"]) for one in relations() if one["head_type"]}
+    each = [predicted(tmp_path, {"text": TAGGED}, head_type=head, tail_type=tail)[0] for head, tail in pairs]
+    for label, value in row["probabilities"].items():
+        assert value == pytest.approx(sum(one["probabilities"][label] for one in each) / len(pairs), abs=1e-5)
+
+
+def relations() -> list[dict]:
+    return [json.loads(line) for line in (FOLDER / "relations.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "message"),
+    [
+        ("<e1>Ada</e1> grew up.", "no <e2>"),
+        ("<e1>Ada</e1> <e1>grew</e1> <e2>up</e2>", "<e1> occurs 2 times"),
+        ("<e1> Ada</e1> <e2>up</e2>", "begins or ends with a blank"),
+    ],
+)
+def test_a_badly_marked_sentence_is_refused_with_the_cure(sentence, message):
+    with pytest.raises(UserError, match=message):
+        predict.main([sentence])
+
+
+def test_a_bad_line_of_a_file_is_named_and_nothing_is_written(tmp_path):
+    with pytest.raises(UserError, match=r"in\.jsonl:2: no <e1>"):
+        predicted(tmp_path, {"text": TAGGED}, {"text": "no marks"})
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_an_error_on_the_command_line_is_one_line_and_exit_status_1(built):
+    done = run(built, "python", "-m", "stages.predict", "--extractor", "models/none", TAGGED, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: models/none holds no extractor: build one with `dvc repro")
+    assert "Traceback" not in done.stderr
+
+
+def test_the_code_of_the_model_card_needs_no_project_and_agrees_with_predict(tmp_path, monkeypatch):
+    code = re.search(r"```python\n(.*?)```", (FOLDER / "README.md").read_text(encoding="utf-8"), re.S)[1]
+    [row] = predicted(tmp_path, {"text": TAGGED}, **TYPES)
+    monkeypatch.chdir(FOLDER)
+    names: dict = {}
+    exec(code, names)
+    assert "stages" not in code
+    assert torch.allclose(names["probabilities"], torch.tensor(list(row["probabilities"].values())), atol=1e-5)
+
+
+def test_weights_are_safetensors_and_nothing_is_pickled():
+    files = {path.suffix for path in FOLDER.parent.rglob("*") if path.is_file()}
+    assert files == {".safetensors", ".json", ".jsonl", ".md"}
