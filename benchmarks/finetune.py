@@ -164,8 +164,8 @@ def summary(runs: dict[str, list[dict[str, float]]]) -> dict[str, object]:
 
 def machine() -> str:
     """What it was measured on."""
-    bf16 = "with" if has_bf16(device()) else "without"
-    return f"{device().type} {platform.machine()} {bf16} bf16, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    bf16 = "with bf16" if has_bf16(device()) else "without bf16"
+    return f"{device().type} {platform.machine()} {bf16}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
 if __name__ == "__main__":

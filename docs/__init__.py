@@ -1,1 +1,1 @@
-"""What of the documentation is generated."""
+"""The parts of README.md that are generated."""
