@@ -1,6 +1,6 @@
 """Our training beside a plain loop: the same seeds, updates, batches and learning rates, in one run.
 
-    python -m benchmarks.finetune    # Gazette, 8 per relation, the recipe of params.yaml
+    python -m benchmarks.finetune    # Gazette, 8 per relation, the recipe of params.yaml but for its length
 
 The plain loop is what a tutorial writes: fp32, `torch.optim.AdamW`, `nn.Dropout`, the whole vocabulary trained,
 batches in random order, padded to 128 tokens or to the longest sentence of the batch. Ours is the loop of
@@ -54,7 +54,7 @@ class Task:
     seed: int
 
 
-def main(draws: int = 2) -> None:
+def main(draws: int = 1, updates: int = 100) -> None:
     """Train each variant once per draw; print and write rates, ratios and micro-F1."""
     variants: dict[str, Callable[[Task], None]] = {
         "plain, padded to 128": lambda task: plain(task, FIXED),
@@ -64,16 +64,19 @@ def main(draws: int = 2) -> None:
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in variants}
     for seed in range(1, draws + 1):
         for name, train in variants.items():
-            runs[name].append(measure(train, seed))
+            runs[name].append(measure(train, seed, updates))
             print(name, runs[name][-1], flush=True)
-    result = summary(runs) | {"command": f"python -m benchmarks.finetune --draws {draws}", "machine": machine()}
+    result = summary(runs) | {
+        "command": f"python -m benchmarks.finetune --draws {draws} --updates {updates}",
+        "machine": machine(),
+    }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))
 
 
-def measure(train: Callable[[Task], None], seed: int) -> dict[str, float]:
+def measure(train: Callable[[Task], None], seed: int, updates: int) -> dict[str, float]:
     """Train by one variant; its sentences per second and micro-F1 on validation."""
-    task = prepare(seed)
+    task = prepare(seed, updates)
     start = time.perf_counter()
     train(task)
     seconds = time.perf_counter() - start
@@ -85,10 +88,9 @@ def measure(train: Callable[[Task], None], seed: int) -> dict[str, float]:
     }
 
 
-def prepare(seed: int) -> Task:
+def prepare(seed: int, updates: int) -> Task:
     """A fresh extractor and the data of one draw."""
-    params = section(Finetune)
-    recipe = params.model_copy(update={"evaluate_every": params.updates, "accumulate": 1})
+    recipe = section(Finetune).model_copy(update={"updates": updates, "evaluate_every": updates, "accumulate": 1})
     schema = read_schema(GAZETTE / "relations.jsonl")
     seeds = draw(read_examples(GAZETTE / "train.jsonl", schema), shots=8, seed=seed)
     seed_everything(seed)
