@@ -20,12 +20,12 @@ from statistics import fmean
 import numpy as np
 import torch
 from torch.nn import functional
-from transformers import get_linear_schedule_with_warmup
+from transformers import AutoModel, PreTrainedModel, get_linear_schedule_with_warmup
 from typer import run
 
 from stages.extractor.checkpoint import About, Extractor
 from stages.extractor.classifier import Batch, RelationClassifier
-from stages.extractor.encoders import load_encoder, load_tokenizer
+from stages.extractor.encoders import encoder_path, load_encoder, load_tokenizer
 from stages.extractor.hardware import device, has_bf16, seed_everything
 from stages.extractor.inference import probabilities
 from stages.extractor.marking import has_types
@@ -54,17 +54,21 @@ class Task:
     seed: int
 
 
+Load = Callable[[Recipe], PreTrainedModel]
+Train = Callable[[Task], None]
+
+
 def main(draws: int = 1, updates: int = 100) -> None:
     """Train each variant once per draw; print and write rates, ratios and micro-F1."""
-    variants: dict[str, Callable[[Task], None]] = {
-        "plain, padded to 128": lambda task: plain(task, FIXED),
-        "plain, padded to the longest": lambda task: plain(task, None),
-        "ours": ours,
+    variants: dict[str, tuple[Load, Train]] = {
+        "plain, padded to 128": (stock, lambda task: plain(task, FIXED)),
+        "plain, padded to the longest": (stock, lambda task: plain(task, None)),
+        "ours": (lambda recipe: load_encoder(recipe.encoder, dropout=recipe.dropout), ours),
     }
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in variants}
     for seed in range(1, draws + 1):
-        for name, train in variants.items():
-            runs[name].append(measure(train, seed, updates))
+        for name, (load, train) in variants.items():
+            runs[name].append(measure(train, prepare(load, seed, updates)))
             print(name, runs[name][-1], flush=True)
     result = summary(runs) | {
         "command": f"python -m benchmarks.finetune --draws {draws} --updates {updates}",
@@ -74,9 +78,8 @@ def main(draws: int = 1, updates: int = 100) -> None:
     print(json.dumps(result, indent=2))
 
 
-def measure(train: Callable[[Task], None], seed: int, updates: int) -> dict[str, float]:
+def measure(train: Train, task: Task) -> dict[str, float]:
     """Train by one variant; its sentences per second and micro-F1 on validation."""
-    task = prepare(seed, updates)
     start = time.perf_counter()
     train(task)
     seconds = time.perf_counter() - start
@@ -88,19 +91,23 @@ def measure(train: Callable[[Task], None], seed: int, updates: int) -> dict[str,
     }
 
 
-def prepare(seed: int, updates: int) -> Task:
+def prepare(load: Load, seed: int, updates: int) -> Task:
     """A fresh extractor and the data of one draw."""
     recipe = section(Finetune).model_copy(update={"updates": updates, "evaluate_every": updates, "accumulate": 1})
     schema = read_schema(GAZETTE / "relations.jsonl")
     seeds = draw(read_examples(GAZETTE / "train.jsonl", schema), shots=8, seed=seed)
     seed_everything(seed)
-    encoder = load_encoder(recipe.encoder, dropout=recipe.dropout)
-    model = RelationClassifier(encoder, len(schema.labels), dropout=recipe.dropout).to(device())
+    model = RelationClassifier(load(recipe), len(schema.labels), dropout=recipe.dropout).to(device())
     about = About(recipe.encoder, recipe.max_length, has_types(seeds))
     extractor = Extractor(model, load_tokenizer(recipe.encoder), schema, about)
     validation = read_examples(GAZETTE / "validation.jsonl", schema)
     negative = schema.labels.index(schema.negative) if schema.negative else None
     return Task(extractor, recipe, labelled(extractor, seeds), labelled(extractor, validation), negative, seed)
+
+
+def stock(recipe: Recipe) -> PreTrainedModel:
+    """The encoder with its own dropout, on attention weights, too."""
+    return AutoModel.from_pretrained(encoder_path(recipe.encoder))
 
 
 def labelled(extractor: Extractor, examples: list[Example]) -> Labelled:
