@@ -85,9 +85,11 @@ def _label(extractor: Extractor, sentences: list[Sentence]) -> list[Sentence]:
             "this extractor was trained with entity types: give --head-type and --tail-type, or types in the file"
         )
     if guessed := sum(len(variant) > 1 for variant in variants):
-        print(f"note: {guessed} sentences without types: averaged over {len(pairs)} pairs of types", file=sys.stderr)
+        print(f"note: sentences without types, averaged over {len(pairs)} pairs of them: {guessed}", file=sys.stderr)
     encoded = [extractor.encode(one) for variant in variants for one in variant]
-    each = probabilities(extractor.model, encoded, extractor.pad, "auto", desc="predict")
+    each = probabilities(
+        extractor.model, encoded, extractor.pad, "auto", desc="predict" if len(encoded) > 100 else None
+    )
     ends = list(accumulate(len(variant) for variant in variants))
     means = [part.mean(0) for part in np.split(each, ends[:-1])]
     return [_labelled(extractor, sentence, row) for sentence, row in zip(sentences, means, strict=True)]
