@@ -28,11 +28,10 @@ from stages.extractor.classifier import Batch, RelationClassifier
 from stages.extractor.encoders import encoder_path, load_encoder, load_tokenizer
 from stages.extractor.hardware import device, has_bf16, seed_everything
 from stages.extractor.inference import probabilities
-from stages.extractor.marking import has_types
-from stages.extractor.training import Labelled, Recipe, Trainer
+from stages.extractor.marking import Labelled, has_types
+from stages.extractor.training import Recipe, Trainer
 from stages.finetune import Finetune
 from stages.pipeline.params import section
-from stages.records.example import Example
 from stages.records.files import read_examples, read_schema
 from stages.scoring.f1 import micro_f1
 from stages.seeds.draw import draw
@@ -98,22 +97,16 @@ def prepare(load: Load, seed: int, updates: int) -> Task:
     seeds = draw(read_examples(GAZETTE / "train.jsonl", schema), shots=8, seed=seed)
     seed_everything(seed)
     model = RelationClassifier(load(recipe), len(schema.labels), dropout=recipe.dropout).to(device())
-    about = About(recipe.encoder, recipe.max_length, has_types(seeds))
+    about = About(recipe.encoder, recipe.max_length, has_types(seeds), recipe.precision)
     extractor = Extractor(model, load_tokenizer(recipe.encoder), schema, about)
     validation = read_examples(GAZETTE / "validation.jsonl", schema)
-    negative = schema.labels.index(schema.negative) if schema.negative else None
-    return Task(extractor, recipe, labelled(extractor, seeds), labelled(extractor, validation), negative, seed)
+    train = extractor.labelled(seeds)
+    return Task(extractor, recipe, train, extractor.labelled(validation), schema.negative_class, seed)
 
 
 def stock(recipe: Recipe) -> PreTrainedModel:
     """The encoder with its own dropout, on attention weights, too."""
     return AutoModel.from_pretrained(encoder_path(recipe.encoder))
-
-
-def labelled(extractor: Extractor, examples: list[Example]) -> Labelled:
-    """Encode examples for an extractor."""
-    labels = extractor.schema.labels
-    return Labelled([extractor.encode(one) for one in examples], [labels.index(one.relation) for one in examples])
 
 
 def ours(task: Task) -> None:

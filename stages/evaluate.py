@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from stages.extractor.checkpoint import Extractor, load_extractor
+from stages.extractor.checkpoint import About, load_extractor
 from stages.extractor.hardware import device
 from stages.extractor.inference import probabilities
 from stages.pipeline.command import run
@@ -54,14 +54,13 @@ def _evaluate(
     params: Evaluate, system: str, folder: Path, schema: Schema, train: list[Example], test: list[Example], seeds: Path
 ) -> Evaluation:
     folders = _one_per_seed(folder)
-    predicted = [_predict(one, schema, test) for one in folders.values()]
+    abouts, predicted = zip(*(_predict(one, schema, test) for one in folders.values()), strict=True)
     gold = [example.relation for example in test]
     each = [score(gold, answers, schema.labels, schema.negative) for answers in predicted]
     curves = [Point(seed=seed, **look) for seed, one in folders.items() for look in _read_json(one / "history.json")]
-    about = _read_json(next(iter(folders.values())) / "extractor.json")
     return Evaluation(
         system=system,
-        encoder=about["encoder"],
+        encoder=abouts[0].encoder,
         updates=max(point.update for point in curves),
         training_seeds=tuple(folders),
         draw=Draw.model_validate(_read_json(seeds / "draw.json")),
@@ -91,13 +90,16 @@ def _one_per_seed(folder: Path) -> dict[int, Path]:
     return dict(sorted(folders.items()))
 
 
-def _predict(folder: Path, schema: Schema, test: list[Example]) -> list[str]:
-    extractor: Extractor = load_extractor(folder, device())
+def _predict(folder: Path, schema: Schema, test: list[Example]) -> tuple[About, list[str]]:
+    """What an extractor was made from, and its answers."""
+    extractor = load_extractor(folder, device())
     if extractor.schema.labels != schema.labels:
         raise UserError(f"{folder} knows other relations than the dataset: train it again with `dvc repro finetune`")
     encoded = [extractor.encode(example) for example in test]
-    each = probabilities(extractor.model, encoded, extractor.pad, "auto", desc=f"predict, {folder.name}")
-    return [schema.labels[number] for number in each.argmax(-1)]
+    each = probabilities(
+        extractor.model, encoded, extractor.pad, extractor.about.precision, desc=f"predict, {folder.name}"
+    )
+    return extractor.about, [schema.labels[number] for number in each.argmax(-1)]
 
 
 def _leaks(seeds: Path, schema: Schema, test: list[Example]) -> list[Overlap]:

@@ -21,9 +21,8 @@ from stages.extractor.encoders import load_encoder, load_tokenizer
 from stages.extractor.hardware import device, seed_everything
 from stages.extractor.marking import has_types
 from stages.extractor.scratch import scratch_folder
-from stages.extractor.training import Labelled, Look, Recipe, Trainer
+from stages.extractor.training import Look, Recipe, Trainer
 from stages.pipeline.command import run
-from stages.pipeline.errors import UserError
 from stages.pipeline.outputs import output_folder
 from stages.pipeline.params import section
 from stages.records.example import Example, Schema
@@ -70,28 +69,18 @@ def _train(
     model = RelationClassifier(
         load_encoder(params.encoder, dropout=params.dropout), len(schema.labels), dropout=params.dropout
     )
-    about = About(params.encoder, params.max_length, typed=has_types(train))
+    about = About(params.encoder, params.max_length, has_types(train), params.precision)
     extractor = Extractor(model.to(device()), load_tokenizer(params.encoder), schema, about)
     trainer = Trainer(extractor.model, params, pad=extractor.pad, seed=seed, scratch=scratch)
     looks = trainer.train(
-        _encode(extractor, train),
-        _encode(extractor, validation),
-        negative=schema.labels.index(schema.negative) if schema.negative else None,
+        extractor.labelled(train),
+        extractor.labelled(validation),
+        negative=schema.negative_class,
         on_look=lambda look: log.log_metrics(
             {f"loss/seed-{seed}": look.loss, f"validation_micro_f1/seed-{seed}": look.micro_f1}, step=look.update
         ),
     )
     return extractor, looks
-
-
-def _encode(extractor: Extractor, examples: list[Example]) -> Labelled:
-    sentences = []
-    for example in examples:
-        try:
-            sentences.append(extractor.encode(example))
-        except ValueError as error:
-            raise UserError(f"example {example.id}: {error}") from None
-    return Labelled(sentences, [extractor.schema.labels.index(example.relation) for example in examples])
 
 
 def _write(extractor: Extractor, looks: list[Look], folder: Path) -> None:

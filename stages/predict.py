@@ -87,9 +87,8 @@ def _label(extractor: Extractor, sentences: list[Sentence]) -> list[Sentence]:
     if guessed := sum(len(variant) > 1 for variant in variants):
         print(f"note: sentences without types, averaged over {len(pairs)} pairs of them: {guessed}", file=sys.stderr)
     encoded = [extractor.encode(one) for variant in variants for one in variant]
-    each = probabilities(
-        extractor.model, encoded, extractor.pad, "auto", desc="predict" if len(encoded) > 100 else None
-    )
+    desc = "predict" if len(encoded) > 100 else None
+    each = probabilities(extractor.model, encoded, extractor.pad, extractor.about.precision, desc=desc)
     ends = list(accumulate(len(variant) for variant in variants))
     means = [part.mean(0) for part in np.split(each, ends[:-1])]
     return [_labelled(extractor, sentence, row) for sentence, row in zip(sentences, means, strict=True)]

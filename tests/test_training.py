@@ -8,9 +8,9 @@ from stages.extractor.classifier import RelationClassifier
 from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
 from stages.extractor.hardware import seed_everything
 from stages.extractor.inference import probabilities
-from stages.extractor.marking import encode, mark
+from stages.extractor.marking import Labelled, encode, mark
 from stages.extractor.scratch import scratch_folder
-from stages.extractor.training import Labelled, Recipe, Trainer
+from stages.extractor.training import Recipe, Trainer
 from stages.pipeline.errors import UserError
 from stages.records.example import Example, Relation, Schema
 from tests.sentences import sentence

@@ -1,6 +1,7 @@
 """Extractors on disk: safetensors and JSON that plain transformers calls can load."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from transformers import PreTrainedTokenizerBase
 
 from stages.extractor.classifier import RelationClassifier
 from stages.extractor.encoders import load_encoder, load_tokenizer
-from stages.extractor.marking import Encoded, encode, mark
+from stages.extractor.hardware import Precision
+from stages.extractor.marking import Encoded, Labelled, encode, mark
 from stages.pipeline.errors import UserError
-from stages.records.example import Schema, Sentence
+from stages.records.example import Example, Schema, Sentence
 from stages.records.files import read_schema, write_records
 
 
@@ -24,6 +26,7 @@ class About:
     encoder: str  # that training started from
     max_length: int  # tokens
     typed: bool  # whether the markers carry entity types
+    precision: Precision  # of the matrix products, in training as in prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,21 @@ class Extractor:
         """Mark and tokenize a sentence as the extractor was trained to see it.
 
         Raises:
-            ValueError: The mentions lie further apart than `max_length`.
+            UserError: The mentions lie further apart than `max_length`.
         """
-        return encode(self.tokenizer, mark(sentence, typed=self.about.typed), self.about.max_length)
+        try:
+            return encode(self.tokenizer, mark(sentence, typed=self.about.typed), self.about.max_length)
+        except ValueError as error:
+            raise UserError(f"sentence {sentence.id or repr(sentence.text[:60])}: {error}") from None
+
+    def labelled(self, examples: Sequence[Example]) -> Labelled:
+        """Examples as training and scoring want them: encoded, with their relations' class numbers.
+
+        Raises:
+            UserError: The mentions of one lie further apart than `max_length`.
+        """
+        classes = [self.schema.labels.index(example.relation) for example in examples]
+        return Labelled([self.encode(example) for example in examples], classes)
 
 
 def save_extractor(extractor: Extractor, folder: Path) -> None:

@@ -32,6 +32,14 @@ class Encoded:
     tail: int
 
 
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Encoded sentences and their class numbers, of equal length."""
+
+    sentences: Sequence[Encoded]
+    classes: Sequence[int]
+
+
 def has_types(sentences: Sequence[Sentence]) -> bool:
     """Whether every mention of every sentence has an entity type."""
     return all(mention.type is not None for sentence in sentences for mention in (sentence.head, sentence.tail))

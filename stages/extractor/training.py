@@ -1,7 +1,7 @@
 """The training loop: a budget in updates, the best look at validation kept, resumable at every look."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from stages.extractor.classifier import Batch, RelationClassifier
 from stages.extractor.dropout import use_byte_dropout
 from stages.extractor.hardware import Precision, autocast
 from stages.extractor.inference import probabilities
-from stages.extractor.marking import Encoded
+from stages.extractor.marking import Labelled
 from stages.extractor.vocabulary import restore, trim
 from stages.pipeline.errors import UserError
 from stages.pipeline.outputs import output_file
@@ -43,14 +43,6 @@ class Recipe(Section):
     dropout: float = Field(ge=0, lt=1)
     evaluate_every: int = Field(gt=0)  # updates between two looks at validation
     precision: Precision
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """Encoded sentences and their class numbers, of equal length."""
-
-    sentences: Sequence[Encoded]
-    classes: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,11 @@ class Schema(BaseModel):
         return next((relation.relation for relation in self.relations if relation.negative), None)
 
     @cached_property
+    def negative_class(self) -> int | None:
+        """The class number of the negative label, or None where the schema has none."""
+        return None if self.negative is None else self.labels.index(self.negative)
+
+    @cached_property
     def by_label(self) -> dict[str, Relation]:
         """Each relation under its label."""
         return {relation.relation: relation for relation in self.relations}

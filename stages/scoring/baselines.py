@@ -27,7 +27,7 @@ def baseline_f1(train: Sequence[Example], test: Sequence[Example], schema: Schem
         seed: Of the random draws.
     """
     gold = np.array([schema.labels.index(example.relation) for example in test])
-    negative = None if schema.negative is None else schema.labels.index(schema.negative)
+    negative = schema.negative_class
     draws = uniform(test, schema, seed=seed)
     return {
         "majority": micro_f1(gold, majority(train, test, schema), negative),
