@@ -3,8 +3,9 @@
     python -m benchmarks.gold gazette-8
     python -m benchmarks.gold semeval-8 --semeval /path/to/semeval2010_task8
 
-Each draw is one `dvc exp run --temp` named gold-<setting>-<draw>; one that exists is not run again, so that an
-interrupted measurement goes on. The scores of all settings measured so far lie in benchmarks/gold.json.
+Each draw is one `dvc exp run --temp` named gold-<setting>-<draw>. An interrupted measurement goes on when it is
+repeated: DVC takes what was trained from its cache. The scores of all settings measured so far, with the changes to
+params.yaml that they were measured with, lie in benchmarks/gold.json.
 """
 
 import json
@@ -19,6 +20,8 @@ from typer import Argument, Option, run
 RESULT = Path("benchmarks/gold.json")
 DRAWS = (1, 2, 3)
 SEEDS = "finetune.seeds=[1,2,3]"
+# Chosen on validation data: with 120 updates the score on SemEval is still rising, on Gazette it is not.
+SEMEVAL = ("ingest.format=semeval", "finetune.updates=240", "finetune.evaluate_every=40")
 
 
 def main(
@@ -27,25 +30,29 @@ def main(
 ) -> None:
     """Measure one setting and write it beside the others."""
     dataset, _, shots = setting.partition("-")
-    source = [] if semeval is None else ["ingest.format=semeval", f"ingest.path={semeval.resolve()}"]
-    if (dataset == "semeval") != bool(source):
+    if (dataset == "semeval") != (semeval is not None):
         raise SystemExit("semeval settings, and they alone, need --semeval FOLDER")
-    listed = subprocess.run(
-        ["dvc", "exp", "list", "--all-commits", "--name-only"], check=True, capture_output=True, text=True
-    )
+    changes = [f"sample.shots={shots}", SEEDS, *(SEMEVAL if semeval else ())]
+    source = [f"ingest.path={semeval.resolve()}"] if semeval else []
     for draw in DRAWS:
-        name = f"gold-{setting}-{draw}"
-        if name not in listed.stdout.split():
-            changes = [f"sample.shots={shots}", f"sample.seed={draw}", SEEDS, *source]
-            options = [word for change in changes for word in ("-S", change)]
-            subprocess.run(["dvc", "exp", "run", "--temp", "--name", name, *options], check=True)
+        run_experiment(f"gold-{setting}-{draw}", [*changes, *source, f"sample.seed={draw}"])
+    draws = {str(draw): metrics_show(rev=f"gold-{setting}-{draw}") for draw in DRAWS}
     measured = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
-    measured[setting] = {draw: metrics_show(rev=f"gold-{setting}-{draw}") for draw in DRAWS}
+    measured[setting] = {"changes": changes, "draws": draws}
     RESULT.write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    print(json.dumps(over_draws(measured[setting]), indent=2))
+    print(json.dumps(over_draws(draws), indent=2))
 
 
-def over_draws(draws: dict[Any, dict[str, Any]], score: str = "micro_f1") -> dict[str, float]:
+def run_experiment(name: str, changes: list[str]) -> None:
+    """Run the pipeline with changed parameters, in place of an earlier experiment of that name."""
+    command = ["dvc", "exp", "list", "--all-commits", "--name-only"]
+    if name in subprocess.run(command, check=True, capture_output=True, text=True).stdout.split():
+        subprocess.run(["dvc", "exp", "remove", "--quiet", name], check=True)
+    options = [word for change in changes for word in ("-S", change)]
+    subprocess.run(["dvc", "exp", "run", "--temp", "--name", name, *options], check=True)
+
+
+def over_draws(draws: dict[str, dict[str, Any]], score: str = "micro_f1") -> dict[str, float]:
     """Mean and standard deviation over draws of a score of `gold`, and the mean deviation over training seeds."""
     means = [metrics["gold"][score]["mean"] for metrics in draws.values()]
     return {

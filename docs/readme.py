@@ -11,6 +11,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
@@ -60,10 +61,7 @@ def results() -> str:
         "| dataset | K | micro-F1 | ± draws | ± training seeds | each draw | macro-F1 | official macro-F1 |",
         "|---|--:|--:|--:|--:|---|--:|--:|",
     ]
-    measured = json.loads(GOLD.read_text(encoding="utf-8"))
-    for setting in sorted(measured, key=lambda name: (name.partition("-")[0], int(name.partition("-")[2]))):
-        dataset, _, shots = setting.partition("-")
-        draws = measured[setting]
+    for dataset, shots, draws in _measured():
         micro, macro = over_draws(draws), over_draws(draws, "macro_f1")
         official = f"{100 * over_draws(draws, 'semeval_macro_f1')['mean']:.1f}" if dataset == "semeval" else "–"
         each = ", ".join(f"{100 * metrics['gold']['micro_f1']['mean']:.1f}" for metrics in draws.values())
@@ -77,15 +75,17 @@ def results() -> str:
 def baselines() -> str:
     """What the baselines score, from benchmarks/gold.json: they don't depend on the draw."""
     rows = ["| dataset | majority | types only | random |", "|---|--:|--:|--:|"]
-    measured = json.loads(GOLD.read_text(encoding="utf-8"))
-    for dataset, name in _NAMES.items():
-        ones = [draws["1"] for setting, draws in measured.items() if setting.startswith(dataset)]
-        if not ones:
-            continue
-        one = ones[0]
-        scores = [f"{100 * one[key]['micro_f1']['mean']:.1f}" for key in ("majority", "types_only", "random")]
-        rows.append(f"| {name} | {' | '.join(scores)} |")
+    for dataset, metrics in {dataset: draws["1"] for dataset, _, draws in _measured()}.items():
+        scores = [f"{100 * metrics[key]['micro_f1']['mean']:.1f}" for key in ("majority", "types_only", "random")]
+        rows.append(f"| {_NAMES[dataset]} | {' | '.join(scores)} |")
     return "\n".join(rows)
+
+
+def _measured() -> list[tuple[str, int, dict[str, dict[str, Any]]]]:
+    """Dataset, K and the metrics of each draw, for each measured setting."""
+    settings = json.loads(GOLD.read_text(encoding="utf-8"))
+    parts = {name: name.partition("-") for name in settings}
+    return sorted((parts[name][0], int(parts[name][2]), one["draws"]) for name, one in settings.items())
 
 
 def files() -> str:
