@@ -1,6 +1,8 @@
-"""Outputs that are whole or absent: written beside their place, then renamed into it."""
+"""Outputs that are whole or absent: written beside their place, then renamed into it.
 
-import os
+What a killed process left beside is removed by the next that writes the same output; git and DVC ignore it.
+"""
+
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +11,11 @@ from pathlib import Path
 
 def _beside(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.partial")
+    if partial.is_dir():
+        shutil.rmtree(partial)
+    partial.unlink(missing_ok=True)
+    return partial
 
 
 @contextmanager

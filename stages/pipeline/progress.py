@@ -31,5 +31,5 @@ def bar(
         total = len(items)
     common = {"desc": desc, "unit": unit, "total": total, "initial": initial}
     if sys.stderr.isatty():
-        return tqdm(items, dynamic_ncols=True, **common)
+        return tqdm(items, dynamic_ncols=True, leave=None, **common)  # one inside another goes when it is done
     return tqdm(items, file=_Lines(), bar_format=_LINE, mininterval=_SECONDS_BETWEEN_LINES, miniters=1, **common)
