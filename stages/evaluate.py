@@ -40,7 +40,8 @@ class Evaluate(Section):
 def main(system: str, extractor: Path, seeds: Path, dataset: Path, evaluation: Path) -> None:
     """Predict with each training seed's extractor, score, and write."""
     params = section(Evaluate)
-    reads = [extractor, seeds, *(dataset / f"{name}.jsonl" for name in ("relations", "train", "test"))]
+    drawn = [seeds / name for name in ("train.jsonl", "validation.jsonl", "draw.json")]
+    reads = [extractor, *drawn, *(dataset / f"{name}.jsonl" for name in ("relations", "train", "test"))]
     with tracked("evaluate", params=params.model_dump(), reads=reads, writes=[evaluation], system=system) as log:
         schema = read_schema(dataset / "relations.jsonl")
         train, test = (read_examples(dataset / f"{split}.jsonl", schema) for split in ("train", "test"))

@@ -21,6 +21,8 @@ from stages.pipeline.params import Section, section
 from stages.records.files import write_records
 from stages.tracking.run import tracked
 
+WRITTEN = ("relations.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl", "card.json")
+
 
 class Ingest(Section):
     """How to read the dataset; `path` is what dvc.yaml passes as SOURCE."""
@@ -43,7 +45,8 @@ def main(source: Path, output: Path) -> None:
     """Read, write, and print the data card."""
     params = section(Ingest)
     _check_replaceable(output)
-    with tracked("ingest", params=params.model_dump(), reads=[source], writes=[output]) as log:
+    writes = [output / name for name in WRITTEN]
+    with tracked("ingest", params=params.model_dump(), reads=[source], writes=writes) as log:
         described = _write(_read(source, params), output)
         print(table(described))
         log.log_metrics({f"examples_{split}": count["examples"] for split, count in described["splits"].items()})

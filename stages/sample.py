@@ -25,7 +25,7 @@ class Sample(Section):
 
     shots: int = Field(gt=0)  # K: real examples per relation
     seed: int = Field(gt=0)  # number of the draw
-    negative: bool  # draw the negative label, too
+    negative: bool  # draw the negative label, too (else validation, a full one as well, does without it)
     validation: Literal["per_relation", "full"]
 
 
@@ -33,8 +33,9 @@ def main(dataset: Path, seeds: Path) -> None:
     """Draw, check for leaks, and write."""
     params, leaks = section(Sample), section(Leaks)
     reads = [dataset / name for name in ("relations.jsonl", "train.jsonl", "validation.jsonl")]
+    writes = [seeds / name for name in ("train.jsonl", "validation.jsonl", "draw.json")]
     with (
-        tracked("sample", params=params.model_dump(), reads=reads, writes=[seeds]) as log,
+        tracked("sample", params=params.model_dump(), reads=reads, writes=writes) as log,
         output_folder(seeds) as folder,
     ):
         schema = read_schema(dataset / "relations.jsonl")
@@ -65,11 +66,16 @@ def _describe(params: Sample, leaks: Leaks, schema: Schema, train: list[Example]
         train=len(train),
         validation=len(validation),
         fewer_than_shots=shortages(train, labels, params.shots),
+        validation_fewer_than_shots=(
+            shortages(validation, labels, params.shots) if params.validation == "per_relation" else {}
+        ),
         leaks=overlap,
     )
     print(f"draw {drawn.hash}: {drawn.train} seeds, {drawn.validation} examples for validation")
     for label, count in drawn.fewer_than_shots.items():
         print(f"  {label}: {count} of {params.shots} seeds, the dataset has no more")
+    for label, count in drawn.validation_fewer_than_shots.items():
+        print(f"  {label}: {count} of {params.shots} examples for validation, the dataset has no more")
     print(overlap.summary())
     return drawn
 

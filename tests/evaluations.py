@@ -76,6 +76,7 @@ def draw(**changes: Any) -> Draw:
         "train": 22,
         "validation": 24,
         "fewer_than_shots": {"mends": 6},
+        "validation_fewer_than_shots": {},
         "leaks": Overlap("seeds", "validation", ()),
     }
     return Draw(**values | changes)

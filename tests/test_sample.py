@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
@@ -69,6 +70,17 @@ def test_a_draw_holds_k_of_each_relation_or_all_that_there_are_and_none_twice(re
     assert len({example.id for example in drawn}) == len(drawn)
 
 
+def test_draw_3_is_what_numpy_gives_that_is_seeded_and_shuffles_three_times_over():
+    pool = made_up([f"r{number % 3}" for number in range(60)])
+    shuffled = list(pool)
+    for seed in (1, 2, 3):
+        np.random.seed(seed)
+        np.random.shuffle(shuffled)
+    expected = {name: [one for one in shuffled if one.relation == name][:4] for name in ("r0", "r1", "r2")}
+    drawn = draw(pool, 4, 3)
+    assert {name: [one for one in drawn if one.relation == name] for name in expected} == expected
+
+
 def test_a_smaller_draw_is_part_of_a_larger_one_with_the_same_seed():
     pool = made_up(list("pqr") * 20)
     assert {one.id for one in draw(pool, 4, 2)} <= {one.id for one in draw(pool, 9, 2)}
@@ -111,6 +123,14 @@ def test_a_relation_with_fewer_than_k_says_so(tmp_path, monkeypatch, capsys):
     drawn = sampled(tmp_path, monkeypatch, shots=50)
     assert drawn.fewer_than_shots["founded_by"] == 40
     assert "founded_by: 40 of 50 seeds, the dataset has no more" in capsys.readouterr().out
+
+
+def test_a_relation_with_fewer_than_k_in_validation_says_so_too(tmp_path, monkeypatch, capsys):
+    drawn = sampled(tmp_path, monkeypatch, shots=16)
+    assert drawn.fewer_than_shots == {}
+    assert drawn.validation_fewer_than_shots["founded_by"] == 10
+    assert "founded_by: 10 of 16 examples for validation" in capsys.readouterr().out
+    assert sampled(tmp_path, monkeypatch, shots=16, validation="full").validation_fewer_than_shots == {}
 
 
 def test_a_seed_that_stands_in_validation_is_reported_as_a_leak(tmp_path, monkeypatch, capsys):

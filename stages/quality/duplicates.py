@@ -147,9 +147,9 @@ def _bands(threshold: float) -> tuple[int, int]:
 
 
 def _most_similar(
-    mine: frozenset[str], shingles: Sequence[frozenset[str]], candidates: Sequence[int], threshold: float
+    mine: frozenset[str], shingles: Sequence[frozenset[str]], proposed: Sequence[int], threshold: float
 ) -> Match | None:
-    matches = (Match(number, _jaccard(mine, shingles[number]), same=False) for number in sorted(candidates))
+    matches = (Match(number, _jaccard(mine, shingles[number]), same=False) for number in sorted(proposed))
     close = [match for match in matches if match.similarity >= threshold]
     return max(close, key=lambda match: match.similarity, default=None)
 

@@ -43,9 +43,9 @@ _CONFIG = {
 
 
 def confusion_figure(evaluation: Evaluation) -> str:
-    """Gold relations down, predicted ones across; colour is the share of the row, text the count."""
+    """Actual relations down, predicted ones across; colour is the share of the row, text the count."""
     cells = [
-        {"gold": gold, "predicted": predicted, "count": count, "share": count / sum(row)}
+        {"actual": gold, "predicted": predicted, "count": count, "share": count / sum(row)}
         for gold, row in zip(evaluation.labels, evaluation.confusion, strict=True)
         for predicted, count in zip(evaluation.labels, row, strict=True)
         if count
@@ -53,7 +53,7 @@ def confusion_figure(evaluation: Evaluation) -> str:
     few = len(evaluation.labels) <= 20
     base = alt.Chart(alt.Data(values=cells)).encode(
         x=_labels("predicted", evaluation, alt.Axis(orient="top", labelAngle=-45, grid=True, tickBand="extent")),
-        y=_labels("gold", evaluation, alt.Axis(grid=True, tickBand="extent")),
+        y=_labels("actual", evaluation, alt.Axis(grid=True, tickBand="extent")),
     )
     squares = base.mark_rect(color=ACCENT).encode(
         opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.06, 1]), legend=None)

@@ -19,7 +19,7 @@ MOST_CONFUSED = 15
 class Confusion:
     """How often one relation was taken for another, over all training seeds, and in which share of its examples."""
 
-    gold: str
+    actual: str
     predicted: str
     count: int
     share: float
@@ -69,5 +69,5 @@ def most_confused(evaluation: Evaluation) -> list[Confusion]:
         for gold, row in zip(evaluation.labels, evaluation.confusion, strict=True)
         if sum(row)
     )
-    wrong = [cell for cell in cells if cell.gold != cell.predicted and cell.count]
+    wrong = [cell for cell in cells if cell.actual != cell.predicted and cell.count]
     return sorted(wrong, key=lambda cell: -cell.count)[:MOST_CONFUSED]

@@ -13,25 +13,24 @@ from numpy.typing import NDArray
 from stages.records.example import Example, Schema, Sentence
 from stages.scoring.f1 import micro_f1
 
-DRAWS = 100
+REPEATS = 100
 
 
 def baseline_f1(train: Sequence[Example], test: Sequence[Example], schema: Schema, *, seed: int) -> dict[str, float]:
-    """The micro-F1 of each baseline on `test`; `random` is the mean over 100 seeded draws.
+    """The micro-F1 of each baseline on `test`; `random` is the mean over 100 seeded repeats.
 
     Args:
         train: The examples that relations are counted in. Seeds hold K of each relation, which says nothing of
             frequency: give the whole training pool to see what knowing it is worth.
         test: The examples to score.
         schema: Their relations.
-        seed: Of the random draws.
+        seed: Of the random answers.
     """
     gold = np.array([schema.labels.index(example.relation) for example in test])
     negative = schema.negative_class
-    draws = uniform(test, schema, seed=seed)
     return {
         "majority": micro_f1(gold, majority(train, test, schema), negative),
-        "random": float(np.mean([micro_f1(gold, draw, negative) for draw in draws])),
+        "random": float(np.mean([micro_f1(gold, answers, negative) for answers in uniform(test, schema, seed=seed)])),
         "types_only": micro_f1(gold, types_only(train, test, schema), negative),
     }
 
@@ -43,8 +42,8 @@ def majority(train: Sequence[Example], sentences: Sequence[Sentence], schema: Sc
 
 
 def uniform(sentences: Sequence[Sentence], schema: Schema, *, seed: int) -> NDArray[np.int64]:
-    """Any label of the schema with equal probability, as class numbers, [100 draws, sentences]."""
-    return np.random.default_rng(seed).integers(len(schema.labels), size=(DRAWS, len(sentences)))
+    """Any label of the schema with equal probability, as class numbers, [100 repeats, sentences]."""
+    return np.random.default_rng(seed).integers(len(schema.labels), size=(REPEATS, len(sentences)))
 
 
 def types_only(train: Sequence[Example], sentences: Sequence[Sentence], schema: Schema) -> NDArray[np.int64]:

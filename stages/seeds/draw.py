@@ -20,7 +20,8 @@ class Draw(BaseModel):
     seed: int
     train: int  # examples
     validation: int  # examples
-    fewer_than_shots: dict[str, int]  # how many there are of each relation that fell short
+    fewer_than_shots: dict[str, int]  # how many seeds there are of each relation that fell short
+    validation_fewer_than_shots: dict[str, int]  # the same of validation, if it was drawn, too
     leaks: Overlap  # seeds that validation repeats
 
 

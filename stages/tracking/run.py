@@ -114,7 +114,8 @@ def tracked(
     well). What lies under models/ becomes an external model of MLflow, all else a dataset; neither is
     copied. An exception marks the run FAILED, an interrupt KILLED, and both propagate.
 
-    Trouble with MLflow costs one line on stderr and under two seconds, whatever it is.
+    Trouble with MLflow costs one line on stderr and under two seconds, whatever it is; only where other
+    processes are creating the database does a stage wait for its turn.
     DISABLE_MLFLOW_INTEGRATION=TRUE, as transformers knows it, turns tracking off.
     """
     run = Run()
