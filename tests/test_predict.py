@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,6 @@ import torch
 from stages import predict
 from stages.pipeline.errors import UserError
 from tests.conftest import run
-
-# One process builds the graph for all tests that need it.
-pytestmark = pytest.mark.xdist_group("built")
 
 TAGGED = "<e1>Ada Lindqvist</e1> grew up in <e2>Skagen</e2>."
 TYPES = {"head_type": "PERSON", "tail_type": "LOCATION"}
@@ -82,6 +80,36 @@ def test_a_bad_line_of_a_file_is_named_and_nothing_is_written(tmp_path):
     with pytest.raises(UserError, match=r"in\.jsonl:2: no <e1>"):
         predicted(tmp_path, {"text": TAGGED}, {"text": "no marks"})
     assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("content", ["", "\n\n"], ids=["empty", "blank lines"])
+def test_a_file_without_a_sentence_is_refused(tmp_path, content):
+    (tmp_path / "in.jsonl").write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=r"in\.jsonl: holds no sentence"):
+        predict.main(input=tmp_path / "in.jsonl", output=tmp_path / "out.jsonl")
+
+
+@pytest.mark.parametrize("name", ["models/extractor/gold", "models/extractor/gold/seed-7"])
+def test_a_folder_beside_or_above_the_extractors_is_answered_with_their_names(name):
+    with pytest.raises(UserError, match=f"{name} holds no extractor: there is {FOLDER}, models/extractor/gold/seed-2"):
+        predict.main([TAGGED], extractor=Path(name))
+
+
+@pytest.mark.parametrize("missing", ["head.safetensors", "model.safetensors", "relations.jsonl", "tokenizer.json"])
+def test_an_extractor_that_lacks_a_file_is_refused(tmp_path, missing):
+    folder = Path(shutil.copytree(FOLDER, tmp_path / "extractor"))
+    (folder / missing).unlink()
+    with pytest.raises(UserError):
+        predict.main([TAGGED], extractor=folder)
+
+
+def test_an_extractor_of_an_earlier_version_is_refused_with_the_cure(tmp_path):
+    folder = Path(shutil.copytree(FOLDER, tmp_path / "extractor"))
+    about = json.loads((folder / "extractor.json").read_text(encoding="utf-8"))
+    del about["precision"]
+    (folder / "extractor.json").write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(UserError, match=r"no complete extractor of this version .*'precision'.*: build it again"):
+        predict.main([TAGGED], extractor=folder)
 
 
 def test_an_error_on_the_command_line_is_one_line_and_exit_status_1(built):

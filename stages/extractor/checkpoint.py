@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
 
@@ -17,6 +18,8 @@ from stages.extractor.marking import Encoded, Labelled, encode, mark
 from stages.pipeline.errors import UserError
 from stages.records.example import Example, Schema, Sentence
 from stages.records.files import read_schema, write_records
+
+_ABOUT = "extractor.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def save_extractor(extractor: Extractor, folder: Path) -> None:
         folder / "head.safetensors",
     )
     write_records(folder / "relations.jsonl", extractor.schema.relations)
-    (folder / "extractor.json").write_text(json.dumps(asdict(extractor.about), indent=2) + "\n", encoding="utf-8")
+    (folder / _ABOUT).write_text(json.dumps(asdict(extractor.about), indent=2) + "\n", encoding="utf-8")
     templates = Environment(loader=PackageLoader("stages.extractor", "."), undefined=StrictUndefined)
     card = templates.get_template("model_card.md.jinja").render(about=extractor.about, schema=extractor.schema)
     (folder / "README.md").write_text(card, encoding="utf-8")
@@ -85,12 +88,20 @@ def load_extractor(folder: Path, device: torch.device) -> Extractor:
     Raises:
         UserError: There is no complete extractor in `folder`.
     """
-    if not (folder / "extractor.json").is_file():
-        raise UserError(
-            f"{folder} holds no extractor: build one with `dvc repro finetune@gold`, or pull it (`dvc pull`)"
-        )
+    if not (folder / _ABOUT).is_file():
+        found = [*folder.glob(f"*/{_ABOUT}"), *folder.parent.glob(f"*/{_ABOUT}")]
+        there = ", ".join(sorted(str(path.parent) for path in found))
+        cure = f"there is {there}" if there else "build one with `dvc repro finetune@gold`, or pull it (`dvc pull`)"
+        raise UserError(f"{folder} holds no extractor: {cure}")
+    try:
+        return _load(folder, device)
+    except (OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
+        raise UserError(f"{folder} holds no complete extractor of this version ({error}): build it again") from error
+
+
+def _load(folder: Path, device: torch.device) -> Extractor:
     schema = read_schema(folder / "relations.jsonl")
     model = RelationClassifier(load_encoder(str(folder)), len(schema.labels))
     model.head.load_state_dict(load_file(folder / "head.safetensors"))
-    about = About(**json.loads((folder / "extractor.json").read_text(encoding="utf-8")))
+    about = About(**json.loads((folder / _ABOUT).read_text(encoding="utf-8")))
     return Extractor(model.to(device).eval(), load_tokenizer(str(folder)), schema, about)
