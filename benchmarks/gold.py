@@ -19,7 +19,7 @@ from typer import Argument, Option, run
 
 RESULT = Path("benchmarks/gold.json")
 DRAWS = (1, 2, 3)
-SEEDS = "finetune.seeds=[1,2,3]"
+SEEDS = "finetune.training_seeds=[1,2,3]"
 # Chosen on validation data: with 120 updates the score on SemEval is still rising, on Gazette it is not.
 SEMEVAL = ("ingest.format=semeval", "finetune.updates=240", "finetune.evaluate_every=40")
 
@@ -32,10 +32,10 @@ def main(
     dataset, _, shots = setting.partition("-")
     if (dataset == "semeval") != (semeval is not None):
         raise SystemExit("semeval settings, and they alone, need --semeval FOLDER")
-    changes = [f"sample.shots={shots}", SEEDS, *(SEMEVAL if semeval else ())]
+    changes = [f"sample.shots={shots}", *(SEMEVAL if semeval else ())]
     source = [f"ingest.path={semeval.resolve()}"] if semeval else []
     for draw in DRAWS:
-        run_experiment(f"gold-{setting}-{draw}", [*changes, *source, f"sample.seed={draw}"])
+        run_experiment(f"gold-{setting}-{draw}", [*changes, *source, SEEDS, f"sample.seed={draw}"])
     draws = {str(draw): metrics_show(rev=f"gold-{setting}-{draw}") for draw in DRAWS}
     measured = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
     measured[setting] = {"changes": changes, "draws": draws}

@@ -1,6 +1,6 @@
 """Train the extractor of a system: one per training seed, the best look at validation kept.
 
-Reads    data/dataset/relations.jsonl and data/seeds (the draw)
+Reads    data/dataset/relations.jsonl; data/seeds: train.jsonl and validation.jsonl
 Writes   models/extractor/<system>/seed-<n>: weights, tokenizer, model card, history of the training
 Alone    python -m stages.finetune gold data/dataset/relations.jsonl data/seeds models/extractor/gold
 
@@ -9,20 +9,21 @@ lies in .scratch, in a folder named after everything that determines the result.
 """
 
 import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt, field_validator
+from transformers import PreTrainedModel
 
 from stages.extractor.checkpoint import About, Extractor, save_extractor
 from stages.extractor.classifier import RelationClassifier
-from stages.extractor.encoders import load_encoder, load_tokenizer
+from stages.extractor.encoders import load_encoder, load_tokenizer, longest_input
 from stages.extractor.hardware import device, seed_everything
-from stages.extractor.marking import has_types
-from stages.extractor.scratch import scratch_folder
+from stages.extractor.marking import has_types, untyped
+from stages.extractor.scratch import reserved, scratch_folder
 from stages.extractor.training import Look, Recipe, Trainer
 from stages.pipeline.command import run
+from stages.pipeline.errors import UserError
 from stages.pipeline.outputs import output_folder
 from stages.pipeline.params import section
 from stages.records.example import Example, Schema
@@ -33,27 +34,39 @@ from stages.tracking.run import Run, tracked
 class Finetune(Recipe):
     """The recipe, and how often to follow it."""
 
-    seeds: list[int] = Field(min_length=1)  # training seeds: one extractor each
+    training_seeds: list[NonNegativeInt] = Field(min_length=1)  # one extractor each
+
+    @field_validator("training_seeds")
+    @classmethod
+    def _differ(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("a training seed is there twice")
+        return seeds
 
 
 def main(system: str, relations: Path, seeds: Path, extractor: Path) -> None:
     """Train one extractor per training seed and write them side by side."""
     params = section(Finetune)
     schema = read_schema(relations)
-    train, validation = (read_examples(seeds / f"{split}.jsonl", schema) for split in ("train", "validation"))
-    scratches = []
+    reads = {split: seeds / f"{split}.jsonl" for split in ("train", "validation")}
+    train, validation = (read_examples(path, schema) for path in reads.values())
+    if has_types(train) and (bare := untyped(train)):
+        print(f"note: {bare} of {len(train)} seeds have a mention without an entity type: its markers are bare")
+    scratches = {seed: scratch_folder(params, seed, schema, train, validation) for seed in params.training_seeds}
     with (
+        reserved(scratches.values()),
         tracked(
-            "finetune", params=params.model_dump(), reads=[relations, seeds], writes=[extractor], system=system
+            "finetune",
+            params=params.model_dump(),
+            reads=[relations, *reads.values()],
+            writes=[extractor],
+            system=system,
         ) as log,
         output_folder(extractor) as folder,
     ):
-        for seed in params.seeds:
-            scratches.append(scratch_folder(params, seed, schema, train, validation))
-            result, looks = _train(params, seed, schema, train, validation, scratches[-1], log)
+        for seed, scratch in scratches.items():
+            result, looks = _train(params, seed, schema, train, validation, scratch, log)
             _write(result, looks, folder / f"seed-{seed}")
-    for scratch in scratches:
-        shutil.rmtree(scratch)
 
 
 def _train(
@@ -69,6 +82,7 @@ def _train(
     model = RelationClassifier(
         load_encoder(params.encoder, dropout=params.dropout), len(schema.labels), dropout=params.dropout
     )
+    _check_length(params, model.encoder)
     about = About(params.encoder, params.max_length, has_types(train), params.precision)
     extractor = Extractor(model.to(device()), load_tokenizer(params.encoder), schema, about)
     trainer = Trainer(extractor.model, params, pad=extractor.pad, seed=seed, scratch=scratch)
@@ -81,6 +95,14 @@ def _train(
         ),
     )
     return extractor, looks
+
+
+def _check_length(params: Finetune, encoder: PreTrainedModel) -> None:
+    longest = longest_input(encoder)
+    if longest is not None and params.max_length > longest:
+        raise UserError(
+            f"finetune.max_length is {params.max_length}, {params.encoder} takes {longest} tokens: lower it"
+        )
 
 
 def _write(extractor: Extractor, looks: list[Look], folder: Path) -> None:

@@ -7,13 +7,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models, processors
+from tokenizers.pre_tokenizers import ByteLevel
 from torch import nn
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, RobertaConfig, RobertaModel
 
 from stages.extractor.batches import bucketed, by_length
 from stages.extractor.dropout import ByteDropout
-from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
+from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer, longest_input
 from stages.extractor.hardware import has_bf16
-from stages.extractor.marking import encode, has_types, mark
+from stages.extractor.marking import encode, has_types, mark, untyped
 from stages.extractor.vocabulary import restore, trim
 from stages.pipeline.errors import UserError
 from tests.sentences import sentence
@@ -96,10 +99,35 @@ def test_mentions_further_apart_than_the_window_are_refused_with_the_cure(tokeni
         encode(tokenizer, mark(far, typed=False), 32)
 
 
-def test_sentences_count_as_typed_only_if_all_mentions_are():
-    typed, bare = sentence("a b", (0, 1, "X"), (2, 3, "Y")), sentence("a b", (0, 1, "X"), (2, 3))
-    assert has_types([typed])
-    assert not has_types([typed, bare])
+@pytest.fixture(scope="module")
+def bytewise():
+    """A tokenizer of bytes, as RoBERTa's is for characters that it has not seen: several tokens for one character."""
+    words = Tokenizer(models.BPE(vocab={letter: n for n, letter in enumerate(ByteLevel.alphabet())}, merges=[]))
+    words.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    words.post_processor = processors.ByteLevel(trim_offsets=True)
+    words.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=words)
+
+
+@pytest.mark.parametrize(("text", "at"), [("Ada met Bo today \U0001f642", 0), ("\U0001f642\U0001f642 Ada met Bo", 3)])
+@pytest.mark.parametrize("short_by", range(1, 7))
+def test_characters_of_several_tokens_are_cut_off_whole(bytewise, text, at, short_by):
+    marked = mark(sentence(text, (at, at + 3), (at + 8, at + 10)), typed=False)
+    room = len(bytewise(marked.text)["input_ids"]) - short_by
+    encoded = encode(bytewise, marked, room)
+    assert len(encoded.ids) <= room
+    assert bytewise.decode(encoded.ids).strip(" \U0001f642").startswith("@ Ada @ met # Bo #")
+
+
+def test_sentences_count_as_typed_if_any_mention_is_and_those_that_lack_a_type_are_counted():
+    half, bare = sentence("a b", (0, 1, "X"), (2, 3)), sentence("a b", (0, 1), (2, 3))
+    assert has_types([half, bare])
+    assert not has_types([bare])
+    assert untyped([half, bare, sentence("a b", (0, 1, "X"), (2, 3, "Y"))]) == 2
+
+
+def test_a_mention_without_a_type_gets_bare_markers_beside_one_that_has_one():
+    assert mark(sentence("a b", (0, 1, "X"), (2, 3)), typed=True).text == "@ * x * a @ # b # "
 
 
 def test_batches_use_every_sentence_equally_often():
@@ -191,6 +219,12 @@ def test_a_token_outside_the_trimmed_vocabulary_is_an_error_not_a_guess():
         encoder(torch.tensor([[5]]))
 
 
+def test_the_trimmed_embedding_lies_where_the_whole_one_does():
+    encoder = TinyEncoder().to("meta")
+    trim(encoder, [1, 2])
+    assert encoder(torch.zeros(2, 5, dtype=torch.int64, device="meta")).device.type == "meta"
+
+
 def test_bf16_is_used_only_where_the_processor_multiplies_in_it(monkeypatch):
     cpu = torch.device("cpu")
     for flags, expected in (
@@ -220,6 +254,32 @@ def test_an_incomplete_checkpoint_is_refused_instead_of_filled_with_random_numbe
         load_encoder(str(tmp_path))
 
 
+def test_a_tokenizer_without_its_vocabulary_is_refused_instead_of_reading_unknown_words(tmp_path):
+    load_encoder(EMBEDDED).config.save_pretrained(tmp_path)
+    load_tokenizer(EMBEDDED).save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").unlink()
+    with pytest.raises(UserError, match=r"has no words: its tokenizer\.json .* is missing"):
+        load_tokenizer(str(tmp_path))
+
+
 def test_dropout_is_set_on_hidden_states_and_off_on_attention_weights():
     config = load_encoder(EMBEDDED, dropout=0.3).config
     assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob) == (0.3, 0.0)
+
+
+SIZES = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        BertModel(BertConfig(vocab_size=9, max_position_embeddings=20, **SIZES)),
+        RobertaModel(RobertaConfig(vocab_size=9, max_position_embeddings=20, **SIZES)),
+    ],
+    ids=["BERT", "RoBERTa, which leaves two positions unused"],
+)
+def test_the_longest_input_fits_and_one_token_more_does_not(encoder):
+    longest = longest_input(encoder)
+    encoder(input_ids=torch.full((1, longest), 5))
+    with pytest.raises((IndexError, RuntimeError)):
+        encoder(input_ids=torch.full((1, longest + 1), 5))

@@ -30,12 +30,15 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
     """Load the tokenizer of an encoder.
 
     Raises:
-        UserError: There is no such model here, or its tokenizer cannot map tokens to characters.
+        UserError: There is no such model here, or its tokenizer has no words or cannot map tokens to characters.
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(encoder_path(name))
     except (OSError, ValueError) as error:
         raise _not_there(name, error) from error
+    # Where the vocabulary is missing, transformers makes a tokenizer that knows its special tokens alone.
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise UserError(f"the tokenizer of '{name}' has no words: its tokenizer.json (or vocabulary) is missing")
     if not tokenizer.is_fast:
         raise UserError(f"the tokenizer of '{name}' maps no tokens to characters: take a model with a fast tokenizer")
     return tokenizer
@@ -63,6 +66,15 @@ def load_encoder(name: str, *, dropout: float = 0.0) -> PreTrainedModel:
             "of its model type, and training would start from random numbers"
         )
     return encoder
+
+
+def longest_input(encoder: PreTrainedModel) -> int | None:
+    """How many tokens an encoder has positions for; None where it has no limit of that kind."""
+    limit = getattr(encoder.config, "max_position_embeddings", None)
+    positions = getattr(getattr(encoder, "embeddings", None), "position_embeddings", None)
+    # RoBERTa counts its positions from after the one of the padding token.
+    unused = 0 if positions is None or positions.padding_idx is None else positions.padding_idx + 1
+    return None if limit is None else limit - unused
 
 
 def _set_dropout(config: PreTrainedConfig, dropout: float) -> None:

@@ -41,12 +41,20 @@ class Labelled:
 
 
 def has_types(sentences: Sequence[Sentence]) -> bool:
-    """Whether every mention of every sentence has an entity type."""
-    return all(mention.type is not None for sentence in sentences for mention in (sentence.head, sentence.tail))
+    """Whether any mention of any sentence has an entity type."""
+    return any(mention.type is not None for sentence in sentences for mention in (sentence.head, sentence.tail))
+
+
+def untyped(sentences: Sequence[Sentence]) -> int:
+    """How many sentences have a mention without an entity type."""
+    return sum(None in (sentence.head.type, sentence.tail.type) for sentence in sentences)
 
 
 def mark(sentence: Sentence, *, typed: bool) -> Marked:
-    """Put `@ * type * head @` and `# ^ type ^ tail #` into the text (`@ head @`, `# tail #` without types)."""
+    """Put `@ * type * head @` and `# ^ type ^ tail #` into the text.
+
+    A mention without a type, and every mention where `typed` is false, gets bare markers: `@ head @`, `# tail #`.
+    """
     marks = [("head", sentence.head, "@", "*"), ("tail", sentence.tail, "#", "^")]
     text, position, starts = "", 0, {}
     for role, mention, outer, inner in sorted(marks, key=lambda entry: entry[1].start):
@@ -91,8 +99,14 @@ def _window(marked: Marked, offsets: list[tuple[int, int]], surplus: int) -> Mar
     if before + after < surplus:
         raise ValueError(
             f"the mentions lie {surplus - before - after} tokens too far apart for finetune.max_length: "
-            "raise it, or leave the sentence out"
+            "raise it as far as the encoder goes, or leave the sentence out"
         )
     left = min(before, max(surplus // 2, surplus - after))
-    start, end = spans[left][0], spans[len(spans) - 1 - (surplus - left)][1]
+    first, last = left, len(spans) - 1 - (surplus - left)
+    # Tokens of one byte share the span of their character: it is cut off whole.
+    while first > 0 and spans[first][0] < spans[first - 1][1]:
+        first += 1
+    while last + 1 < len(spans) and spans[last][1] > spans[last + 1][0]:
+        last -= 1
+    start, end = spans[first][0], spans[last][1]
     return Marked(marked.text[start:end], marked.head - start, marked.tail - start, marked.end - start)

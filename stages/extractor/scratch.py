@@ -3,16 +3,20 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
 import transformers
+from filelock import FileLock
 
 from stages.extractor.encoders import encoder_path
 from stages.extractor.hardware import device, has_bf16
 from stages.extractor.training import Recipe
 from stages.records.example import Example, Schema, identity
+from stages.scoring import f1
 
 
 def scratch_folder(
@@ -31,10 +35,31 @@ def scratch_folder(
         "encoder": _state_of(Path(encoder_path(recipe.encoder))),
         "code": _code(),
         "versions": [torch.__version__, transformers.__version__],
-        "machine": [device().type, has_bf16(device()), torch.get_num_threads()],
+        "machine": [_name(device()), has_bf16(device()), torch.get_num_threads()],
     }
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return Path(os.environ.get("DVC_ROOT", ".")) / ".scratch" / f"finetune-{digest[:16]}"
+
+
+@contextmanager
+def reserved(folders: Collection[Path]) -> Iterator[None]:
+    """Keep the folders to the block, and remove them if it ends well.
+
+    Two processes that train the same thing at once, such as queued experiments that differ in their evaluation
+    alone, take turns.
+    """
+    with ExitStack() as locks:
+        for folder in sorted(folders):  # in one order for all, so that no two wait for each other
+            lock = folder.parent / "locks" / folder.name
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            locks.enter_context(FileLock(lock))
+        yield
+        for folder in folders:
+            shutil.rmtree(folder)
+
+
+def _name(where: torch.device) -> str:
+    return torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
 
 
 def _state_of(folder: Path) -> list[tuple[str, int, int]]:
@@ -43,5 +68,5 @@ def _state_of(folder: Path) -> list[tuple[str, int, int]]:
 
 
 def _code() -> str:
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(f1.__file__)]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()

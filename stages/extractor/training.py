@@ -26,6 +26,8 @@ from stages.pipeline.params import Section
 from stages.pipeline.progress import bar
 from stages.scoring.f1 import micro_f1
 
+_SHOWN = 500  # sentences from which a look at validation has a bar of its own
+
 
 class Recipe(Section):
     """How to train one extractor: all that decides the result besides the data and the training seed."""
@@ -79,7 +81,8 @@ class Trainer:
     ) -> list[Look]:
         """Train, leave the weights of the best look in the model, and return all looks.
 
-        `negative` is the class number of the negative label. `on_look` hears of each look as it happens.
+        `negative` is the class number of the negative label. `on_look` hears of each look as it happens, and of
+        those that an interrupted training had before.
 
         Raises:
             UserError: The loss is no longer a number.
@@ -90,6 +93,8 @@ class Trainer:
             use_byte_dropout(self.model)
         self._prepare()
         self._resume()
+        for look in self.progress.looks:
+            on_look(look)
         for update, loss in self._losses(train):
             self.progress.update = update
             score = self._score(validation, negative)
@@ -151,8 +156,9 @@ class Trainer:
         return total
 
     def _score(self, validation: Labelled, negative: int | None) -> float:
-        predicted = probabilities(self.model, validation.sentences, self.pad, self.recipe.precision).argmax(-1)
-        return micro_f1(validation.classes, predicted.tolist(), negative)
+        desc = "validate" if len(validation.sentences) > _SHOWN else None
+        each = probabilities(self.model, validation.sentences, self.pad, self.recipe.precision, desc=desc)
+        return micro_f1(validation.classes, each.argmax(-1).tolist(), negative)
 
     def _save(self) -> None:
         self.scratch.mkdir(parents=True, exist_ok=True)
@@ -162,13 +168,14 @@ class Trainer:
         _save(self.scratch / "state.pt", self._state())
 
     def _state(self) -> dict[str, Any]:
+        on_gpu = {"random_cuda": torch.cuda.get_rng_state(self.device)} if self.device.type == "cuda" else {}
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all(),
             "progress": json.dumps(asdict(self.progress)),
+            **on_gpu,
         }
 
     def _resume(self) -> None:
@@ -180,7 +187,8 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         torch.set_rng_state(state["random"])
-        torch.cuda.set_rng_state_all(state["random_cuda"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["random_cuda"], self.device)
         done = json.loads(state["progress"])
         self.progress = Progress(done["update"], [Look(**look) for look in done["looks"]])
 

@@ -22,9 +22,10 @@ class TrimmedEmbedding(nn.Module):
 
     def __init__(self, whole: nn.Embedding, used: Iterable[int]) -> None:
         super().__init__()
-        rows = torch.tensor(sorted(set(used)))
-        numbers = torch.full((whole.num_embeddings,), -1)
-        numbers[rows] = torch.arange(len(rows))
+        device = whole.weight.device
+        rows = torch.tensor(sorted(set(used)), device=device)
+        numbers = torch.full((whole.num_embeddings,), -1, device=device)
+        numbers[rows] = torch.arange(len(rows), device=device)
         self.weight = nn.Parameter(whole.weight.detach()[rows].clone())
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("numbers", numbers, persistent=False)
