@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
 import pytest
 import yaml
+from filelock import FileLock
 
 from tests.graph import ROOT
 
@@ -26,7 +28,7 @@ ENVIRONMENT = {
 }
 TINY = {
     "sample": {"shots": 2},
-    "finetune": {"updates": 12, "evaluate_every": 3, "batch_size": 4, "seeds": [1, 2]},
+    "finetune": {"updates": 12, "evaluate_every": 3, "batch_size": 4, "training_seeds": [1, 2]},
     "evaluate": {"resamples": 50},
 }
 
@@ -59,14 +61,34 @@ def copy(checkout: Path, target: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_encoder(tmp_path_factory) -> Path:
+def once(tmp_path_factory, testrun_uid, worker_id) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Build a folder by name once for all test processes; tests change copies of it only."""
+    base = tmp_path_factory.getbasetemp()
+    root = base if worker_id == "master" else base.parent / testrun_uid
+    root.mkdir(exist_ok=True)
+
+    def build(name: str, fill: Callable[[Path], None]) -> Path:
+        with FileLock(root / f"{name}.lock"):
+            if not (root / f"{name}.done").exists():
+                fill(root / name)
+                (root / f"{name}.done").touch()
+        return root / name
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(once) -> Path:
     """A random BERT of two narrow layers with the embedded tokenizer: quick, and otherwise like any encoder."""
+    return once("encoder", _write_encoder)
+
+
+def _write_encoder(folder: Path) -> None:
     import torch
     from transformers import BertConfig, BertModel
 
     from stages.extractor.encoders import EMBEDDED, load_tokenizer
 
-    folder = tmp_path_factory.mktemp("encoder")
     tokenizer = load_tokenizer(EMBEDDED)
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
@@ -79,13 +101,15 @@ def tiny_encoder(tmp_path_factory) -> Path:
         pad_token_id=tokenizer.pad_token_id,
     )
     BertModel(config).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")
-def checkout(tmp_path_factory, tiny_encoder) -> Path:
+def checkout(once, tiny_encoder) -> Path:
     """The working tree as git would hold it, committed, with the tiny configuration."""
-    folder = tmp_path_factory.mktemp("relseed") / "checkout"
+    return once("checkout", lambda folder: _check_out(folder, tiny_encoder))
+
+
+def _check_out(folder: Path, encoder: Path) -> None:
     listed = run(ROOT, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
@@ -94,19 +118,21 @@ def checkout(tmp_path_factory, tiny_encoder) -> Path:
     (folder / "dvc.lock").unlink(missing_ok=True)
     (folder / "metrics.json").unlink(missing_ok=True)
     set_params(folder, **TINY)
-    set_params(folder, finetune={"encoder": str(tiny_encoder)})
+    set_params(folder, finetune={"encoder": str(encoder)})
     run(folder, "git", "init", "-q")
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-qm", "tiny")
-    return folder
 
 
 @pytest.fixture(scope="session")
-def built(checkout, tmp_path_factory) -> Path:
+def built(once, checkout) -> Path:
     """The checkout after `dvc repro`, with its runs in MLflow and the result committed."""
-    folder = copy(checkout, tmp_path_factory.mktemp("built") / "checkout")
+    return once("built", lambda folder: _build(checkout, folder))
+
+
+def _build(checkout: Path, folder: Path) -> None:
+    copy(checkout, folder)
     done = run(folder, "dvc", "repro", DISABLE_MLFLOW_INTEGRATION="")
     (folder / "repro.log").write_text(done.stdout + done.stderr, encoding="utf-8")
     run(folder, "git", "add", "dvc.lock", "metrics.json")
     run(folder, "git", "commit", "-qm", "built")
-    return folder

@@ -1,26 +1,28 @@
 """The whole graph with real DVC, git and MLflow, on a tiny encoder and two seeds per relation."""
 
 import json
+import os
+import signal
+import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 
 from tests.conftest import ENVIRONMENT, copy, run, set_params
 from tests.graph import ROOT
 
-# One process builds the graph for all tests that need it.
-pytestmark = pytest.mark.xdist_group("built")
-
 FINETUNE = ("python", "-m", "stages.finetune", "gold", "data/dataset/relations.jsonl", "data/seeds")
 
 
 def lock(folder: Path) -> dict[str, str]:
-    """The md5 that dvc.lock records for each output."""
+    """The md5 that dvc.lock records for each dependency and output."""
     stages = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
+    return {one["path"]: one["md5"] for stage in stages.values() for one in stage["deps"] + stage["outs"]}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -48,8 +50,8 @@ def test_progress_is_plain_lines_with_time_left_where_there_is_no_terminal(built
     assert "\r" not in log
 
 
-def test_a_second_repro_has_nothing_to_do(built):
-    assert "Data and pipelines are up to date" in run(built, "dvc", "repro").stdout
+def test_a_second_repro_has_nothing_to_do(built, tmp_path):
+    assert "Data and pipelines are up to date" in run(copy(built, tmp_path / "second"), "dvc", "repro").stdout
 
 
 def test_git_sees_nothing_of_what_the_stages_wrote(built):
@@ -68,9 +70,13 @@ def test_each_executed_stage_left_one_run_that_names_what_it_read_and_wrote(buil
     assert sorted(one.data.tags["dvc.stage"] for one in runs) == [
         "evaluate@gold", "finetune@gold", "ingest", "report", "sample",
     ]  # fmt: skip
+    recorded = lock(built)
+    for one in runs:
+        named = {tag: md5 for tag, md5 in one.data.tags.items() if tag.startswith(("dvc.reads.", "dvc.writes."))}
+        assert {tag: recorded.get(tag.split(".", 2)[2]) for tag in named} == named
     [finetune] = [one for one in runs if one.data.tags["stage"] == "finetune"]
-    assert finetune.data.tags["dvc.reads.data/seeds"] == lock(built)["data/seeds"]
-    assert finetune.data.tags["dvc.writes.models/extractor/gold"] == lock(built)["models/extractor/gold"]
+    assert "dvc.reads.data/seeds/train.jsonl" in finetune.data.tags
+    assert "dvc.writes.models/extractor/gold" in finetune.data.tags
     assert finetune.data.tags["mlflow.source.git.commit"] == run(built, "git", "rev-parse", "HEAD~1").stdout.strip()
     assert finetune.data.params["updates"] == "12"
     assert {"loss/seed-1", "validation_micro_f1/seed-2"} <= set(finetune.data.metrics)
@@ -88,6 +94,29 @@ def mlflow_runs(folder: Path):
 
     client = MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db")
     return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+
+
+def test_the_command_of_make_ui_opens_the_runs(built):
+    command = run(ROOT, "make", "-n", "ui").stdout.splitlines()[-1].split()
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    server = subprocess.Popen([*command, "--port", str(port)], cwd=built, env=ENVIRONMENT, start_new_session=True)
+    try:
+        found = _asked(f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/runs/search", {"experiment_ids": ["1"]})
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+    assert len(found["runs"]) == 5
+
+
+def _asked(address: str, question: dict) -> dict:
+    """The answer of a server that may still be starting."""
+    for _ in range(120):
+        with suppress(requests.ConnectionError):
+            return requests.post(address, json=question, timeout=30).json()
+        time.sleep(0.5)
+    raise AssertionError(f"nothing answers at {address}")
 
 
 def test_a_failed_stage_says_why_and_leaves_git_clean_of_data(checkout, tmp_path):
@@ -164,4 +193,5 @@ def test_a_killed_training_goes_on_and_ends_with_the_bytes_of_an_undisturbed_one
     _, log = second.communicate()
     assert int(log.partition("train, seed 1: ")[2].partition("/")[0]) > 0
     assert contents(longer / "models/killed") == contents(longer / "models/whole")
+    assert {path.name for path in (longer / "models").iterdir()} == {".gitignore", "extractor", "killed", "whole"}
     assert not list((longer / ".scratch").glob("finetune-*"))
