@@ -16,6 +16,7 @@ from typing import Any
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
+from benchmarks.finetune import RESULT as FINETUNE
 from benchmarks.gold import RESULT as GOLD
 from benchmarks.gold import over_draws
 
@@ -81,6 +82,17 @@ def baselines() -> str:
     return "\n".join(rows)
 
 
+def training() -> str:
+    """How fast training is beside a plain loop, from benchmarks/finetune.json."""
+    measured = json.loads(FINETUNE.read_text(encoding="utf-8"))
+    rows = ["| loop | sentences per second | ours is faster by | micro-F1 on validation |", "|---|--:|--:|--:|"]
+    for name, rate in measured["sentences_per_second"].items():
+        times = measured["ours_is_faster_by"].get(name)
+        each = ", ".join(f"{100 * one['micro_f1']:.1f}" for one in measured["runs"][name])
+        rows.append(f"| {name} | {rate:.1f} | {f'{times:.1f} times' if times else '–'} | {each} |")
+    return "\n".join(rows)
+
+
 def _measured() -> list[tuple[str, int, dict[str, dict[str, Any]]]]:
     """Dataset, K and the metrics of each draw, for each measured setting."""
     settings = json.loads(GOLD.read_text(encoding="utf-8"))
@@ -99,7 +111,7 @@ def files() -> str:
     return "\n".join(["```text", *lines, "```"])
 
 
-PARTS: dict[str, Callable[[], str]] = {one.__name__: one for one in (graph, stages, results, baselines, files)}
+PARTS: dict[str, Callable[[], str]] = {one.__name__: one for one in (graph, stages, results, baselines, training, files)}
 
 
 def generated(text: str) -> str:
