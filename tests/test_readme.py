@@ -5,6 +5,7 @@ import re
 import pytest
 
 from docs.readme import PARTS, generated
+from stages.datasets import folder
 from tests.graph import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,3 +25,14 @@ def test_every_relative_link_leads_to_a_file_that_exists():
     targets = [link for link in re.findall(r"\]\(([^)#\s]+)\)", README) if "://" not in link]
     assert targets
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_the_lines_of_the_recipe_for_own_data_are_read_as_own_data(tmp_path):
+    relations, example = re.findall(r"```json\n(.*?)```", README, re.S)
+    (tmp_path / "relations.jsonl").write_text(relations, encoding="utf-8")
+    for split in ("train", "validation", "test"):
+        (tmp_path / f"{split}.jsonl").write_text(example, encoding="utf-8")
+    dataset = folder.read(tmp_path)
+    [read] = dataset.splits["train"]
+    assert dataset.schema.labels == ("founded_by", "no_relation")
+    assert (read.head.within(read.text), read.tail.within(read.text)) == ("Nordlys", "Ada Holm")

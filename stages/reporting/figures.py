@@ -35,6 +35,7 @@ _AXIS = {
 _CONFIG = {
     "font": FONT,
     "background": None,
+    "padding": {"left": 20, "top": 5, "right": 5, "bottom": 5},  # room where another font draws labels wider
     "aria": False,  # the page describes each figure as a whole
     "view": {"stroke": None},
     "axis": _AXIS,
