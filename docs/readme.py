@@ -111,7 +111,9 @@ def files() -> str:
     return "\n".join(["```text", *lines, "```"])
 
 
-PARTS: dict[str, Callable[[], str]] = {one.__name__: one for one in (graph, stages, results, baselines, training, files)}
+PARTS: dict[str, Callable[[], str]] = {
+    one.__name__: one for one in (graph, stages, results, baselines, training, files)
+}
 
 
 def generated(text: str) -> str:

@@ -52,7 +52,9 @@ def main(system: str, relations: Path, seeds: Path, extractor: Path) -> None:
     train, validation = (read_examples(path, schema) for path in reads.values())
     if has_types(train) and (bare := untyped(train)):
         print(f"note: {bare} of {len(train)} seeds have a mention without an entity type: its markers are bare")
-    scratches = {seed: scratch_folder(params, seed, schema, train, validation) for seed in params.training_seeds}
+    scratches = {
+        seed: scratch_folder(params, seed, schema, train, validation, Path(__file__)) for seed in params.training_seeds
+    }
     with (
         reserved(scratches.values()),
         tracked(

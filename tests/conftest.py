@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "DISABLE_MLFLOW_INTEGRATION": "TRUE",
     "OMP_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
     "GIT_AUTHOR_NAME": "test",
     "GIT_AUTHOR_EMAIL": "test@example.org",
     "GIT_COMMITTER_NAME": "test",
@@ -70,6 +71,7 @@ def once(tmp_path_factory, testrun_uid, worker_id) -> Callable[[str, Callable[[P
     def build(name: str, fill: Callable[[Path], None]) -> Path:
         with FileLock(root / f"{name}.lock"):
             if not (root / f"{name}.done").exists():
+                shutil.rmtree(root / name, ignore_errors=True)
                 fill(root / name)
                 (root / f"{name}.done").touch()
         return root / name

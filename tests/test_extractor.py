@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, processors
 from tokenizers.pre_tokenizers import ByteLevel
 from torch import nn
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, RobertaConfig, RobertaModel
+from transformers import (
+    BertConfig,
+    BertModel,
+    DebertaV2Config,
+    DebertaV2Model,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaModel,
+    T5Config,
+)
 
 from stages.extractor.batches import bucketed, by_length
 from stages.extractor.dropout import ByteDropout
@@ -117,6 +126,12 @@ def test_characters_of_several_tokens_are_cut_off_whole(bytewise, text, at, shor
     encoded = encode(bytewise, marked, room)
     assert len(encoded.ids) <= room
     assert bytewise.decode(encoded.ids).strip(" \U0001f642").startswith("@ Ada @ met # Bo #")
+
+
+def test_blanks_that_have_tokens_of_their_own_are_cut_as_words_are(bytewise):
+    text = "Ada met Bo" + "  now" * 30
+    encoded = encode(bytewise, mark(sentence(text, (0, 3), (8, 10)), typed=False), 40)
+    assert 36 <= len(encoded.ids) <= 40
 
 
 def test_sentences_count_as_typed_if_any_mention_is_and_those_that_lack_a_type_are_counted():
@@ -268,6 +283,17 @@ def test_dropout_is_set_on_hidden_states_and_off_on_attention_weights():
 
 
 SIZES = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+
+
+def test_an_encoder_that_looks_at_distances_alone_has_no_longest_input():
+    config = DebertaV2Config(vocab_size=9, position_biased_input=False, relative_attention=True, **SIZES)
+    assert longest_input(DebertaV2Model(config)) is None
+
+
+def test_an_encoder_with_a_decoder_is_refused(tmp_path):
+    T5Config(vocab_size=9, d_model=8, d_kv=8, d_ff=8, num_layers=1, num_heads=1).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=r"is an encoder with a decoder \(t5\)"):
+        load_encoder(str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Parameters, outputs, commands and progress: what every stage relies on."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,18 @@ def test_a_failing_block_leaves_the_earlier_folder_and_nothing_beside_it(tmp_pat
         (partial / "half").touch()
         raise RuntimeError
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["out", "out/earlier"]
+
+
+def test_what_a_killed_process_left_beside_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    living = os.getppid()
+    for process in (killed.pid, living):
+        (tmp_path / f".out.{process}.partial").mkdir()
+        (tmp_path / f".out.{process}.partial/half").touch()
+    with output_folder(tmp_path / "out"):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {"out", f".out.{living}.partial"}
 
 
 def test_a_whole_folder_replaces_the_earlier_one(tmp_path):

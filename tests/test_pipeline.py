@@ -96,17 +96,18 @@ def mlflow_runs(folder: Path):
     return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
 
 
-def test_the_command_of_make_ui_opens_the_runs(built):
+def test_the_command_of_make_ui_opens_the_runs(built, tmp_path):
+    folder = copy(built, tmp_path / "ui")
     command = run(ROOT, "make", "-n", "ui").stdout.splitlines()[-1].split()
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    server = subprocess.Popen([*command, "--port", str(port)], cwd=built, env=ENVIRONMENT, start_new_session=True)
+    server = subprocess.Popen([*command, "--port", str(port)], cwd=folder, env=ENVIRONMENT, start_new_session=True)
     try:
         found = _asked(f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/runs/search", {"experiment_ids": ["1"]})
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait(timeout=30)
     assert len(found["runs"]) == 5
 
 

@@ -1,11 +1,14 @@
 """The training loop: learning, accumulating, failing, and the folder that an interrupted state is kept in."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from stages import finetune
 from stages.extractor.classifier import RelationClassifier
 from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
 from stages.extractor.hardware import seed_everything
@@ -32,6 +35,7 @@ RECIPE = Recipe(
     evaluate_every=5,
     precision="auto",
 )
+STAGE = Path(finetune.__file__)
 SCHEMA = Schema(relations=(Relation(relation="a", definition=""), Relation(relation="b", definition="")))
 
 
@@ -59,9 +63,9 @@ def example(identifier: str, text: str = "x y") -> Example:
 )
 def test_a_state_is_resumed_only_by_a_training_that_would_give_the_same(other):
     recipe, seed, train = other
-    own = scratch_folder(RECIPE, 1, SCHEMA, [example("1")], [])
-    assert own == scratch_folder(RECIPE, 1, SCHEMA, [example("1")], [])
-    assert scratch_folder(recipe, seed, SCHEMA, train, []) != own
+    own = scratch_folder(RECIPE, 1, SCHEMA, [example("1")], [], STAGE)
+    assert own == scratch_folder(RECIPE, 1, SCHEMA, [example("1")], [], STAGE)
+    assert scratch_folder(recipe, seed, SCHEMA, train, [], STAGE) != own
 
 
 def trainer(tmp_path, tiny_encoder, **changes) -> tuple[Trainer, Labelled]:
@@ -117,7 +121,7 @@ def test_accumulated_batches_make_the_update_of_one_batch_that_holds_them_all(tm
     assert torch.allclose(*gradients, rtol=1e-3, atol=1e-7)
 
 
-def test_a_resumed_training_tells_again_of_the_looks_that_it_had(tmp_path, tiny_encoder):
+def test_a_resumed_training_goes_on_and_tells_again_of_the_looks_that_it_had(tmp_path, tiny_encoder, monkeypatch):
     heard, told = [], []
 
     def interrupt(look):
@@ -129,7 +133,10 @@ def test_a_resumed_training_tells_again_of_the_looks_that_it_had(tmp_path, tiny_
     with pytest.raises(KeyboardInterrupt):
         training.train(data, data, None, on_look=interrupt)
     resumed, data = trainer(tmp_path, tiny_encoder, updates=6, evaluate_every=2)
+    made, step = [], resumed._step
+    monkeypatch.setattr(resumed, "_step", lambda *arguments: made.append(arguments[-1]) or step(*arguments))
     looks = resumed.train(data, data, None, on_look=told.append)
+    assert made == [3, 4, 5, 6]
     assert told == looks
     assert told[0] == heard[0]
 

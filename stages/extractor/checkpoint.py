@@ -94,14 +94,16 @@ def load_extractor(folder: Path, device: torch.device) -> Extractor:
         cure = f"there is {there}" if there else "build one with `dvc repro finetune@gold`, or pull it (`dvc pull`)"
         raise UserError(f"{folder} holds no extractor: {cure}")
     try:
-        return _load(folder, device)
+        extractor = _load(folder)
     except (OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
         raise UserError(f"{folder} holds no complete extractor of this version ({error}): build it again") from error
+    extractor.model.to(device).eval()
+    return extractor
 
 
-def _load(folder: Path, device: torch.device) -> Extractor:
+def _load(folder: Path) -> Extractor:
     schema = read_schema(folder / "relations.jsonl")
     model = RelationClassifier(load_encoder(str(folder)), len(schema.labels))
     model.head.load_state_dict(load_file(folder / "head.safetensors"))
     about = About(**json.loads((folder / _ABOUT).read_text(encoding="utf-8")))
-    return Extractor(model.to(device).eval(), load_tokenizer(str(folder)), schema, about)
+    return Extractor(model, load_tokenizer(str(folder)), schema, about)

@@ -17,8 +17,10 @@ from stages.pipeline.errors import UserError
 EMBEDDED = "all-MiniLM-L6-v2"
 
 # The field's names for the two dropouts differ from one model family to the next.
-_HIDDEN_DROPOUT = ("hidden_dropout_prob", "hidden_dropout", "dropout")
+_HIDDEN_DROPOUT = ("hidden_dropout_prob", "hidden_dropout", "dropout", "embedding_dropout", "mlp_dropout")
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
+
+_UNKNOWN = object()
 
 
 def encoder_path(name: str) -> str:
@@ -48,11 +50,13 @@ def load_encoder(name: str, *, dropout: float = 0.0) -> PreTrainedModel:
     """Load an encoder in fp32, with `dropout` on its hidden states and none on its attention weights.
 
     Raises:
-        UserError: There is no such model here, or what is there lacks weights.
+        UserError: There is no such model here, it has a decoder, or what is there lacks weights.
     """
     logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(encoder_path(name))
+        if config.is_encoder_decoder:
+            raise UserError(f"'{name}' is an encoder with a decoder ({config.model_type}): take an encoder alone")
         _set_dropout(config, dropout)
         encoder, loading = AutoModel.from_pretrained(
             encoder_path(name), config=config, dtype="float32", output_loading_info=True
@@ -70,11 +74,13 @@ def load_encoder(name: str, *, dropout: float = 0.0) -> PreTrainedModel:
 
 def longest_input(encoder: PreTrainedModel) -> int | None:
     """How many tokens an encoder has positions for; None where it has no limit of that kind."""
-    limit = getattr(encoder.config, "max_position_embeddings", None)
-    positions = getattr(getattr(encoder, "embeddings", None), "position_embeddings", None)
+    limit = getattr(encoder.config, "max_position_embeddings", None) or 0
+    positions = getattr(getattr(encoder, "embeddings", None), "position_embeddings", _UNKNOWN)
+    if limit <= 0 or positions is None:  # T5, XLNet and DeBERTa look at distances alone
+        return None
     # RoBERTa counts its positions from after the one of the padding token.
-    unused = 0 if positions is None or positions.padding_idx is None else positions.padding_idx + 1
-    return None if limit is None else limit - unused
+    padding = getattr(positions, "padding_idx", None)
+    return limit if padding is None else limit - padding - 1
 
 
 def _set_dropout(config: PreTrainedConfig, dropout: float) -> None:

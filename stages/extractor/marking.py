@@ -87,13 +87,14 @@ def encode(tokenizer: PreTrainedTokenizerBase, marked: Marked, max_length: int) 
     batch = tokenizer(marked.text, return_offsets_mapping=True, verbose=False)
     ids = batch["input_ids"]
     if len(ids) > max_length:
-        return encode(tokenizer, _window(marked, batch["offset_mapping"], len(ids) - max_length), max_length)
+        own = batch.sequence_ids()  # None for special tokens
+        spans = [span for span, part in zip(batch["offset_mapping"], own, strict=True) if part is not None]
+        return encode(tokenizer, _window(marked, spans, len(ids) - max_length), max_length)
     return Encoded(ids, batch.char_to_token(marked.head), batch.char_to_token(marked.tail))
 
 
-def _window(marked: Marked, offsets: list[tuple[int, int]], surplus: int) -> Marked:
-    """Cut `surplus` tokens off the two ends, evenly as far as the markers allow."""
-    spans = [span for span in offsets if span[0] < span[1]]
+def _window(marked: Marked, spans: list[tuple[int, int]], surplus: int) -> Marked:
+    """Cut `surplus` of the tokens that have `spans` off the two ends, evenly as far as the markers allow."""
     before = sum(end <= min(marked.head, marked.tail) for _, end in spans)
     after = sum(start >= marked.end for start, _ in spans)
     if before + after < surplus:

@@ -4,13 +4,14 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
 import transformers
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from stages.extractor.encoders import encoder_path
 from stages.extractor.hardware import device, has_bf16
@@ -20,12 +21,13 @@ from stages.scoring import f1
 
 
 def scratch_folder(
-    recipe: Recipe, seed: int, schema: Schema, train: Sequence[Example], validation: Sequence[Example]
+    recipe: Recipe, seed: int, schema: Schema, train: Sequence[Example], validation: Sequence[Example], stage: Path
 ) -> Path:
     """The folder for the state of one training, the same for a run that repeats it and for no other.
 
     It lies under the root of the main checkout, so that a DVC experiment that died in its temporary
-    workspace is resumed when it is queued again. A local encoder counts by its files' times and sizes.
+    workspace is resumed when it is queued again. A local encoder counts by its files' times and sizes; `stage` is
+    the file of the stage that trains.
     """
     parts = {
         "recipe": recipe.model_dump(include=set(Recipe.model_fields)),
@@ -33,7 +35,7 @@ def scratch_folder(
         "relations": schema.model_dump(),
         "draw": identity(train, validation),
         "encoder": _state_of(Path(encoder_path(recipe.encoder))),
-        "code": _code(),
+        "code": _code(stage),
         "versions": [torch.__version__, transformers.__version__],
         "machine": [_name(device()), has_bf16(device()), torch.get_num_threads()],
     }
@@ -52,10 +54,20 @@ def reserved(folders: Collection[Path]) -> Iterator[None]:
         for folder in sorted(folders):  # in one order for all, so that no two wait for each other
             lock = folder.parent / "locks" / folder.name
             lock.parent.mkdir(parents=True, exist_ok=True)
-            locks.enter_context(FileLock(lock))
+            locks.enter_context(_taken(lock))
         yield
         for folder in folders:
             shutil.rmtree(folder)
+
+
+def _taken(lock: Path) -> FileLock:
+    taken = FileLock(lock)
+    try:
+        taken.acquire(timeout=0)
+    except Timeout:
+        print(f"another process trains the same thing ({lock}): waiting for it", file=sys.stderr, flush=True)
+        taken.acquire()
+    return taken
 
 
 def _name(where: torch.device) -> str:
@@ -67,6 +79,6 @@ def _state_of(folder: Path) -> list[tuple[str, int, int]]:
     return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
 
 
-def _code() -> str:
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(f1.__file__)]
+def _code(stage: Path) -> str:
+    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(f1.__file__), stage]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()

@@ -180,7 +180,7 @@ class Trainer:
 
     def _resume(self) -> None:
         path = self.scratch / "state.pt"
-        if not path.exists():
+        if not path.exists() or not (self.scratch / "best.pt").exists():
             return
         state = torch.load(path, weights_only=True)
         self.model.load_state_dict(state["model"])
