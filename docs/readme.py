@@ -89,7 +89,7 @@ def training() -> str:
     for name, rate in measured["sentences_per_second"].items():
         times = measured["ours_is_faster_by"].get(name)
         each = ", ".join(f"{100 * one['micro_f1']:.1f}" for one in measured["runs"][name])
-        rows.append(f"| {name} | {rate:.1f} | {f'{times:.1f} times' if times else '–'} | {each} |")
+        rows.append(f"| {name} | {rate:.1f} | {f'{times:.2f} times' if times else '–'} | {each} |")
     return "\n".join(rows)
 
 
