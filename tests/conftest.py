@@ -61,6 +61,13 @@ def copy(checkout: Path, target: Path) -> Path:
     return Path(shutil.copytree(checkout, target, symlinks=True))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process build the graph while the others are busy with tests that do without it."""
+    waiting = [item for item in items if "built" in getattr(item, "fixturenames", ())]
+    others = [item for item in items if item not in waiting]
+    items[:] = waiting[:1] + others + waiting[1:]
+
+
 @pytest.fixture(scope="session")
 def once(tmp_path_factory, testrun_uid, worker_id) -> Callable[[str, Callable[[Path], None]], Path]:
     """Build a folder by name once for all test processes; tests change copies of it only."""
