@@ -12,6 +12,7 @@ from stages import finetune
 from stages.extractor.classifier import RelationClassifier
 from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
 from stages.extractor.hardware import seed_everything
+from stages.extractor.inference import probabilities
 from stages.extractor.marking import Labelled, encode, mark
 from stages.extractor.scratch import reserved, scratch_folder
 from stages.extractor.training import Recipe, Trainer
@@ -83,6 +84,8 @@ def test_training_learns_to_tell_two_relations_apart(tmp_path, tiny_encoder):
     looks = training.train(data, data, None, on_look=lambda look: None)
     assert [look.update for look in looks] == [15, 30, 45, 60]
     assert max(look.micro_f1 for look in looks) == 1.0
+    kept = probabilities(training.model, data.sentences, training.pad, "fp32").argmax(-1)
+    assert (kept == np.array(data.classes)).mean() == 1.0
 
 
 @pytest.mark.parametrize(
