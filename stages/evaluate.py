@@ -26,7 +26,7 @@ from stages.reporting.evaluation import Baseline, Evaluation, Point, Prediction
 from stages.reporting.summary import by_relation, spread, summed_up
 from stages.scoring.baselines import baseline_f1
 from stages.scoring.f1 import score
-from stages.seeds.draw import Draw
+from stages.seeds.draw import FILES, Draw
 from stages.tracking.run import tracked
 
 
@@ -40,7 +40,7 @@ class Evaluate(Section):
 def main(system: str, extractor: Path, seeds: Path, dataset: Path, evaluation: Path) -> None:
     """Predict with each training seed's extractor, score, and write."""
     params = section(Evaluate)
-    drawn = [seeds / name for name in ("train.jsonl", "validation.jsonl", "draw.json")]
+    drawn = [seeds / name for name in FILES]
     reads = [extractor, *drawn, *(dataset / f"{name}.jsonl" for name in ("relations", "train", "test"))]
     with tracked("evaluate", params=params.model_dump(), reads=reads, writes=[evaluation], system=system) as log:
         schema = read_schema(dataset / "relations.jsonl")

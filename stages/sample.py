@@ -16,7 +16,7 @@ from stages.pipeline.params import Section, section
 from stages.quality.duplicates import Leaks, overlaps
 from stages.records.example import Example, Schema, identity
 from stages.records.files import read_examples, read_schema, write_records
-from stages.seeds.draw import Draw, draw, shortages
+from stages.seeds.draw import FILES, Draw, draw, shortages
 from stages.tracking.run import tracked
 
 
@@ -33,7 +33,7 @@ def main(dataset: Path, seeds: Path) -> None:
     """Draw, check for leaks, and write."""
     params, leaks = section(Sample), section(Leaks)
     reads = [dataset / name for name in ("relations.jsonl", "train.jsonl", "validation.jsonl")]
-    writes = [seeds / name for name in ("train.jsonl", "validation.jsonl", "draw.json")]
+    writes = [seeds / name for name in FILES]
     with (
         tracked("sample", params=params.model_dump(), reads=reads, writes=writes) as log,
         output_folder(seeds) as folder,

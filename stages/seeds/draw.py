@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from stages.quality.duplicates import Overlap
 from stages.records.example import Example
 
+FILES = ("train.jsonl", "validation.jsonl", "draw.json")  # of data/seeds
+
 
 class Draw(BaseModel):
     """What was drawn: `data/seeds/draw.json`."""
