@@ -1,0 +1,91 @@
+"""The request cache: every answer on disk before the next step, so that nothing is asked or paid for twice."""
+
+import json
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from stages.llm.request import Completion, Request
+from stages.pipeline.errors import UserError
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS completions (
+    key TEXT PRIMARY KEY,
+    request TEXT NOT NULL,
+    completion TEXT NOT NULL
+) WITHOUT ROWID
+"""
+_PATIENCE = 60  # seconds to wait for another process that writes
+
+
+class Cache:
+    """Completions by request key in one SQLite file, which several processes and threads may share.
+
+    A completion that `put` returned from is on disk: it outlives the process and, as far as the disk tells the truth,
+    a power cut.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the cache, an empty one if there is none.
+
+        Raises:
+            UserError: The file is no request cache.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False, isolation_level=None)
+        try:
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=FULL")
+            self._connection.execute(_TABLE)
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise UserError(
+                f"{path} is no request cache ({error}): move it away, answers are then asked for again"
+            ) from error
+
+    def get(self, request: Request) -> Completion | None:
+        """The answer to a request, or None if there is none yet.
+
+        Raises:
+            UserError: What is stored is not a completion of this version.
+        """
+        with (
+            self._lock,
+            closing(
+                self._connection.execute("SELECT completion FROM completions WHERE key = ?", (request.key,))
+            ) as rows,
+        ):
+            row = rows.fetchone()
+        if row is None:
+            return None
+        try:
+            return Completion.model_validate_json(row[0])
+        except ValidationError as error:
+            raise UserError(
+                f"{self._path} holds something else than a completion under {request.key} ({error.error_count()} "
+                "problems): move the file away, answers are then asked for again"
+            ) from error
+
+    def put(self, request: Request, completion: Completion) -> None:
+        """Keep an answer. The first answer to a request stays: a later one was paid for in vain, not better."""
+        row = (request.key, _canonical(request), completion.model_dump_json())
+        with self._lock:
+            self._connection.execute("INSERT OR IGNORE INTO completions VALUES (?, ?, ?)", row)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return int(self._connection.execute("SELECT count(*) FROM completions").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file; WAL is written back into it."""
+        with self._lock:
+            self._connection.close()
+
+
+def _canonical(request: Request) -> str:
+    return json.dumps(request.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,143 @@
+"""Asking through the cache, within a budget, with a count of what it takes."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pydantic import Field, model_validator
+
+from stages.llm.cache import Cache
+from stages.llm.request import Completion, Request, UnansweredError
+from stages.pipeline.params import Section
+
+_MILLION = 1_000_000
+_CHARACTERS_PER_TOKEN = 3
+
+
+class Engine(Protocol):
+    """Whatever turns a request into a completion."""
+
+    name: str
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer one request, or raise `UnansweredError`."""
+        ...
+
+
+class Budget(Section):
+    """What a run may take, answers from the cache not counted, and what a token costs; None: no limit, no price."""
+
+    tokens: int | None = Field(ge=0)  # prompt and answer together
+    cost: float | None = Field(ge=0)  # in the currency of the prices
+    prompt_price: float | None = Field(ge=0)  # per million tokens
+    completion_price: float | None = Field(ge=0)  # per million tokens
+
+    @model_validator(mode="after")
+    def _limits_can_be_kept(self) -> "Budget":
+        if self.cost is not None and self.price(0, 0) is None:
+            raise ValueError("a budget in money needs both prices: set prompt_price and completion_price")
+        return self
+
+    def price(self, prompt_tokens: int, completion_tokens: int) -> float | None:
+        """What so many tokens cost, None without prices."""
+        if self.prompt_price is None or self.completion_price is None:
+            return None
+        return (prompt_tokens * self.prompt_price + completion_tokens * self.completion_price) / _MILLION
+
+
+class BudgetSpentError(Exception):
+    """The budget of tokens or money does not allow another request; what was answered is kept."""
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a run took so far."""
+
+    asked: int = 0  # requests that an engine answered
+    reused: int = 0  # requests that the cache answered
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    uncounted: int = 0  # answers whose tokens the engine did not count
+    unanswered: Counter[str] = field(default_factory=Counter)  # by reason
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of prompts and answers together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def add(self, completion: Completion) -> None:
+        """Count an answer that an engine gave."""
+        self.asked += 1
+        self.uncounted += completion.prompt_tokens is None or completion.completion_tokens is None
+        self.prompt_tokens += completion.prompt_tokens or 0
+        self.completion_tokens += completion.completion_tokens or 0
+
+
+class Client:
+    """The one way to an engine: what the cache knows is not asked for, and what is answered is cached first."""
+
+    def __init__(self, engine: Engine, cache: Cache, budget: Budget) -> None:
+        self.engine, self.cache, self.budget = engine, cache, budget
+        self.spent = Spent()
+        self._open = Spent()  # what the requests in flight may still take
+
+    async def ask(self, request: Request) -> Completion:
+        """The answer to a request, on disk by the time it is returned.
+
+        Raises:
+            BudgetSpentError: It is not in the cache, and with it the budget might be exceeded.
+            UnansweredError: The engine gave up on it.
+        """
+        if (known := self.cache.get(request)) is not None:
+            self.spent.reused += 1
+            return known
+        with self._reserved(request):
+            try:
+                completion = await self.engine.complete(request)
+            except UnansweredError as error:
+                self.spent.unanswered[error.reason] += 1
+                raise
+            # Shielded: an answer that was paid for is kept even if whoever asked is stopped.
+            await asyncio.shield(asyncio.to_thread(self.cache.put, request, completion))
+            self.spent.add(completion)
+        return completion
+
+    def cost(self) -> float | None:
+        """What the run cost so far; None where a price or a count is unknown."""
+        if self.spent.uncounted:
+            return None
+        return self.budget.price(self.spent.prompt_tokens, self.spent.completion_tokens)
+
+    @contextmanager
+    def _reserved(self, request: Request) -> Iterator[None]:
+        """Count a request as spent in full until its answer says what it really took."""
+        prompt, answer = estimated_tokens(request), request.max_tokens
+        self._open.prompt_tokens += prompt
+        self._open.completion_tokens += answer
+        try:
+            self._check_budget()
+            yield
+        finally:
+            self._open.prompt_tokens -= prompt
+            self._open.completion_tokens -= answer
+
+    def _check_budget(self) -> None:
+        prompt = self.spent.prompt_tokens + self._open.prompt_tokens
+        answers = self.spent.completion_tokens + self._open.completion_tokens
+        if self.budget.tokens is not None and prompt + answers > self.budget.tokens:
+            raise BudgetSpentError(
+                f"{self.spent.tokens} of {self.budget.tokens} tokens are spent, the next request might exceed them"
+            )
+        most = self.budget.price(prompt, answers)
+        if self.budget.cost is not None and most is not None and most > self.budget.cost:
+            raise BudgetSpentError(
+                f"{self.cost() or 0:.4f} of {self.budget.cost:g} are spent, the next request might exceed them"
+            )
+
+
+def estimated_tokens(request: Request) -> int:
+    """Roughly how many tokens a prompt has: a token per three characters, on the safe side for English."""
+    return sum(len(message.content) for message in request.messages) // _CHARACTERS_PER_TOKEN + 1

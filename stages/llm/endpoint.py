@@ -1,0 +1,175 @@
+"""Any endpoint that speaks the OpenAI protocol: many requests at once, patience with an end.
+
+A rate limit is no fault of a request: it halts all of them until the server's `Retry-After`, or a growing pause, is
+over, and only time ends it. A fault (5xx, time-out, cut connection, an answer that is none) is tried again a few
+times, for the request it struck alone.
+"""
+
+import asyncio
+import os
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from json import JSONDecodeError
+
+from openai import (
+    APIConnectionError,
+    APIResponseValidationError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncOpenAI,
+    AuthenticationError,
+    InternalServerError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+)
+from pydantic import Field, PositiveInt
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random_exponential,
+)
+
+from stages.llm.request import Completion, Request, UnansweredError
+from stages.pipeline.errors import UserError
+from stages.pipeline.params import Section
+
+KEY = "OPENAI_API_KEY"
+_LONGEST_PAUSE = 60.0  # seconds between two tries, where the server names none
+
+_FAULTS = (APIConnectionError, InternalServerError, APIResponseValidationError, JSONDecodeError)
+_CURES = {
+    AuthenticationError: f"the key in the environment variable {KEY} is missing or wrong",
+    PermissionDeniedError: f"the key in the environment variable {KEY} may not use this model",
+    NotFoundError: "the endpoint has no such model, or the address lacks its /v1",
+}
+
+
+class Limits(Section):
+    """How hard to press an endpoint, and when to give up."""
+
+    concurrency: PositiveInt  # requests in flight
+    timeout: float = Field(gt=0)  # seconds for one try
+    attempts: PositiveInt  # tries of one request against faults
+    patience: float = Field(ge=0)  # seconds to wait for rate limits to end, for one request
+    pause: float = Field(gt=0)  # seconds of the first pause after a fault or rate limit; later ones grow
+
+
+class NoAnswerError(Exception):
+    """A response of status 200 that holds no choice."""
+
+
+class Endpoint:
+    """Completions from one base URL; the key comes from the environment alone."""
+
+    name = "openai"
+
+    def __init__(self, url: str, limits: Limits) -> None:
+        self.url, self.limits = url, limits
+        self.waits = {"rate_limit": 0, "fault": 0}  # pauses so far, by what they were for
+        self._slots = asyncio.Semaphore(limits.concurrency)
+        self._open_at = 0.0  # by the monotonic clock: when a rate limit that holds for all is over
+        self._client = AsyncOpenAI(
+            base_url=url,
+            # Local servers ask for none, but the client insists on one.
+            api_key=os.environ.get(KEY) or "none",
+            max_retries=0,
+            timeout=limits.timeout,
+        )
+
+    async def complete(self, request: Request) -> Completion:
+        """Ask until there is an answer.
+
+        Raises:
+            UnansweredError: The endpoint refused this request, or stayed at fault or busy for too long.
+            UserError: The endpoint would refuse every request: wrong key, unknown model.
+        """
+        async with self._slots:
+            try:
+                return await self._while_limited()(self._despite_faults(), self._ask, request)
+            except tuple(_CURES) as error:
+                raise UserError(f"{self.url} refuses ({error.status_code}): {_CURES[type(error)]}") from None
+            except RateLimitError as error:
+                raise UnansweredError("rate_limited", f"still busy after {self.limits.patience:g} s") from error
+            except APIStatusError as error:
+                reason = "server_fault" if error.status_code >= 500 else "refused"
+                raise UnansweredError(reason, str(error)) from error
+            except APITimeoutError as error:
+                raise UnansweredError("timeout", f"no answer within {self.limits.timeout:g} s") from error
+            except (NoAnswerError, JSONDecodeError, APIResponseValidationError) as error:
+                raise UnansweredError("malformed", str(error)) from error
+            except APIConnectionError as error:
+                raise UnansweredError("connection", str(error.__cause__ or error)) from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def _ask(self, request: Request) -> Completion:
+        while (pause := self._open_at - time.monotonic()) > 0:
+            await asyncio.sleep(pause)
+        start = time.monotonic()
+        response = await self._client.chat.completions.create(**request.body())
+        if not getattr(response, "choices", None):
+            raise NoAnswerError("the response has no choices")
+        choice, usage = response.choices[0], response.usage
+        return Completion(
+            text=choice.message.content or "",
+            finish=choice.finish_reason or "unknown",
+            prompt_tokens=usage.prompt_tokens if usage else None,
+            completion_tokens=usage.completion_tokens if usage else None,
+            seconds=round(time.monotonic() - start, 3),
+            engine=self.name,
+            model=response.model or request.model,
+        )
+
+    def _despite_faults(self) -> AsyncRetrying:
+        growing = wait_random_exponential(multiplier=self.limits.pause, max=_LONGEST_PAUSE)
+        return AsyncRetrying(
+            retry=retry_if_exception_type((*_FAULTS, NoAnswerError)),
+            stop=stop_after_attempt(self.limits.attempts),
+            wait=growing,
+            before_sleep=lambda _: self._count("fault"),
+            reraise=True,
+        )
+
+    def _while_limited(self) -> AsyncRetrying:
+        return AsyncRetrying(
+            retry=retry_if_exception_type(RateLimitError),
+            stop=stop_before_delay(self.limits.patience),
+            wait=self._until_open,
+            before_sleep=lambda _: self._count("rate_limit"),
+            reraise=True,
+        )
+
+    def _until_open(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked_for = (
+            retry_after(error.response.headers.get("retry-after")) if isinstance(error, RateLimitError) else None
+        )
+        if asked_for is None:
+            return wait_random_exponential(multiplier=self.limits.pause, max=_LONGEST_PAUSE)(state)
+        if asked_for <= self.limits.patience:  # else this request gives up, and the others need not wait for nothing
+            self._open_at = max(self._open_at, time.monotonic() + asked_for)
+        return asked_for
+
+    def _count(self, what: str) -> None:
+        self.waits[what] += 1
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds that a `Retry-After` header asks for, given as seconds or as a date; None if it says nothing usable."""
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None

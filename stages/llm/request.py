@@ -1,0 +1,82 @@
+"""What an LLM is asked, and what it answered."""
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+
+# Part of every key: raise it when the same fields come to mean another request.
+SCHEME = 1
+
+
+class Message(BaseModel):
+    """One turn of a conversation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Request(BaseModel):
+    """All that determines an answer: whatever is no field here must not change what comes back."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(min_length=1)
+    revision: str | None = None  # of the model's weights, where it has one
+    messages: tuple[Message, ...] = Field(min_length=1)
+    answer: dict[str, Any] | None = None  # JSON schema that the answer must fit; None: free text
+    temperature: float = Field(ge=0)
+    top_p: float = Field(gt=0, le=1)
+    max_tokens: PositiveInt  # of the answer
+    seed: NonNegativeInt
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of the canonical request in hexadecimal: the same on every machine."""
+        canonical = json.dumps(
+            {"scheme": SCHEME, **self.model_dump(mode="json")},
+            sort_keys=True,
+            separators=(",", ":"),
+            ensure_ascii=False,
+            allow_nan=False,
+        )
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def body(self) -> dict[str, Any]:
+        """The request as the body of an OpenAI chat completion."""
+        body: dict[str, Any] = self.model_dump(mode="json", exclude={"revision", "answer"})
+        if self.answer is not None:
+            schema = {"name": "answer", "schema": self.answer, "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return body
+
+
+class Completion(BaseModel):
+    """What an LLM answered, verbatim, and what it took."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str
+    finish: str  # stop, length (cut off) or whatever else the engine says
+    prompt_tokens: NonNegativeInt | None  # None where the engine does not count them
+    completion_tokens: NonNegativeInt | None
+    seconds: float | None = Field(ge=0)  # from asking to answer; None where nobody measured
+    engine: str
+    model: str  # as the engine names it
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the answer was cut off at the most tokens allowed: what is there is not all of it."""
+        return self.finish == "length"
+
+
+class UnansweredError(Exception):
+    """An engine gave up on one request; `reason` is a word to count by, the message says more."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
