@@ -11,7 +11,6 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -23,9 +22,9 @@ from stages.llm.client import Budget, BudgetSpentError, Client, estimated_tokens
 from stages.llm.endpoint import KEY, Endpoint, Limits, retry_after
 from stages.llm.request import Completion, Message, Request, UnansweredError
 from stages.pipeline.errors import UserError
+from tests.graph import ROOT
 from tests.hostile import Behaviour, Server, answers, echoes, fails, hangs_up, sends, serving, sleeps
 
-ROOT = Path(__file__).parent.parent
 LIMITS = Limits(concurrency=8, timeout=2, attempts=3, patience=2, pause=0.01)
 FREE = Budget(tokens=None, cost=None, prompt_price=None, completion_price=None)
 

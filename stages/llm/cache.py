@@ -1,6 +1,5 @@
 """The request cache: every answer on disk before the next step, so that nothing is asked or paid for twice."""
 
-import json
 import sqlite3
 import threading
 from contextlib import closing
@@ -73,7 +72,7 @@ class Cache:
 
     def put(self, request: Request, completion: Completion) -> None:
         """Keep an answer. The first answer to a request stays: a later one was paid for in vain, not better."""
-        row = (request.key, _canonical(request), completion.model_dump_json())
+        row = (request.key, request.canonical, completion.model_dump_json())
         with self._lock:
             self._connection.execute("INSERT OR IGNORE INTO completions VALUES (?, ?, ?)", row)
 
@@ -85,7 +84,3 @@ class Cache:
         """Close the file; WAL is written back into it."""
         with self._lock:
             self._connection.close()
-
-
-def _canonical(request: Request) -> str:
-    return json.dumps(request.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)

@@ -1,7 +1,7 @@
 """Any endpoint that speaks the OpenAI protocol: many requests at once, patience with an end.
 
-A rate limit is no fault of a request: it halts all of them until the server's `Retry-After`, or a growing pause, is
-over, and only time ends it. A fault (5xx, time-out, cut connection, an answer that is none) is tried again a few
+A rate limit is no fault of a request, and only time ends it: a `Retry-After` halts all requests until it is over,
+without one the request pauses alone, longer each time. A fault (5xx, time-out, cut connection, an answer that is none) is tried again a few
 times, for the request it struck alone.
 """
 
@@ -72,6 +72,7 @@ class Endpoint:
         self.url, self.limits = url, limits
         self.waits = {"rate_limit": 0, "fault": 0}  # pauses so far, by what they were for
         self._slots = asyncio.Semaphore(limits.concurrency)
+        self._growing = wait_random_exponential(multiplier=limits.pause, max=_LONGEST_PAUSE)
         self._open_at = 0.0  # by the monotonic clock: when a rate limit that holds for all is over
         self._client = AsyncOpenAI(
             base_url=url,
@@ -128,11 +129,10 @@ class Endpoint:
         )
 
     def _despite_faults(self) -> AsyncRetrying:
-        growing = wait_random_exponential(multiplier=self.limits.pause, max=_LONGEST_PAUSE)
         return AsyncRetrying(
             retry=retry_if_exception_type((*_FAULTS, NoAnswerError)),
             stop=stop_after_attempt(self.limits.attempts),
-            wait=growing,
+            wait=self._growing,
             before_sleep=lambda _: self._count("fault"),
             reraise=True,
         )
@@ -152,7 +152,7 @@ class Endpoint:
             retry_after(error.response.headers.get("retry-after")) if isinstance(error, RateLimitError) else None
         )
         if asked_for is None:
-            return wait_random_exponential(multiplier=self.limits.pause, max=_LONGEST_PAUSE)(state)
+            return self._growing(state)
         if asked_for <= self.limits.patience:  # else this request gives up, and the others need not wait for nothing
             self._open_at = max(self._open_at, time.monotonic() + asked_for)
         return asked_for

@@ -35,16 +35,20 @@ class Request(BaseModel):
     seed: NonNegativeInt
 
     @cached_property
-    def key(self) -> str:
-        """SHA-256 of the canonical request in hexadecimal: the same on every machine."""
-        canonical = json.dumps(
+    def canonical(self) -> str:
+        """The request, with the scheme of its key, as JSON that is the same on every machine."""
+        return json.dumps(
             {"scheme": SCHEME, **self.model_dump(mode="json")},
             sort_keys=True,
             separators=(",", ":"),
             ensure_ascii=False,
             allow_nan=False,
         )
-        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of the canonical request in hexadecimal."""
+        return hashlib.sha256(self.canonical.encode()).hexdigest()
 
     def body(self) -> dict[str, Any]:
         """The request as the body of an OpenAI chat completion."""
