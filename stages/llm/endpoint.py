@@ -1,8 +1,8 @@
 """Any endpoint that speaks the OpenAI protocol: many requests at once, patience with an end.
 
 A rate limit is no fault of a request, and only time ends it: a `Retry-After` halts all requests until it is over,
-without one the request pauses alone, longer each time. A fault (5xx, time-out, cut connection, an answer that is none) is tried again a few
-times, for the request it struck alone.
+without one the request pauses alone, longer each time. A fault (5xx, time-out, cut connection, an answer that is none)
+is tried again a few times, for the request it struck alone.
 """
 
 import asyncio
