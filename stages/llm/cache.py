@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -53,13 +54,7 @@ class Cache:
         Raises:
             UserError: What is stored is not a completion of this version.
         """
-        with (
-            self._lock,
-            closing(
-                self._connection.execute("SELECT completion FROM completions WHERE key = ?", (request.key,))
-            ) as rows,
-        ):
-            row = rows.fetchone()
+        row = self._row("SELECT completion FROM completions WHERE key = ?", request.key)
         if row is None:
             return None
         try:
@@ -77,10 +72,14 @@ class Cache:
             self._connection.execute("INSERT OR IGNORE INTO completions VALUES (?, ?, ?)", row)
 
     def __len__(self) -> int:
-        with self._lock:
-            return int(self._connection.execute("SELECT count(*) FROM completions").fetchone()[0])
+        return int(self._row("SELECT count(*) FROM completions")[0])
 
     def close(self) -> None:
         """Close the file; WAL is written back into it."""
         with self._lock:
             self._connection.close()
+
+    def _row(self, query: str, *values: str) -> Any:
+        """The first row that a query finds, or None; no cursor is left open, which would hold back WAL."""
+        with self._lock, closing(self._connection.execute(query, values)) as rows:
+            return rows.fetchone()
