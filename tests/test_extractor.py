@@ -15,6 +15,8 @@ from transformers import (
     BertModel,
     DebertaV2Config,
     DebertaV2Model,
+    DistilBertConfig,
+    DistilBertModel,
     PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaModel,
@@ -22,6 +24,7 @@ from transformers import (
 )
 
 from stages.extractor.batches import bucketed, by_length
+from stages.extractor.classifier import Batch, RelationClassifier
 from stages.extractor.dropout import ByteDropout
 from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer, longest_input
 from stages.extractor.hardware import has_bf16
@@ -168,6 +171,53 @@ def test_fewer_sentences_than_a_batch_still_make_full_batches():
 def test_inference_takes_every_sentence_once_longest_first():
     batches = by_length([3, 9, 1, 7, 5], 2)
     assert batches == [[1, 3], [4, 0], [2]]
+
+
+def _six_sentences(vocabulary: int) -> Batch:
+    generator = torch.Generator().manual_seed(1)
+    lengths = torch.tensor([12, 5, 9, 12, 7, 3])
+    ids = torch.randint(5, vocabulary, (6, 12), generator=generator)
+    attention = (torch.arange(12) < lengths.unsqueeze(1)).long()
+    return Batch(ids, attention, torch.zeros(6, dtype=torch.long), lengths - 1)
+
+
+SMALL = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
+
+
+def _logits_and_gradients(model: RelationClassifier) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    model.zero_grad()
+    logits = model.eval()(_six_sentences(64))
+    logits.square().sum().backward()
+    gradients = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
+    return logits.detach(), gradients
+
+
+@pytest.mark.parametrize(
+    "build", [lambda: BertModel(BertConfig(**SMALL)), lambda: RobertaModel(RobertaConfig(**SMALL))]
+)
+def test_the_last_layer_at_the_markers_alone_gives_the_logits_and_gradients_of_the_whole(build):
+    torch.manual_seed(1)
+    model = RelationClassifier(build(), 4)
+    assert model.narrow
+    logits, gradients = _logits_and_gradients(model)
+    model.narrow = False
+    whole_logits, whole_gradients = _logits_and_gradients(model)
+    torch.testing.assert_close(logits, whole_logits)
+    torch.testing.assert_close(gradients, whole_gradients)
+
+
+def test_an_encoder_built_otherwise_is_computed_whole():
+    config = DistilBertConfig(vocab_size=64, dim=32, n_layers=2, n_heads=2, hidden_dim=48)
+    model = RelationClassifier(DistilBertModel(config), 4)
+    assert not model.narrow
+    assert model(_six_sentences(64)).shape == (6, 4)
+
+
+def test_an_encoder_that_answers_at_the_markers_keeps_the_names_of_its_weights():
+    encoder = BertModel(BertConfig(**SMALL))
+    names = set(encoder.state_dict())
+    RelationClassifier(encoder, 4)
+    assert set(encoder.state_dict()) == names
 
 
 def test_byte_dropout_zeroes_its_share_and_keeps_the_mean():

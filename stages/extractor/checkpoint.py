@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
@@ -16,9 +15,11 @@ from stages.extractor.encoders import load_encoder, load_tokenizer
 from stages.extractor.hardware import Precision
 from stages.extractor.marking import Encoded, Labelled, encode, mark
 from stages.pipeline.errors import UserError
+from stages.pipeline.templates import render
 from stages.records.example import Example, Schema, Sentence
 from stages.records.files import read_schema, write_records
 
+_CARD = Path(__file__).with_name("model_card.md.jinja")
 _ABOUT = "extractor.json"
 
 
@@ -77,9 +78,8 @@ def save_extractor(extractor: Extractor, folder: Path) -> None:
     )
     write_records(folder / "relations.jsonl", extractor.schema.relations)
     (folder / _ABOUT).write_text(json.dumps(asdict(extractor.about), indent=2) + "\n", encoding="utf-8")
-    templates = Environment(loader=PackageLoader("stages.extractor", "."), undefined=StrictUndefined)
-    card = templates.get_template("model_card.md.jinja").render(about=extractor.about, schema=extractor.schema)
-    (folder / "README.md").write_text(card, encoding="utf-8")
+    card = render(_CARD, about=extractor.about, schema=extractor.schema)
+    (folder / "README.md").write_text(card + "\n", encoding="utf-8")
 
 
 def load_extractor(folder: Path, device: torch.device) -> Extractor:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from stages.extractor.last_layer import narrow
 from stages.extractor.marking import Encoded
 
 
@@ -41,10 +42,15 @@ class RelationClassifier(nn.Module):
         width = encoder.config.hidden_size
         self.encoder = encoder
         self.labels = labels
+        self.narrow = narrow(encoder)
         self.head = nn.Sequential(nn.Linear(2 * width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, labels))
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Logits [batch, labels]."""
-        states = self.encoder(input_ids=batch.ids, attention_mask=batch.attention).last_hidden_state
-        rows = torch.arange(len(states), device=states.device)
-        return self.head(torch.cat([states[rows, batch.head], states[rows, batch.tail]], dim=-1))
+        markers = torch.stack([batch.head, batch.tail], dim=1)
+        if self.narrow:
+            states = self.encoder(input_ids=batch.ids, attention_mask=batch.attention, at=markers).last_hidden_state
+        else:
+            every = self.encoder(input_ids=batch.ids, attention_mask=batch.attention).last_hidden_state
+            states = every[torch.arange(len(every), device=every.device).unsqueeze(1), markers]
+        return self.head(states.flatten(1))

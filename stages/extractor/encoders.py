@@ -20,8 +20,6 @@ EMBEDDED = "all-MiniLM-L6-v2"
 _HIDDEN_DROPOUT = ("hidden_dropout_prob", "hidden_dropout", "dropout", "embedding_dropout", "mlp_dropout")
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 
-_UNKNOWN = object()
-
 
 def encoder_path(name: str) -> str:
     """Where to load `name` from: the package that carries the default encoder, else `name` itself."""
@@ -75,8 +73,10 @@ def load_encoder(name: str, *, dropout: float = 0.0) -> PreTrainedModel:
 def longest_input(encoder: PreTrainedModel) -> int | None:
     """How many tokens an encoder has positions for; None where it has no limit of that kind."""
     limit = getattr(encoder.config, "max_position_embeddings", None) or 0
-    positions = getattr(getattr(encoder, "embeddings", None), "position_embeddings", _UNKNOWN)
-    if limit <= 0 or positions is None:  # T5, XLNet and DeBERTa look at distances alone
+    embeddings = getattr(encoder, "embeddings", None)
+    positions = getattr(embeddings, "position_embeddings", None)
+    distances_alone = hasattr(embeddings, "position_embeddings") and positions is None  # DeBERTa
+    if limit <= 0 or distances_alone:  # T5 and XLNet have no limit
         return None
     # RoBERTa counts its positions from after the one of the padding token.
     padding = getattr(positions, "padding_idx", None)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 from collections.abc import Collection, Iterator, Sequence
@@ -16,6 +15,7 @@ from filelock import FileLock, Timeout
 from stages.extractor.encoders import encoder_path
 from stages.extractor.hardware import device, has_bf16
 from stages.extractor.training import Recipe
+from stages.pipeline.outputs import scratch
 from stages.records.example import Example, Schema, identity
 from stages.scoring import f1
 
@@ -25,9 +25,7 @@ def scratch_folder(
 ) -> Path:
     """The folder for the state of one training, the same for a run that repeats it and for no other.
 
-    It lies under the root of the main checkout, so that a DVC experiment that died in its temporary
-    workspace is resumed when it is queued again. A local encoder counts by its files' times and sizes; `stage` is
-    the file of the stage that trains.
+    A local encoder counts by its files' times and sizes; `stage` is the file of the stage that trains.
     """
     parts = {
         "recipe": recipe.model_dump(include=set(Recipe.model_fields)),
@@ -40,7 +38,7 @@ def scratch_folder(
         "machine": [_name(device()), has_bf16(device()), torch.get_num_threads()],
     }
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-    return Path(os.environ.get("DVC_ROOT", ".")) / ".scratch" / f"finetune-{digest[:16]}"
+    return scratch() / f"finetune-{digest[:16]}"
 
 
 @contextmanager
