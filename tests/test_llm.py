@@ -44,7 +44,7 @@ def completion(text: str = "because", **changes) -> Completion:
 
 def test_the_key_of_a_request_is_the_same_on_every_machine():
     asked = request("wörum?", answer={"b": 1, "a": [2]})
-    assert asked.key == "7af17700af8f3f0a7329477210e06a952448bd4db4e453522c65c6999adc225c"
+    assert asked.key == "0fb37155a86a7e545785ade456f58169980e8e5d4a0c1e82372e22cab4a8250e"
     assert asked.key == request("wörum?", answer={"a": [2], "b": 1}).key
 
 
@@ -148,7 +148,7 @@ def ask(server: Server, requests: Sequence[Request], limits: Limits = LIMITS) ->
     """The answers, or what was raised in their place, and the endpoint that was used."""
 
     async def gather():
-        endpoint = Endpoint(server.url, limits)
+        endpoint = Endpoint("openai", server.url, limits)
         try:
             return await asyncio.gather(*map(endpoint.complete, requests), return_exceptions=True), endpoint
         finally:
@@ -249,7 +249,7 @@ def test_one_rate_limit_holds_all_requests_back():
         (fails(429, retry_after="0.5") if first else answers())(handler)
 
     async def one_after_the_other(url: str) -> None:
-        endpoint = Endpoint(url, LIMITS)
+        endpoint = Endpoint("openai", url, LIMITS)
         first = asyncio.create_task(endpoint.complete(request("first")))
         await asyncio.sleep(0.2)
         await asyncio.gather(first, endpoint.complete(request("second")))
@@ -320,13 +320,14 @@ class Scripted:
 
     name = "scripted"
 
-    def __init__(self) -> None:
+    def __init__(self, prompt_tokens: int | None = 10, completion_tokens: int | None = 10) -> None:
         self.asked: list[str] = []
+        self.counts = {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens}
 
     async def complete(self, one: Request) -> Completion:
         self.asked.append(one.key)
         await asyncio.sleep(0)
-        return completion(prompt_tokens=10, completion_tokens=10)
+        return completion(**self.counts)
 
 
 def test_what_was_answered_once_is_never_asked_again(tmp_path):
@@ -347,6 +348,22 @@ def test_a_token_budget_is_never_exceeded_and_keeps_what_is_done(tmp_path):
     assert stopped
     assert client.spent.tokens <= 100
     assert len(client.cache) == len(found) - len(stopped) > 0
+
+
+def test_a_budget_is_used_up_before_it_stops_however_much_the_waiting_requests_might_take(tmp_path):
+    prompts = [request(str(number), max_tokens=90) for number in range(20)]  # 20 of 90 and more are taken
+    budget = FREE.model_copy(update={"tokens": 200})
+    client = Client(Scripted(), Cache(tmp_path / "cache.db"), budget)
+    stopped = [answer for answer in ask_client(client, prompts) if isinstance(answer, BudgetSpentError)]
+    assert (client.spent.tokens, len(stopped)) == (120, 14)
+
+
+def test_what_an_engine_does_not_count_is_held_against_the_budget_in_full(tmp_path):
+    engine = Scripted(prompt_tokens=None, completion_tokens=None)
+    prompts = [request(f"{number:030}", max_tokens=10) for number in range(20)]  # at most 21 tokens each
+    client = Client(engine, Cache(tmp_path / "cache.db"), FREE.model_copy(update={"tokens": 100}))
+    stopped = [answer for answer in ask_client(client, prompts) if isinstance(answer, BudgetSpentError)]
+    assert (len(engine.asked), len(stopped)) == (4, 16)
 
 
 def test_a_budget_in_money_follows_the_prices(tmp_path):
@@ -377,7 +394,7 @@ def test_without_prices_or_counts_there_is_no_cost_rather_than_a_guess(tmp_path)
 
 def test_unanswered_requests_are_counted_by_reason(tmp_path):
     async def go(url: str) -> Client:
-        client = Client(Endpoint(url, LIMITS), Cache(tmp_path / "cache.db"), FREE)
+        client = Client(Endpoint("openai", url, LIMITS), Cache(tmp_path / "cache.db"), FREE)
         await asyncio.gather(*map(client.ask, [request("a"), request("b")]), return_exceptions=True)
         return client
 

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from stages.llm.request import Completion, Request, UnansweredError
 from stages.pipeline.params import Section
 
 _MILLION = 1_000_000
-_CHARACTERS_PER_TOKEN = 3
+CHARACTERS_PER_TOKEN = 3
 
 
 class Engine(Protocol):
@@ -71,7 +71,7 @@ class Spent:
     def add(self, completion: Completion) -> None:
         """Count an answer that an engine gave."""
         self.asked += 1
-        self.uncounted += completion.prompt_tokens is None or completion.completion_tokens is None
+        self.uncounted += not completion.counted
         self.prompt_tokens += completion.prompt_tokens or 0
         self.completion_tokens += completion.completion_tokens or 0
 
@@ -79,10 +79,14 @@ class Spent:
 class Client:
     """The one way to an engine: what the cache knows is not asked for, and what is answered is cached first."""
 
-    def __init__(self, engine: Engine, cache: Cache, budget: Budget) -> None:
+    def __init__(self, engine: Engine, cache: Cache | None, budget: Budget) -> None:
+        """Ask `engine`; an engine whose answers are files of their own needs no cache."""
         self.engine, self.cache, self.budget = engine, cache, budget
         self.spent = Spent()
-        self._open = Spent()  # what the requests in flight may still take
+        self._in_flight = 0
+        self._returned = asyncio.Event()  # set when the next request returns, then replaced
+        # What requests in flight may take at most, and what those took whose tokens were not counted.
+        self._held_prompt = self._held_answers = 0
 
     async def ask(self, request: Request) -> Completion:
         """The answer to a request, on disk by the time it is returned.
@@ -91,18 +95,20 @@ class Client:
             BudgetSpentError: It is not in the cache, and with it the budget might be exceeded.
             UnansweredError: The engine gave up on it.
         """
-        if (known := self.cache.get(request)) is not None:
+        if self.cache is not None and (known := self.cache.get(request)) is not None:
             self.spent.reused += 1
             return known
-        with self._reserved(request):
+        async with self._reserved(request):
             try:
                 completion = await self.engine.complete(request)
             except UnansweredError as error:
                 self.spent.unanswered[error.reason] += 1
                 raise
-            # Shielded: an answer that was paid for is kept even if whoever asked is stopped.
-            await asyncio.shield(asyncio.to_thread(self.cache.put, request, completion))
+            if self.cache is not None:
+                await _kept(asyncio.to_thread(self.cache.put, request, completion))
             self.spent.add(completion)
+        if not completion.counted:
+            self._hold(estimated_tokens(request), request.max_tokens)
         return completion
 
     def cost(self) -> float | None:
@@ -111,33 +117,53 @@ class Client:
             return None
         return self.budget.price(self.spent.prompt_tokens, self.spent.completion_tokens)
 
-    @contextmanager
-    def _reserved(self, request: Request) -> Iterator[None]:
-        """Count a request as spent in full until its answer says what it really took."""
+    @asynccontextmanager
+    async def _reserved(self, request: Request) -> AsyncIterator[None]:
+        """Hold the most that a request may take until its answer says what it took.
+
+        Where that does not fit beside the requests in flight, it waits for them: most take less than they may.
+        """
         prompt, answer = estimated_tokens(request), request.max_tokens
-        self._open.prompt_tokens += prompt
-        self._open.completion_tokens += answer
+        while problem := self._exceeded(prompt, answer):
+            if not self._in_flight:
+                raise BudgetSpentError(problem)
+            await self._returned.wait()
+        self._in_flight += 1
+        self._hold(prompt, answer)
         try:
-            self._check_budget()
             yield
         finally:
-            self._open.prompt_tokens -= prompt
-            self._open.completion_tokens -= answer
+            self._in_flight -= 1
+            self._hold(-prompt, -answer)
+            self._returned.set()
+            self._returned = asyncio.Event()
 
-    def _check_budget(self) -> None:
-        prompt = self.spent.prompt_tokens + self._open.prompt_tokens
-        answers = self.spent.completion_tokens + self._open.completion_tokens
+    def _hold(self, prompt_tokens: int, completion_tokens: int) -> None:
+        self._held_prompt += prompt_tokens
+        self._held_answers += completion_tokens
+
+    def _exceeded(self, prompt_tokens: int, completion_tokens: int) -> str | None:
+        """How so many more tokens might exceed the budget, None where they cannot."""
+        prompt = self.spent.prompt_tokens + self._held_prompt + prompt_tokens
+        answers = self.spent.completion_tokens + self._held_answers + completion_tokens
         if self.budget.tokens is not None and prompt + answers > self.budget.tokens:
-            raise BudgetSpentError(
-                f"{self.spent.tokens} of {self.budget.tokens} tokens are spent, the next request might exceed them"
-            )
+            return f"{self.spent.tokens} of {self.budget.tokens} tokens are spent, the next request might exceed them"
         most = self.budget.price(prompt, answers)
         if self.budget.cost is not None and most is not None and most > self.budget.cost:
-            raise BudgetSpentError(
-                f"{self.cost() or 0:.4f} of {self.budget.cost:g} are spent, the next request might exceed them"
-            )
+            return f"{self.cost() or 0:.4f} of {self.budget.cost:g} are spent, the next request might exceed them"
+        return None
+
+
+async def _kept(writing: Coroutine[None, None, None]) -> None:
+    """Write to the end even if whoever asked is stopped: the answer was paid for."""
+    task = asyncio.ensure_future(writing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def estimated_tokens(request: Request) -> int:
     """Roughly how many tokens a prompt has: a token per three characters, on the safe side for English."""
-    return sum(len(message.content) for message in request.messages) // _CHARACTERS_PER_TOKEN + 1
+    return sum(len(message.content) for message in request.messages) // CHARACTERS_PER_TOKEN + 1

@@ -59,6 +59,12 @@ class Limits(Section):
     pause: float = Field(gt=0)  # seconds of the first pause after a fault or rate limit; later ones grow
 
 
+class Openai(Section):
+    """An endpoint that speaks the OpenAI protocol; its key comes from the environment."""
+
+    url: str  # with its /v1
+
+
 class NoAnswerError(Exception):
     """A response of status 200 that holds no choice."""
 
@@ -66,10 +72,9 @@ class NoAnswerError(Exception):
 class Endpoint:
     """Completions from one base URL; the key comes from the environment alone."""
 
-    name = "openai"
-
-    def __init__(self, url: str, limits: Limits) -> None:
-        self.url, self.limits = url, limits
+    def __init__(self, name: str, url: str, limits: Limits) -> None:
+        """`name` is that of the engine: openai, or vllm where we serve it ourselves."""
+        self.name, self.url, self.limits = name, url, limits
         self.waits = {"rate_limit": 0, "fault": 0}  # pauses so far, by what they were for
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._growing = wait_random_exponential(multiplier=limits.pause, max=_LONGEST_PAUSE)

@@ -3,12 +3,16 @@
 import hashlib
 import json
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 # Part of every key: raise it when the same fields come to mean another request.
 SCHEME = 1
+
+
+# Servers send lone surrogates when a token ends inside a character: UTF-8 has none, so they become question marks.
+Text = Annotated[str, BeforeValidator(lambda text: text.encode("utf-8", "replace").decode() if text else "")]
 
 
 class Message(BaseModel):
@@ -27,6 +31,7 @@ class Request(BaseModel):
 
     model: str = Field(min_length=1)
     revision: str | None = None  # of the model's weights, where it has one
+    adapter: str | None = None  # a LoRA adapter on it, by the name that the engine knows
     messages: tuple[Message, ...] = Field(min_length=1)
     answer: dict[str, Any] | None = None  # JSON schema that the answer must fit; None: free text
     temperature: float = Field(ge=0)
@@ -52,7 +57,8 @@ class Request(BaseModel):
 
     def body(self) -> dict[str, Any]:
         """The request as the body of an OpenAI chat completion."""
-        body: dict[str, Any] = self.model_dump(mode="json", exclude={"revision", "answer"})
+        body: dict[str, Any] = self.model_dump(mode="json", exclude={"revision", "adapter", "answer"})
+        body["model"] = self.adapter or self.model  # servers take an adapter for a model of its own
         if self.answer is not None:
             schema = {"name": "answer", "schema": self.answer, "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -64,13 +70,18 @@ class Completion(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    text: str
+    text: Text
     finish: str  # stop, length (cut off) or whatever else the engine says
     prompt_tokens: NonNegativeInt | None  # None where the engine does not count them
     completion_tokens: NonNegativeInt | None
     seconds: float | None = Field(ge=0)  # from asking to answer; None where nobody measured
     engine: str
     model: str  # as the engine names it
+
+    @property
+    def counted(self) -> bool:
+        """Whether the engine said how many tokens it took."""
+        return self.prompt_tokens is not None and self.completion_tokens is not None
 
     @property
     def truncated(self) -> bool:

@@ -13,6 +13,14 @@ from pathlib import Path
 import psutil
 
 
+def scratch() -> Path:
+    """The folder for what outlives a run without being its result: under the root of the main checkout.
+
+    A DVC experiment in a temporary workspace shares it, so that one that died is resumed when it is queued again.
+    """
+    return Path(os.environ.get("DVC_ROOT", ".")) / ".scratch"
+
+
 def _beside(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):

@@ -48,7 +48,8 @@ def section(kind: type[SectionType], path: Path = PARAMS) -> SectionType:
         return kind.model_validate(params[name] or {})
     except ValidationError as error:
         problems = "; ".join(_say(name, problem) for problem in error.errors())
-        raise UserError(f"{path}: {problems}. '{name}' has the keys {', '.join(kind.model_fields)}") from None
+        keys = f". '{name}' has the keys {', '.join(kind.model_fields)}" if kind.model_fields else ""
+        raise UserError(f"{path}: {problems}{keys}") from None
 
 
 def _say(name: str, problem: Any) -> str:

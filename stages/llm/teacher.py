@@ -1,0 +1,81 @@
+"""The frozen LLM that explains and writes: which it is, how it samples, and the way to it."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeInt
+
+from stages.llm.batch import Batch, BatchFile
+from stages.llm.cache import Cache
+from stages.llm.client import Budget, Client, Engine
+from stages.llm.endpoint import Endpoint, Limits, Openai
+from stages.llm.request import Message, Request
+from stages.llm.vllm import Vllm, serving
+from stages.pipeline.outputs import scratch
+from stages.pipeline.params import Section, section
+
+
+class Teacher(Section):
+    """Which model answers, through which engine, and how it samples."""
+
+    engine: Literal["batch", "openai", "vllm", "transformers"]
+    model: str = Field(min_length=1)  # as the engine names it
+    revision: str | None  # of its weights, where it has one
+    adapter: str | None  # a LoRA adapter that answers, by its name in vllm.lora
+    temperature: float = Field(ge=0)
+    top_p: float = Field(gt=0, le=1)
+    licence: str  # of what it writes, as you declare it
+    seed: NonNegativeInt  # each request gets a seed of its own, made from this one
+
+    def request(self, id: str, messages: tuple[Message, ...], answer: dict[str, Any], max_tokens: int) -> Request:
+        """The request named `id`, unique in a run, to be answered as the JSON schema `answer` says."""
+        digest = hashlib.sha256(f"{self.seed}/{id}".encode()).digest()
+        return Request(
+            model=self.model,
+            revision=self.revision,
+            adapter=self.adapter,
+            messages=messages,
+            answer=answer,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_tokens=max_tokens,
+            seed=int.from_bytes(digest[:4]) >> 1,  # 31 bits: not every engine takes more
+        )
+
+
+@asynccontextmanager
+async def open_client(title: str) -> AsyncIterator[Client]:
+    """The way to the teacher, as params.yaml sets it; `title` names what is asked for, in the files of engines.
+
+    Raises:
+        UserError: The engine cannot start; or, at the end, the recorded answers lack some.
+    """
+    teacher, budget = section(Teacher), section(Budget)
+    if teacher.engine == "batch":
+        recorded = BatchFile(section(Batch), title)
+        try:
+            yield Client(recorded, None, budget)
+        finally:
+            recorded.export()
+        recorded.check()
+        return
+    async with AsyncExitStack() as stack:
+        cache = stack.enter_context(closing(Cache(scratch() / "requests.db")))
+        yield Client(await _engine(teacher, title, stack), cache, budget)
+
+
+async def _engine(teacher: Teacher, title: str, stack: AsyncExitStack) -> Engine:
+    if teacher.engine == "transformers":
+        from stages.llm.local import Local, Transformers  # late: it loads torch, which the other engines don't need
+
+        return Local(section(Transformers), teacher.model, teacher.revision)
+    if teacher.engine == "openai":
+        url = section(Openai).url
+    else:
+        log = scratch() / "vllm" / f"{title}.log"
+        url = await stack.enter_async_context(serving(section(Vllm), teacher.model, teacher.revision, log))
+    endpoint = Endpoint(teacher.engine, url, section(Limits))
+    stack.push_async_callback(endpoint.close)
+    return endpoint

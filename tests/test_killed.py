@@ -1,0 +1,140 @@
+"""A generating stage that is killed at any moment goes on where it was."""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages import generate
+from tests.graph import ROOT
+from tests.hostile import Handler, Server, chat, serving
+
+KILLS = 20
+PER_RELATION = 30
+LABELS = ("founded_by", "born_in", "no_relation")
+
+
+def test_a_stage_killed_at_twenty_random_moments_asks_nothing_twice_and_misses_nothing(tmp_path, monkeypatch):
+    with serving(writes) as server:
+        whole = project(tmp_path / "whole", server)
+        assert os.waitstatus_to_exitcode(waited(start(whole, monkeypatch))) == 0
+        server.asked.clear()
+        killed = project(tmp_path / "killed", server)
+        finished: dict[str, int] = {}
+        chance = random.Random(7)
+        for _ in range(KILLS):
+            kill(start(killed, monkeypatch), server, chance)
+            finished |= {prompt: server.asked[prompt] for prompt in answered(killed) if prompt not in finished}
+        assert 0 < len(finished) < PER_RELATION * len(LABELS)
+        assert os.waitstatus_to_exitcode(waited(start(killed, monkeypatch))) == 0
+    assert {prompt: server.asked[prompt] for prompt in finished} == finished
+    assert candidates(killed) == candidates(whole)
+    assert len(candidates(whole).splitlines()) == PER_RELATION * len(LABELS)
+
+
+def writes(handler: Handler) -> None:
+    """Answer with one sample that no other prompt gets, after a moment."""
+    time.sleep(0.01)
+    words = hashlib.sha256(handler.prompt.encode()).hexdigest()
+    parts = [words[start : start + 6] for start in range(0, 48, 6)]
+    sample = {
+        "sentence": f"<e1>{parts[0]}</e1> and <e2>{parts[1]}</e2> of {' '.join(parts[2:])}",
+        "head_type": "PERSON",
+        "tail_type": "LOCATION",
+    }
+    handler.send(200, chat(json.dumps({"samples": [sample]})))
+
+
+def project(folder: Path, server: Server) -> Path:
+    """A folder in which `stages.generate` runs: parameters, three relations, two seeds of each."""
+    folder.mkdir()
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["teacher"] |= {"engine": "openai", "model": "m"}
+    params["openai"]["url"] = server.url
+    params["generate"] |= {"per_relation": PER_RELATION, "at_most": 1.0}
+    params["checks"] |= {"language": None, "near_duplicate": 1.0, "shortest": 1}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    relations = [{"relation": label, "definition": label, "negative": label == "no_relation"} for label in LABELS]
+    types = {"head_type": "PERSON", "tail_type": "LOCATION"}
+    lines(folder / "relations.jsonl", [one | types for one in relations])
+    head, tail = {"start": 0, "end": 3, "type": "PERSON"}, {"start": 8, "end": 11, "type": "LOCATION"}
+    lines(
+        folder / "seeds.jsonl",
+        [
+            {"id": f"{label}-{n}", "text": f"Ana and Ulm, {label} {n}.", "head": head, "tail": tail, "relation": label}
+            for label in LABELS
+            for n in range(2)
+        ],
+    )
+    return folder
+
+
+def lines(path: Path, records: list[dict]) -> None:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+
+
+def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The stage in a process of its own, forked so that it need not import everything again."""
+    monkeypatch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    if child := os.fork():
+        return child
+    try:
+        os.setsid()
+        os.chdir(folder)
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
+        generate.main("one_by_one", Path("relations.jsonl"), Path("seeds.jsonl"), Path("candidates.jsonl"))
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+
+
+def kill(child: int, server: Server, chance: random.Random) -> None:
+    """Kill the stage once it has asked for one to five things more, and a random moment later."""
+    asked = sum(server.asked.values()) + chance.randint(1, 5)
+    until(lambda: sum(server.asked.values()) >= asked)
+    time.sleep(chance.uniform(0, 0.03))
+    os.kill(child, signal.SIGKILL)
+    waited(child)
+
+
+def until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not done():
+        assert time.monotonic() < deadline, "the stage asks for nothing"
+        time.sleep(0.002)
+
+
+def waited(child: int) -> int:
+    return os.waitpid(child, 0)[1]
+
+
+def answered(folder: Path) -> set[str]:
+    """The prompts whose answers are on disk."""
+    if not (folder / ".scratch/requests.db").exists():
+        return set()
+    copied = shutil.copytree(folder / ".scratch", folder / "copy", dirs_exist_ok=True)
+    connection = sqlite3.connect(copied / "requests.db")
+    try:
+        rows = connection.execute("SELECT request FROM completions").fetchall()
+    except sqlite3.OperationalError:  # killed before the table was made
+        return set()
+    finally:
+        connection.close()
+        shutil.rmtree(copied)
+    return {json.loads(request)["messages"][-1]["content"] for (request,) in rows}
+
+
+def candidates(folder: Path) -> bytes:
+    return (folder / "candidates.jsonl").read_bytes()

@@ -1,0 +1,191 @@
+"""A real vLLM, on the processor, with a tiny random model: served by ourselves, and answering an exported batch."""
+
+import asyncio
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from stages.llm.batch import export_line, read_answers
+from stages.llm.cache import Cache
+from stages.llm.client import Budget, Client
+from stages.llm.endpoint import Endpoint, Limits
+from stages.llm.request import Completion, Message, Request
+from stages.llm.vllm import Vllm, command_line, serving
+from stages.pipeline.errors import UserError
+from stages.prompts.samples import Samples
+from stages.records.example import Relation, Schema
+from tests.graph import ROOT
+from tests.tiny_llm import save_tiny_llm
+
+LIMITS = Limits(concurrency=8, timeout=60, attempts=2, patience=5, pause=0.1)
+FREE = Budget(tokens=None, cost=None, prompt_price=None, completion_price=None)
+OPTIONS = ("--dtype", "bfloat16", "--enforce-eager", "--max-num-seqs", "8")
+SCHEMA = Schema(
+    relations=(
+        Relation(relation="born_in", head_type="PERSON", tail_type="PLACE", definition="born there"),
+        Relation(relation="none", definition="nothing", negative=True),
+    )
+)
+SAMPLES = Samples("one_by_one", SCHEMA, SCHEMA.relations[0], "stated", 2, 1, 500, diversity=False)
+
+
+def params(**changes) -> Vllm:
+    fields = {
+        "command": "vllm",
+        "tensor_parallel_size": 1,
+        "data_parallel_size": 1,
+        "executor": "mp",
+        "max_model_len": 2048,
+        "lora": {},
+        "start_within": 240,
+        "options": OPTIONS,
+    }
+    return Vllm(**fields | changes)
+
+
+@pytest.fixture(scope="module")
+def vllm() -> str:
+    """The command of `make vllm`; where CI is set, it must be there."""
+    command = ROOT / ".vllm/bin/vllm"
+    if not command.exists():
+        missing = "no vLLM is installed: run `make vllm`"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return str(command)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return save_tiny_llm(tmp_path_factory.mktemp("llm"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLLM_TARGET_DEVICE", "cpu")
+        patch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setenv("VLLM_NO_USAGE_STATS", "1")
+        yield
+
+
+def request(model: Path, seed: int = 1) -> Request:
+    return Request(
+        model=str(model),
+        messages=(Message(role="user", content="Write."),),
+        answer=SAMPLES.answer(),
+        temperature=1,
+        top_p=1,
+        max_tokens=1500,
+        seed=seed,
+    )
+
+
+def test_it_serves_constrained_answers_and_leaves_nothing_behind(vllm, model, tmp_path):
+    async def ask() -> tuple[list[Completion], str]:
+        async with serving(params(command=vllm), str(model), None, log) as url:
+            endpoint = Endpoint("vllm", url, LIMITS)
+            client = Client(endpoint, Cache(tmp_path / "cache.db"), FREE)
+            completions = await asyncio.gather(*(client.ask(request(model, seed)) for seed in range(4)))
+            again = await client.ask(request(model, 0))
+            assert (client.spent.asked, client.spent.reused) == (4, 1)
+            assert again == completions[0]
+            await endpoint.close()
+            return list(completions), url
+
+    log = tmp_path / "logs/vllm.log"
+    completions, url = asyncio.run(ask())
+    assert "stop" in {one.finish for one in completions}
+    for one in completions:
+        if one.finish == "stop":
+            assert_right(one.text)
+        assert one.completion_tokens
+        assert one.prompt_tokens
+    assert "Application startup complete" in log.read_text(encoding="utf-8")
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=2)
+    assert not [one for one in psutil.process_iter(["cmdline"]) if str(model) in " ".join(one.info["cmdline"] or [])]
+
+
+def assert_right(text: str) -> None:
+    drafts = SAMPLES.parse("x", text, truncated=False)
+    assert len(drafts) == 2
+    for draft in drafts:
+        assert draft.problem is None
+        assert [draft.text.count(tag) for tag in ("<e1>", "</e1>", "<e2>", "</e2>")] == [1, 1, 1, 1]
+        assert (draft.head_type, draft.tail_type) == ("PERSON", "PLACE")
+
+
+def test_run_batch_answers_what_we_export(vllm, model, tmp_path):
+    asked = [request(model, seed) for seed in range(3)]
+    exported, answers = tmp_path / "open.jsonl", tmp_path / "answers/one.jsonl"
+    answers.parent.mkdir()
+    exported.write_text("".join(map(export_line, asked)), encoding="utf-8")
+    command = [vllm, "run-batch", "-i", str(exported), "-o", str(answers), "--model", str(model)]
+    subprocess.run([*command, "--max-model-len", "2048", *OPTIONS], check=True, capture_output=True, timeout=300)
+    recorded = read_answers(answers.parent)
+    assert set(recorded) == {one.key for one in asked}
+    for one in recorded.values():
+        assert isinstance(one, Completion)
+        if one.finish == "stop":
+            assert_right(one.text)
+
+
+def test_a_server_that_ends_by_itself_is_an_error_with_its_last_words(vllm, tmp_path):
+    async def start() -> None:
+        async with serving(params(command=vllm), str(tmp_path / "no-model"), None, tmp_path / "log"):
+            raise AssertionError("it cannot serve what is not there")
+
+    with pytest.raises(UserError, match="vLLM ended with status") as error:
+        asyncio.run(start())
+    assert "no-model" in str(error.value)
+
+
+def test_a_command_that_is_not_there_is_an_error_with_the_cure(tmp_path):
+    async def start() -> None:
+        async with serving(params(command="no-such-vllm"), "m", None, tmp_path / "log"):
+            pass
+
+    with pytest.raises(UserError, match="pip install vllm"):
+        asyncio.run(start())
+
+
+def test_a_server_that_is_never_ready_is_given_up_with_all_its_children(tmp_path):
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\necho still loading\nsleep 1000 &\nwait\n", encoding="utf-8")
+    slow.chmod(0o755)
+
+    async def start() -> None:
+        async with serving(params(command=str(slow), start_within=2), "m", None, tmp_path / "log"):
+            pass
+
+    before = time.monotonic()
+    with pytest.raises(UserError, match="still loading"):
+        asyncio.run(start())
+    assert time.monotonic() - before < 20
+    assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "1000"]]
+
+
+def test_parallelism_adapters_and_ray_are_passed_on():
+    command = command_line(
+        params(
+            tensor_parallel_size=2, data_parallel_size=4, executor="ray", lora={"first": "models/a"}, options=("-x",)
+        ),
+        "m",
+        "rev",
+        80,
+    )
+    told = " ".join(command)
+    for part in (
+        "vllm serve m --host 127.0.0.1 --port 80 --revision rev",
+        "--tensor-parallel-size 2 --data-parallel-size 4 --distributed-executor-backend ray",
+        "--max-model-len 2048 --enable-lora --lora-modules first=models/a -x",
+    ):
+        assert part in told

@@ -1,0 +1,47 @@
+"""A random causal model, small enough to serve anywhere: a Llama of two layers with a byte-level tokenizer."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import BPE
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+_TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n\n{% endfor %}"
+
+
+def save_tiny_llm(folder: Path) -> Path:
+    """Write model and tokenizer as `from_pretrained` and `vllm serve` read them."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = ["<pad>", "<s>", "</s>", *alphabet]
+    backend = Tokenizer(BPE(vocab={token: number for number, token in enumerate(tokens)}, merges=[]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", bos_token="<s>", eos_token="</s>", chat_template=_TEMPLATE
+    )
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokens),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=8192,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+    )
+    model: Any = LlamaForCausalLM(config)
+    # All states agree in their first number, which the output reads as a leaning: towards tags and the end of strings,
+    # or a random model would write on and on.
+    model.model.embed_tokens.weight.data[:, 0] = 5.0
+    model.lm_head.weight.data[:, 0] = 0.0
+    for number, token in enumerate(tokens):
+        if token in '<"':
+            model.lm_head.weight.data[number, 0] = 0.5
+    model.to(torch.bfloat16).save_pretrained(folder)
+    return folder
