@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal
@@ -77,6 +78,16 @@ class Relation(BaseModel):
     tail_type: str | None = None
     definition: str
     negative: StrictBool = False
+
+    @cached_property
+    def name(self) -> str:
+        """The label in plain words: raw labels such as `per:parents` mislead LLMs.
+
+        `per:parents` is "person parents", `Cause-Effect(e1,e2)` "cause-effect (head, tail)".
+        """
+        words = re.sub(r"^per:", "person ", self.relation)
+        words = re.sub(r"^org:", "organization ", words).replace("_", " ")
+        return words.replace("(e1,e2)", " (head, tail)").replace("(e2,e1)", " (tail, head)").lower()
 
     def allows(self, sentence: Sentence) -> bool:
         """Whether the sentence's entity types are those of the relation."""

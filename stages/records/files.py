@@ -110,13 +110,15 @@ def read_schema(path: Path, *, cure: str = "") -> Schema:
         raise DataError(path, None, problem_of(error)) from None
 
 
-def read_examples(path: Path, schema: Schema, *, cure: str = "") -> list[Example]:
+def read_examples(path: Path, schema: Schema, *, cure: str = "", empty: bool = False) -> list[Example]:
     """Read a split: one example a line, each checked against the schema, ids unique in the file.
 
     Raises:
-        DataError: The file is missing or empty, or a line does not hold an example that the schema allows.
+        DataError: The file is missing, or empty though it must not be (`empty`), or a line does not hold an example
+            that the schema allows.
     """
-    return checked(path, schema, read_json_lines(path, cure=cure))
+    drafts = list(read_json_lines(path, cure=cure))
+    return [] if empty and not drafts else checked(path, schema, drafts)
 
 
 def checked(path: Path, schema: Schema, drafts: Iterable[tuple[int | str, dict[str, Any]]]) -> list[Example]:

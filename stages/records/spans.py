@@ -25,6 +25,8 @@ def untag(tagged: str) -> Sentence:
     if found not in _ORDERS:
         raise ValueError(f"{_wrong_with(found)}: mark the head as <e1>..</e1> and the tail as <e2>..</e2>, once each")
     parts = _TAG.split(tagged)
+    if hidden := _TAG.search("".join(parts)):
+        raise ValueError(f"without its tags the text holds {hidden.group()}: write tags once, and not into each other")
     ends = list(accumulate(map(len, parts)))
     spans = [{"start": ends[0], "end": ends[1]}, {"start": ends[2], "end": ends[3]}]
     head, tail = spans if found == _ORDERS[0] else reversed(spans)

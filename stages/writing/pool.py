@@ -1,0 +1,88 @@
+"""What became of one method's writing: `results/pools/<method>.json`."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from stages.llm.client import Budget
+from stages.quality.diversity import Diversity
+from stages.records.files import DataError, problem_of, read_text
+from stages.records.written import Accepted, Rejected
+from stages.writing.answers import Answer
+
+
+class Pool(BaseModel):
+    """Counts, cost and diversity of what one method had written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: str
+    model: str
+    requests: int
+    refused: int  # requests that the engine refused
+    drafts: int
+    accepted: int
+    rejected: dict[str, int]  # by check
+    per_relation: dict[str, int]  # accepted, of each relation that was asked for
+    prompt_tokens: int | None  # None where an engine did not count them
+    completion_tokens: int | None
+    cost: float | None  # None without prices or counts
+    cost_per_accepted: float | None
+    before: Diversity | None  # of all drafts that mark two mentions; means over relations
+    after: Diversity | None  # of the accepted
+    vendi: dict[str, float]  # of the accepted, by relation
+
+
+def pool_of(
+    answers: Sequence[Answer],
+    accepted: Sequence[Accepted],
+    rejected: Sequence[Rejected],
+    figures: tuple[Diversity | None, Diversity | None, Mapping[str, Diversity]],
+    budget: Budget,
+) -> Pool:
+    """Sum up; `figures` are the diversity before, after, and after by relation."""
+    before, after, by_relation = figures
+    completions = [answer.completion for answer in answers if answer.completion]
+    prompt = _sum([one.prompt_tokens for one in completions])
+    answered = _sum([one.completion_tokens for one in completions])
+    cost = None if prompt is None or answered is None else budget.price(prompt, answered)
+    return Pool(
+        method=answers[0].id.partition("/")[0],
+        model=", ".join(sorted({one.model for one in completions})),
+        requests=len(answers),
+        refused=len(answers) - len(completions),
+        drafts=len(accepted) + len(rejected),
+        accepted=len(accepted),
+        rejected=dict(Counter(one.check for one in rejected).most_common()),
+        per_relation=dict.fromkeys((answer.relation for answer in answers), 0)
+        | Counter(one.relation for one in accepted),
+        prompt_tokens=prompt,
+        completion_tokens=answered,
+        cost=cost,
+        cost_per_accepted=None if cost is None or not accepted else cost / len(accepted),
+        before=before,
+        after=after,
+        vendi={relation: one.vendi for relation, one in by_relation.items()},
+    )
+
+
+def _sum(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+def read_pool(path: Path) -> Pool:
+    """Read what `filter` summed up of a method.
+
+    Raises:
+        DataError: The file is missing, or is not what `filter` writes now.
+    """
+    text = read_text(path, cure=f"build it with `dvc repro filter@{path.stem}`")
+    try:
+        return Pool.model_validate_json(text)
+    except ValidationError as error:
+        raise DataError(
+            path, None, f"{problem_of(error)}; build it again with `dvc repro -f filter@{path.stem}`"
+        ) from None

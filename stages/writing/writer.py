@@ -1,0 +1,150 @@
+"""The two ways to have samples written: all at once, and one by one."""
+
+import random
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from stages.llm.client import CHARACTERS_PER_TOKEN
+from stages.llm.request import Request
+from stages.llm.teacher import Teacher
+from stages.pipeline.params import Section
+from stages.prompts.samples import Kind, Method, Samples
+from stages.prompts.templates import demonstration
+from stages.quality.checks import Checks, Judge
+from stages.records.example import Example, Relation, Schema
+from stages.records.spans import tagged
+from stages.records.written import Accepted
+from stages.writing.answers import Answer
+from stages.writing.asking import Asking, Expected, gathered
+
+
+class Generate(Section):
+    """How many samples to have written, and what to ask for."""
+
+    per_relation: PositiveInt  # accepted samples wanted
+    at_most: float = Field(
+        ge=1, allow_inf_nan=False
+    )  # times per_relation that are asked for; then a relation stays short
+    samples: PositiveInt  # asked for in one answer, all_at_once
+    demonstrations: PositiveInt  # seeds shown, at most
+    negatives: tuple[Literal["co_occurrence", "hard"], ...]  # kinds of negative samples, in turn; none: none written
+    diversity: bool  # ask for samples as different as possible
+    sample_tokens: PositiveInt  # of an answer, for each sample
+
+    @property
+    def bound(self) -> int:
+        """Samples that are asked for, at most, of one relation."""
+        return int(round(self.per_relation * self.at_most, 6))
+
+
+class Writer:
+    """Has the samples of one relation written, by one method."""
+
+    def __init__(
+        self,
+        method: Method,
+        relation: Relation,
+        schema: Schema,
+        seeds: Sequence[Example],
+        params: tuple[Teacher, Generate, Checks],
+    ) -> None:
+        self.method, self.relation, self.schema = method, relation, schema
+        self.teacher, self.generate, self.checks = params
+        self._judge = Judge(schema, self.checks, seeds)
+        own = [seed for seed in seeds if seed.relation == relation.relation]
+        self._shown = [demonstration(seed) for seed in own[: self.generate.demonstrations]]
+
+    def expected(self) -> Expected:
+        """What the writing will take if every sample is accepted."""
+        if self.method == "all_at_once":
+            wanted = self._round(0, self.generate.per_relation)
+            return Expected.of([self._shuffled(number, count)[1] for number, count in wanted])
+        first = Expected.of([self._request(0, 1, self._shown)[1]])
+        count = self.generate.per_relation
+        sample = sum(map(len, self._shown)) // max(1, len(self._shown)) // CHARACTERS_PER_TOKEN
+        grown = sample * count * (count - 1) // 2  # the second prompt shows one sample more, the third two
+        return Expected(count, first.prompt_tokens * count + grown, first.completion_tokens * count)
+
+    async def write(self, asking: Asking) -> list[Answer]:
+        """Ask until enough samples are accepted, or the bound is reached.
+
+        Raises:
+            StoppedError: An answer did not come.
+        """
+        return await (self._one_by_one(asking) if self.method == "one_by_one" else self._all_at_once(asking))
+
+    async def _all_at_once(self, asking: Asking) -> list[Answer]:
+        """Ask for what is missing, several answers at a time (Xu et al. 2023; TKRE's schema-constrained generation)."""
+        answers: list[Answer] = []
+        accepted = asked = 0
+        while (missing := min(self.generate.per_relation - accepted, self.generate.bound - asked)) > 0:
+            wanted = self._round(len(answers), missing)
+            got = await gathered(
+                [self._ask(asking, number, *self._shuffled(number, count)) for number, count in wanted]
+            )
+            for answer in got:
+                if isinstance(answer, BaseException):
+                    raise answer
+                answers.append(answer)
+                accepted += len(self._accepted(asking, answer))
+            asked += missing
+        return answers
+
+    async def _one_by_one(self, asking: Asking) -> list[Answer]:
+        """Ask for one sample after another; each prompt shows all that were accepted (Li, Dai and Li 2025)."""
+        answers: list[Answer] = []
+        shown = list(self._shown)
+        written = 0
+        while written < self.generate.per_relation and len(answers) < self.generate.bound:
+            number = len(answers)
+            answers.append(await self._ask(asking, number, *self._request(number, 1, shown)))
+            new = self._accepted(asking, answers[-1])
+            shown += map(tagged, new)
+            written += len(new)
+        return answers
+
+    def _round(self, start: int, missing: int) -> list[tuple[int, int]]:
+        """Numbers of requests and how many samples each asks for."""
+        size = self.generate.samples
+        counts = [min(size, missing - done) for done in range(0, missing, size)]
+        return list(enumerate(counts, start))
+
+    def _shuffled(self, number: int, count: int) -> tuple[Samples, Request]:
+        """A request that shows the seeds in an order of its own, lest the last one be copied time and again."""
+        shown = list(self._shown)
+        random.Random(f"{self.teacher.seed}/{self._id(number)}").shuffle(shown)
+        return self._request(number, count, shown)
+
+    def _request(self, number: int, count: int, shown: Sequence[str]) -> tuple[Samples, Request]:
+        samples = Samples(
+            method=self.method,
+            schema=self.schema,
+            relation=self.relation,
+            kind=self._kind(number),
+            count=count,
+            shortest=self.checks.shortest,
+            longest=self.checks.longest,
+            diversity=self.generate.diversity,
+        )
+        tokens = self.generate.sample_tokens * (count + 1)
+        return samples, self.teacher.request(self._id(number), samples.messages(shown), samples.answer(), tokens)
+
+    def _kind(self, number: int) -> Kind:
+        kinds = self.generate.negatives
+        return kinds[number % len(kinds)] if self.relation.negative else "stated"
+
+    def _id(self, number: int) -> str:
+        return f"{self.method}/{self.relation.relation}/{number}"
+
+    async def _ask(self, asking: Asking, number: int, samples: Samples, request: Request) -> Answer:
+        id = self._id(number)
+        return await asking.ask(id, request, partial(samples.parse, id))
+
+    def _accepted(self, asking: Asking, answer: Answer) -> list[Accepted]:
+        judged: Iterable[object] = map(self._judge.judge, answer.drafts)
+        accepted = [one for one in judged if isinstance(one, Accepted)]
+        asking.accept(len(accepted))
+        return accepted
