@@ -80,10 +80,46 @@ def overlaps(lists: Mapping[str, Sequence[Example]], *, threshold: float) -> lis
     return [_overlap(first, second, lists, threshold) for first, second in combinations(lists, 2)]
 
 
-def nearest(texts: Sequence[str], among: Sequence[str], *, threshold: float) -> list[Match | None]:
-    """For each text, the most similar one of `among` (the earliest of equals), or None where all are below `threshold`.
+class Index:
+    """Texts to compare others with, one added after another."""
 
-    A same text comes before any other. A text of fewer than three words is like no text but the same.
+    def __init__(self, threshold: float) -> None:
+        """Find texts from a Jaccard similarity of word trigrams of `threshold` on.
+
+        Raises:
+            ValueError: `threshold` is not above 0 and at most 1.
+        """
+        if not 0 < threshold <= 1:
+            raise ValueError(f"threshold {threshold} is not above 0 and at most 1")
+        self._threshold = threshold
+        self._first_with: dict[str, int] = {}
+        self._shingles: list[frozenset[str]] = []
+        self._sketches = MinHashLSH(num_perm=PERMUTATIONS, params=_bands(threshold))
+
+    def add(self, text: str) -> None:
+        """Make a text known under the next number, from 0."""
+        words = normalise(text)
+        self._first_with.setdefault(words, len(self._shingles))
+        self._sketches.insert(len(self._shingles), _sketch(shingles := _shingles(words)))
+        self._shingles.append(shingles)
+
+    def nearest(self, text: str) -> Match | None:
+        """The known text that is most like `text` (the earliest of equals), or None where all are below the threshold.
+
+        A same text comes before any other. A text of fewer than three words is like no text but the same.
+        """
+        words = normalise(text)
+        if (first := self._first_with.get(words)) is not None:
+            return Match(first, 1.0, same=True)
+        mine = _shingles(words)
+        proposed = sorted(self._sketches.query(_sketch(mine)))
+        matches = (Match(number, _jaccard(mine, self._shingles[number]), same=False) for number in proposed)
+        close = [match for match in matches if match.similarity >= self._threshold]
+        return max(close, key=lambda match: match.similarity, default=None)
+
+
+def nearest(texts: Sequence[str], among: Sequence[str], *, threshold: float) -> list[Match | None]:
+    """For each text, the most similar one of `among`, as `Index.nearest` finds it.
 
     Args:
         texts: The texts to look up.
@@ -93,21 +129,10 @@ def nearest(texts: Sequence[str], among: Sequence[str], *, threshold: float) -> 
     Raises:
         ValueError: `threshold` is out of range.
     """
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold {threshold} is not above 0 and at most 1")
-    wanted, known = [normalise(text) for text in texts], [normalise(text) for text in among]
-    first_with = {text: index for index, text in reversed(list(enumerate(known)))}
-    shingles = [_shingles(text) for text in known]
-    index = MinHashLSH(num_perm=PERMUTATIONS, params=_bands(threshold))
-    for number, sketch in enumerate(_sketches(shingles)):
-        index.insert(number, sketch)
-    own = [_shingles(text) for text in wanted]
-    return [
-        Match(first_with[text], 1.0, same=True)
-        if text in first_with
-        else _most_similar(mine, shingles, index.query(sketch), threshold)
-        for text, mine, sketch in zip(wanted, own, _sketches(own), strict=True)
-    ]
+    index = Index(threshold)
+    for text in among:
+        index.add(text)
+    return [index.nearest(text) for text in texts]
 
 
 def normalise(text: str) -> str:
@@ -133,8 +158,10 @@ def _shingles(text: str) -> frozenset[str]:
     return frozenset(" ".join(words[start : start + SHINGLE]) for start in range(max(1, len(words) - SHINGLE + 1)))
 
 
-def _sketches(shingles: Sequence[frozenset[str]]) -> list[MinHash]:
-    return MinHash.bulk(([one.encode() for one in texts] for texts in shingles), num_perm=PERMUTATIONS)
+def _sketch(shingles: frozenset[str]) -> MinHash:
+    sketch = MinHash(num_perm=PERMUTATIONS)
+    sketch.update_batch([shingle.encode() for shingle in shingles])
+    return sketch
 
 
 def _bands(threshold: float) -> tuple[int, int]:
@@ -144,14 +171,6 @@ def _bands(threshold: float) -> tuple[int, int]:
         if (1 - threshold**rows) ** bands < MISSED:
             return bands, rows
     return PERMUTATIONS, 1
-
-
-def _most_similar(
-    mine: frozenset[str], shingles: Sequence[frozenset[str]], proposed: Sequence[int], threshold: float
-) -> Match | None:
-    matches = (Match(number, _jaccard(mine, shingles[number]), same=False) for number in sorted(proposed))
-    close = [match for match in matches if match.similarity >= threshold]
-    return max(close, key=lambda match: match.similarity, default=None)
 
 
 def _jaccard(first: frozenset[str], second: frozenset[str]) -> float:

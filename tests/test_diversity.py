@@ -1,0 +1,177 @@
+"""How unlike each other the sentences of a pool are: figures known by hand, by another way of computing, by nature."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from stages.quality.diversity import Diversity, Embedded, diversity, embedded, mean
+from stages.records.spans import untag
+
+COPY = "At dawn the old miller grinds rye for the village."
+DIFFERENT = (
+    "At dawn the old miller grinds rye for the village.",
+    "Nobody ever repaired that bridge.",
+    "Her cousin owns two sailing boats!",
+    "Why did copper cost so little then?",
+)
+
+
+def pool(texts: Sequence[str], vectors: np.ndarray | None = None) -> list[Embedded]:
+    """Texts with unit vectors, by default the same vector for the same text and orthogonal ones for others."""
+    if vectors is None:
+        different = list(dict.fromkeys(texts))
+        vectors = np.eye(len(different))[[different.index(text) for text in texts]]
+    return list(map(Embedded, texts, vectors, vectors))
+
+
+def figures(texts: Sequence[str], vectors: np.ndarray | None = None) -> Diversity:
+    return diversity({"mends": pool(texts, vectors)})["mends"]
+
+
+def units(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+directions = st.tuples(st.integers(2, 7), st.integers(2, 5)).flatmap(
+    lambda shape: arrays.arrays(float, shape, elements=st.floats(0.1, 1) | st.floats(-1, -0.1)).map(units)
+)
+
+
+def test_copies_are_the_least_diverse_in_every_figure():
+    copies, different = figures([COPY] * 4), figures(DIFFERENT)
+    assert copies.distinct_1 < different.distinct_1
+    assert copies.distinct_2 < different.distinct_2
+    assert copies.self_bleu > different.self_bleu
+    assert copies.distance < different.distance
+    assert copies.distance_masked < different.distance_masked
+    assert copies.vendi < different.vendi
+
+
+def test_copies_count_as_one_sentence_at_no_distance():
+    copies = figures([COPY] * 5)
+    assert copies.vendi == pytest.approx(1)
+    assert copies.distance == pytest.approx(0, abs=1e-9)
+
+
+def test_sentences_with_nothing_in_common_count_one_by_one():
+    different = figures(DIFFERENT)
+    assert different.vendi == pytest.approx(4)
+    assert different.distance == pytest.approx(1)
+
+
+def test_a_copy_more_adds_no_sentence_to_the_vendi_score():
+    once, twice = figures(DIFFERENT), figures([*DIFFERENT, *DIFFERENT])
+    assert twice.vendi == pytest.approx(once.vendi)
+
+
+def reference_vendi(vectors: np.ndarray) -> float:
+    """The exponential of the entropy of the eigenvalues of K / n (Friedman and Dieng 2023)."""
+    values = np.linalg.eigvalsh(vectors @ vectors.T / len(vectors))
+    values = values[values > 1e-12]
+    return float(np.exp(-np.sum(values * np.log(values))))
+
+
+@given(directions)
+def test_the_vendi_score_is_the_one_of_its_definition(vectors):
+    texts = [f"sentence {number}" for number in range(len(vectors))]
+    assert figures(texts, vectors).vendi == pytest.approx(reference_vendi(vectors), rel=1e-6)
+
+
+@given(directions)
+def test_the_distance_is_the_mean_over_all_pairs(vectors):
+    pairs = [1 - one @ other for number, one in enumerate(vectors) for other in vectors[:number]]
+    texts = [f"sentence {number}" for number in range(len(vectors))]
+    assert figures(texts, vectors).distance == pytest.approx(np.mean(pairs), abs=1e-9)
+
+
+def test_distinct_words_and_pairs_are_counted_over_all_sentences_and_pairs_end_with_theirs():
+    counted = figures(["Tea, tea and tea.", "Cups AND tea!"])
+    assert counted.distinct_1 == 3 / 7
+    assert counted.distinct_2 == 4 / 5
+
+
+@pytest.mark.parametrize("text", [COPY, "Tea.", "Ole mends.", "Über 30 Tassen gab es nicht."])
+def test_the_self_bleu_of_copies_is_one(text):
+    assert figures([text] * 3).self_bleu == pytest.approx(1)
+
+
+def test_the_self_bleu_rises_with_what_sentences_share():
+    ladder = (
+        "Nobody ever repaired that bridge near Ulm",
+        "At dawn the old miller repaired that bridge",
+        "At dawn the old miller grinds rye for money",
+        COPY,
+    )
+    scores = [figures([COPY, other]).self_bleu for other in ladder]
+    assert scores == sorted(set(scores))
+    assert scores[0] < 0.1
+
+
+def test_sentences_without_a_word_are_measured_all_the_same():
+    assert figures(["—!", "…?"]).distinct_1 == 0
+
+
+def test_a_relation_with_a_single_sentence_has_no_figures():
+    measured = diversity({"mends": pool([COPY]), "brews": pool(DIFFERENT), "leads": []})
+    assert list(measured) == ["brews"]
+
+
+def test_the_order_of_sentences_does_not_matter():
+    vectors = units(np.random.default_rng(3).normal(size=(4, 3)))
+    there, back = figures(DIFFERENT, vectors), figures(DIFFERENT[::-1], vectors[::-1])
+    assert there.model_dump() == pytest.approx(back.model_dump())
+
+
+@given(st.lists(st.text(min_size=1), min_size=2, max_size=5), st.data())
+def test_every_figure_stays_within_its_bounds_whatever_the_texts_are(texts, data):
+    shape = (len(texts), 3)
+    vectors = data.draw(arrays.arrays(float, shape, elements=st.floats(0.1, 1) | st.floats(-1, -0.1)).map(units))
+    found = figures(texts, vectors)
+    slack = 1e-9
+    assert all(-slack <= share <= 1 + slack for share in (found.distinct_1, found.distinct_2, found.self_bleu))
+    assert -slack <= found.distance <= 2 + slack
+    assert 1 - slack <= found.vendi <= len(texts) + slack
+
+
+def test_the_mean_counts_each_relation_once_however_many_sentences_it_has():
+    measured = diversity({"mends": pool([COPY] * 9), "brews": pool(DIFFERENT)})
+    assert mean(measured).vendi == pytest.approx((1 + 4) / 2)
+
+
+def test_the_mean_over_no_relation_is_none():
+    assert mean({}) is None
+
+
+TAGGED = (
+    "For years <e1>Ida Holm</e1> led <e2>Nordlys</e2> from a shed.",
+    "For years <e1>Raul Vega</e1> led <e2>Casa Lumen</e2> from a shed.",
+    "The bridge that <e2>Kolm</e2> lost was drawn by <e1>Anton Reuss</e1>.",
+)
+
+
+@pytest.fixture(scope="module")
+def led() -> list[Embedded]:
+    return embedded(list(map(untag, TAGGED)), "embed")
+
+
+def test_new_names_alone_make_no_masked_distance(led):
+    renamed = diversity({"leads": led[:2]})["leads"]
+    assert renamed.distance_masked == pytest.approx(0, abs=1e-5)
+    assert renamed.distance > 0.05
+
+
+def test_other_words_make_a_masked_distance(led):
+    assert diversity({"leads": led[1:]})["leads"].distance_masked > 0.2
+
+
+def test_each_sentence_gets_its_own_text_and_unit_vectors_whatever_their_order(led):
+    assert [one.text for one in led] == [untag(text).text for text in TAGGED]
+    for number, text in enumerate(TAGGED):
+        [alone] = embedded([untag(text)], "embed")
+        assert alone.vector == pytest.approx(led[number].vector, abs=1e-5)
+        assert alone.masked == pytest.approx(led[number].masked, abs=1e-5)
+        assert np.linalg.norm(alone.vector) == pytest.approx(1)
