@@ -1,8 +1,10 @@
 """Score a system's extractors on the untouched test set, beside trivial baselines, and look for leaks into it.
 
-Reads    models/extractor/<system>; data/seeds; data/dataset: relations, train (baselines count in it), test
+Reads    models/extractor/<system>; data/seeds; data/synthetic/<system>.jsonl; data/dataset: relations, train (baselines
+         count in it), test
 Writes   results/evaluation/<system>.json: scores over training seeds, confusions, curves, predictions
-Alone    python -m stages.evaluate gold models/extractor/gold data/seeds data/dataset results/evaluation/gold.json
+Alone    python -m stages.evaluate gold models/extractor/gold data/seeds data/synthetic/gold.jsonl data/dataset
+         results/evaluation/gold.json
 """
 
 import json
@@ -27,6 +29,7 @@ from stages.reporting.summary import by_relation, spread, summed_up
 from stages.scoring.baselines import baseline_f1
 from stages.scoring.f1 import score
 from stages.seeds.draw import FILES, Draw
+from stages.seeds.mixture import hybrid
 from stages.tracking.run import tracked
 
 
@@ -37,24 +40,33 @@ class Evaluate(Section):
     seed: int  # of the bootstrap and of the random baseline
 
 
-def main(system: str, extractor: Path, seeds: Path, dataset: Path, evaluation: Path) -> None:
+def main(system: str, extractor: Path, seeds: Path, synthetic: Path, dataset: Path, evaluation: Path) -> None:
     """Predict with each training seed's extractor, score, and write."""
     params = section(Evaluate)
     drawn = [seeds / name for name in FILES]
-    reads = [extractor, *drawn, *(dataset / f"{name}.jsonl" for name in ("relations", "train", "test"))]
+    reads = [extractor, *drawn, synthetic, *(dataset / f"{name}.jsonl" for name in ("relations", "train", "test"))]
     with tracked("evaluate", params=params.model_dump(), reads=reads, writes=[evaluation], system=system) as log:
         schema = read_schema(dataset / "relations.jsonl")
         train, test = (read_examples(dataset / f"{split}.jsonl", schema) for split in ("train", "test"))
-        result = _evaluate(params, system, extractor, schema, train, test, seeds)
+        written = read_examples(synthetic, schema, empty=True)
+        result = _evaluate(params, system, extractor, schema, train, test, seeds, written)
         log.log_metrics(result.scores.model_dump(exclude_none=True))
         with output_file(evaluation) as partial:
             partial.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def _evaluate(
-    params: Evaluate, system: str, folder: Path, schema: Schema, train: list[Example], test: list[Example], seeds: Path
+    params: Evaluate,
+    system: str,
+    folder: Path,
+    schema: Schema,
+    train: list[Example],
+    test: list[Example],
+    seeds: Path,
+    written: list[Example],
 ) -> Evaluation:
     folders = _one_per_seed(folder)
+    drawn = Draw.model_validate(_read_json(seeds / "draw.json"))
     abouts, predicted = zip(*(_predict(one, schema, test) for one in folders.values()), strict=True)
     gold = [example.relation for example in test]
     each = [score(gold, answers, schema.labels, schema.negative) for answers in predicted]
@@ -64,7 +76,9 @@ def _evaluate(
         encoder=abouts[0].encoder,
         updates=max(point.update for point in curves),
         training_seeds=tuple(folders),
-        draw=Draw.model_validate(_read_json(seeds / "draw.json")),
+        draw=drawn,
+        real=drawn.train if hybrid(system) else 0,
+        written=len(written),
         test=len(test),
         labels=schema.labels,
         negative=schema.negative,
@@ -76,7 +90,7 @@ def _evaluate(
             name: Baseline(micro_f1=spread([f1]))
             for name, f1 in baseline_f1(train, test, schema, seed=params.seed).items()
         },
-        leaks=tuple(_leaks(seeds, schema, test)),
+        leaks=tuple(_leaks(seeds, schema, written, test)),
         predictions=tuple(
             Prediction(id=example.id, relation=example.relation, predicted=answers)
             for example, answers in zip(test, zip(*predicted, strict=True), strict=True)
@@ -103,13 +117,17 @@ def _predict(folder: Path, schema: Schema, test: list[Example]) -> tuple[About, 
     return extractor.about, [schema.labels[number] for number in each.argmax(-1)]
 
 
-def _leaks(seeds: Path, schema: Schema, test: list[Example]) -> list[Overlap]:
+def _leaks(seeds: Path, schema: Schema, written: list[Example], test: list[Example]) -> list[Overlap]:
     """What of training reaches into the test set, printed as it is found."""
     threshold = section(Leaks).near_duplicate
+    sources = {
+        "seeds": read_examples(seeds / "train.jsonl", schema),
+        "validation": read_examples(seeds / "validation.jsonl", schema),
+        "written": written,
+    }
     found = []
-    for name, file in (("seeds", "train"), ("validation", "validation")):
-        lists = {name: read_examples(seeds / f"{file}.jsonl", schema), "test": test}
-        found += overlaps(lists, threshold=threshold)
+    for name, source in sources.items():
+        found += overlaps({name: source, "test": test}, threshold=threshold)
         print(found[-1].summary())
     return found
 

@@ -1,8 +1,9 @@
 """Train the extractor of a system: one per training seed, the best look at validation kept.
 
-Reads    data/dataset/relations.jsonl; data/seeds: train.jsonl and validation.jsonl
+Reads    data/dataset/relations.jsonl; data/seeds: train.jsonl and validation.jsonl; data/synthetic/<system>.jsonl
 Writes   models/extractor/<system>/seed-<n>: weights, tokenizer, model card, history of the training
-Alone    python -m stages.finetune gold data/dataset/relations.jsonl data/seeds models/extractor/gold
+Alone    python -m stages.finetune gold data/dataset/relations.jsonl data/seeds data/synthetic/gold.jsonl
+         models/extractor/gold
 
 An interrupted run goes on where it was, and ends with the bytes of an uninterrupted one: its state
 lies in .scratch, in a folder named after everything that determines the result.
@@ -28,6 +29,7 @@ from stages.pipeline.outputs import output_folder
 from stages.pipeline.params import section
 from stages.records.example import Example, Schema
 from stages.records.files import read_examples, read_schema
+from stages.seeds.mixture import hybrid
 from stages.tracking.run import Run, tracked
 
 
@@ -44,14 +46,22 @@ class Finetune(Recipe):
         return seeds
 
 
-def main(system: str, relations: Path, seeds: Path, extractor: Path) -> None:
+def main(system: str, relations: Path, seeds: Path, synthetic: Path, extractor: Path) -> None:
     """Train one extractor per training seed and write them side by side."""
     params = section(Finetune)
     schema = read_schema(relations)
-    reads = {split: seeds / f"{split}.jsonl" for split in ("train", "validation")}
-    train, validation = (read_examples(path, schema) for path in reads.values())
+    real, written, validation = (
+        read_examples(path, schema, empty=path == synthetic)
+        for path in (seeds / "train.jsonl", synthetic, seeds / "validation.jsonl")
+    )
+    train = [*(real if hybrid(system) else ()), *written]
+    if not train:
+        raise UserError(
+            f"{system} has nothing to train on: set hybrid.{system} to true, or let it take written sentences"
+        )
+    print(f"{system} trains on {len(train) - len(written)} seeds and {len(written)} written sentences")
     if has_types(train) and (bare := untyped(train)):
-        print(f"note: {bare} of {len(train)} seeds have a mention without an entity type: its markers are bare")
+        print(f"note: {bare} of {len(train)} sentences have a mention without an entity type: its markers are bare")
     scratches = {
         seed: scratch_folder(params, seed, schema, train, validation, Path(__file__)) for seed in params.training_seeds
     }
@@ -60,7 +70,7 @@ def main(system: str, relations: Path, seeds: Path, extractor: Path) -> None:
         tracked(
             "finetune",
             params=params.model_dump(),
-            reads=[relations, *reads.values()],
+            reads=[relations, seeds / "train.jsonl", seeds / "validation.jsonl", synthetic],
             writes=[extractor],
             system=system,
         ) as log,

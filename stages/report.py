@@ -1,9 +1,11 @@
 """Put the scores of all systems side by side: a table, a page with figures, plots and metrics for DVC, a run in MLflow.
 
-Reads    CARD: the data card; EVALUATIONS: the folder of `<system>.json`, one for each of `systems` in params.yaml
-Writes   TABLE (Markdown), PAGE (HTML with everything inside), PLOTS (a folder of CSV files), METRICS (JSON)
-Alone    python -m stages.report data/dataset/card.json results/evaluation \
-             results/table.md results/report.html results/plots metrics.json
+Reads    CARD: the data card; EVALUATIONS: the folder of `<system>.json`, one for each of `systems` in params.yaml;
+         ACCEPTED, REJECTED, POOLS: folders of `<method>.jsonl` and `<method>.json`, one for each of `methods`
+Writes   TABLE (Markdown), PAGE (HTML with everything inside), SENTENCES (HTML), PLOTS (a folder of CSV files),
+         METRICS (JSON)
+Alone    python -m stages.report data/dataset/card.json results/evaluation data/accepted data/rejected results/pools \
+             results/table.md results/report.html results/sentences.html results/plots metrics.json
 """
 
 import json
@@ -15,41 +17,80 @@ from stages.pipeline.command import run
 from stages.pipeline.errors import UserError
 from stages.pipeline.outputs import output_file, output_folder
 from stages.pipeline.params import PARAMS, read_params
-from stages.records.files import read_text
+from stages.records.files import Record, read_records, read_text
+from stages.records.written import Accepted, Rejected
 from stages.reporting.evaluation import Evaluation, read_evaluation
 from stages.reporting.metrics import metrics_of
 from stages.reporting.page import page_of
 from stages.reporting.plots import plot_files
-from stages.reporting.table import conditions, markdown
+from stages.reporting.pools import pools_table
+from stages.reporting.sentences import sentences_page
+from stages.reporting.table import conditions, markdown, table_of
 from stages.tracking.run import tracked
+from stages.writing.pool import read_pool
 
 
-def main(card: Path, evaluations: Path, table: Path, page: Path, plots: Path, metrics: Path) -> None:
-    """Read the evaluations, write the report, and print the table."""
+def main(
+    card: Path,
+    evaluations: Path,
+    accepted: Path,
+    rejected: Path,
+    pools: Path,
+    table: Path,
+    page: Path,
+    sentences: Path,
+    plots: Path,
+    metrics: Path,
+) -> None:
+    """Read the evaluations and what was written, write the report, and print the table."""
     params = read_params()
-    reads = {system: evaluations / f"{system}.json" for system in _systems(params)}
-    writes = [table, page, plots, metrics]
-    with tracked("report", params=params, reads=[card, *reads.values()], writes=writes) as log:
+    reads = {system: evaluations / f"{system}.json" for system in _listed(params, "systems")}
+    methods = _listed(params, "methods")
+    summaries = {method: pools / f"{method}.json" for method in methods}
+    texts = {folder: [folder / f"{method}.jsonl" for method in methods] for folder in (accepted, rejected)}
+    writes = [table, page, sentences, plots, metrics]
+    with tracked(
+        "report",
+        params=params,
+        reads=[card, *reads.values(), *summaries.values(), *texts[accepted], *texts[rejected]],
+        writes=writes,
+    ) as log:
         described = json.loads(read_text(card, cure="build it with `dvc repro ingest`"))
         systems = {system: read_evaluation(path) for system, path in reads.items()}
         _check_comparable(systems)
-        summary = f"{conditions(described['name'], systems)}\n\n{markdown(systems)}"
-        numbers = metrics_of(systems)
+        written = {method: read_pool(path) for method, path in summaries.items()}
+        kept = {path.stem: _records(path, Accepted) for path in texts[accepted]}
+        refused = {path.stem: _records(path, Rejected) for path in texts[rejected]}
+        headline = conditions(described["name"], systems)
+        summary = f"{headline}\n\n{markdown(table_of(systems))}"
+        if written:
+            summary += f"\n{markdown(pools_table(written))}"
+        numbers = metrics_of(systems, written)
         _write(
-            {table: summary, page: page_of(described, systems), metrics: json.dumps(numbers, indent=2) + "\n"},
+            {
+                table: summary,
+                page: page_of(described, systems, written) + "\n",
+                sentences: sentences_page(headline, kept, refused) + "\n",
+                metrics: json.dumps(numbers, indent=2) + "\n",
+            },
             plots,
             plot_files(systems),
         )
         log.log_metrics(numbers)
         log.log_file(page)
+        log.log_file(sentences)
     print(summary, end="")
 
 
-def _systems(params: dict[str, Any]) -> list[str]:
-    systems = params.get("systems")
-    if not systems or not isinstance(systems, list):
-        raise UserError(f"{PARAMS} has no list 'systems': it names what is built and reported")
-    return systems
+def _records(path: Path, kind: type[Record]) -> list[Record]:
+    return [one for _, one in read_records(path, kind, cure=f"build it with `dvc repro filter@{path.stem}`")]
+
+
+def _listed(params: dict[str, Any], key: str) -> list[str]:
+    listed = params.get(key)
+    if not isinstance(listed, list) or (key == "systems" and not listed):
+        raise UserError(f"{PARAMS} has no list '{key}': it names what is built and reported")
+    return listed
 
 
 def _check_comparable(systems: dict[str, Evaluation]) -> None:

@@ -72,10 +72,12 @@ def _describe(params: Sample, leaks: Leaks, schema: Schema, train: list[Example]
         leaks=overlap,
     )
     print(f"draw {drawn.hash}: {drawn.train} seeds, {drawn.validation} examples for validation")
-    for label, count in drawn.fewer_than_shots.items():
-        print(f"  {label}: {count} of {params.shots} seeds, the dataset has no more")
-    for label, count in drawn.validation_fewer_than_shots.items():
-        print(f"  {label}: {count} of {params.shots} examples for validation, the dataset has no more")
+    for what, short in (
+        ("seeds", drawn.fewer_than_shots),
+        ("examples for validation", drawn.validation_fewer_than_shots),
+    ):
+        for label, count in short.items():
+            print(f"  {label}: {count} of {params.shots} {what}, the dataset has no more")
     print(overlap.summary())
     return drawn
 

@@ -27,8 +27,11 @@ ENVIRONMENT = {
     "GIT_COMMITTER_NAME": "test",
     "GIT_COMMITTER_EMAIL": "test@example.org",
 }
+# One system that takes no written sentences; as many seeds as the recorded explanations are of.
 TINY = {
-    "sample": {"shots": 2},
+    "systems": ["gold"],
+    "methods": [],
+    "mixtures": {},
     "finetune": {"updates": 12, "evaluate_every": 3, "batch_size": 4, "training_seeds": [1, 2]},
     "evaluate": {"resamples": 50},
 }
@@ -47,12 +50,12 @@ def run(folder: Path, *command: str, check: bool = True, **environment: str) -> 
     return done
 
 
-def set_params(folder: Path, **sections: dict) -> None:
-    """Change values of a checkout's params.yaml."""
+def set_params(folder: Path, **sections: dict | list) -> None:
+    """Change values of a checkout's params.yaml; lists and the empty mapping replace what is there."""
     path = folder / "params.yaml"
     params = yaml.safe_load(path.read_text(encoding="utf-8"))
     for name, values in sections.items():
-        params[name] |= values
+        params[name] = params[name] | values if isinstance(values, dict) and values else values
     path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
 
 
@@ -62,10 +65,11 @@ def copy(checkout: Path, target: Path) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process build the graph while the others are busy with tests that do without it."""
-    waiting = [item for item in items if "built" in getattr(item, "fixturenames", ())]
-    others = [item for item in items if item not in waiting]
-    items[:] = waiting[:1] + others + waiting[1:]
+    """Let one process build the graph, and later grow it, while the others are busy with tests that do without it."""
+    grown = [item for item in items if "grown" in getattr(item, "fixturenames", ())]
+    built = [item for item in items if "built" in getattr(item, "fixturenames", ()) and item not in grown]
+    others = [item for item in items if item not in grown + built]
+    items[:] = built[:1] + others + grown[:1] + built[1:] + grown[1:]
 
 
 @pytest.fixture(scope="session")

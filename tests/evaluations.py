@@ -1,8 +1,12 @@
-"""Made-up evaluations: small, and consistent as `evaluate` writes them."""
+"""Made-up evaluations and pools: small, and consistent as `evaluate` and `filter` write them."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from stages.quality.diversity import Diversity
 from stages.quality.duplicates import Overlap, Pair
+from stages.records.spans import untag
+from stages.records.written import Accepted, Draft, Rejected
 from stages.reporting.evaluation import (
     Baseline,
     Evaluation,
@@ -13,6 +17,7 @@ from stages.reporting.evaluation import (
     Spread,
 )
 from stages.seeds.draw import Draw
+from stages.writing.pool import Pool
 
 LABELS = ("brews", "mends", "none")
 
@@ -45,6 +50,8 @@ def evaluation(system: str = "gold", labels: tuple[str, ...] = LABELS, **changes
             "updates": 50,
             "training_seeds": (1, 2),
             "draw": draw(),
+            "real": 22,
+            "written": 0,
             "test": 4 + len(labels),
             "labels": labels,
             "negative": labels[last],
@@ -92,3 +99,54 @@ def scores(**changes: Any) -> Scores:
         "accuracy": Spread(mean=0.7, std=0.05),
     }
     return Scores(**values | changes)
+
+
+DIVERSITY = Diversity(distinct_1=0.25, distinct_2=0.75, self_bleu=0.125, distance=0.5, distance_masked=0.375, vendi=7.5)
+
+
+def pool(method: str = "all_at_once", **changes: Any) -> Pool:
+    """Three of five drafts accepted, for money."""
+    values: dict[str, Any] = {
+        "method": method,
+        "model": "scribe",
+        "requests": 4,
+        "refused": 1,
+        "drafts": 5,
+        "accepted": 3,
+        "rejected": {"length": 1, "copy": 1},
+        "per_relation": {"brews": 2, "mends": 1},
+        "prompt_tokens": 1200,
+        "completion_tokens": 300,
+        "cost": 0.003,
+        "cost_per_accepted": 0.001,
+        "before": DIVERSITY,
+        "after": DIVERSITY,
+        "vendi": {"brews": 1.9},
+    }
+    return Pool(**values | changes)
+
+
+def accepted(
+    tagged: str = "<e1>Ida</e1> brewed <e2>tea</e2>.", number: int = 0, types: Sequence[str] = (), **changes: Any
+) -> Accepted:
+    """A sentence, given with its tags and the types of head and tail, that passed the checks."""
+    fields: dict[str, Any] = {"method": "all_at_once", "relation": "brews"} | changes
+    sentence = untag(tagged).model_dump(exclude_unset=True)
+    for role, type in zip(("head", "tail"), types, strict=False):
+        sentence[role]["type"] = type
+    id = f"{fields['method']}/{fields['relation']}/0/{number}"
+    return Accepted.model_validate({"id": id, **sentence, **fields})
+
+
+def rejected(
+    text: str = "Ole mends cups.",
+    number: int = 1,
+    *,
+    check: str = "mention_missing",
+    reason: str = "no tag",
+    **changes: Any,
+) -> Rejected:
+    """A draft that failed a check."""
+    fields: dict[str, Any] = {"method": "all_at_once", "relation": "mends"} | changes
+    id = f"{fields['method']}/{fields['relation']}/0/{number}"
+    return Rejected(draft=Draft(id=id, text=text, **fields), check=check, reason=reason)

@@ -44,8 +44,9 @@ def imported(module: Path) -> frozenset[str]:
     return frozenset(path.relative_to(ROOT).as_posix() for path in seen)
 
 
+@cache
 def _names(path: Path) -> list[str]:
-    names = []
+    names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
@@ -54,6 +55,7 @@ def _names(path: Path) -> list[str]:
     return [name for name in names if name.split(".")[0] == "stages"]
 
 
+@cache
 def _files(name: str) -> list[Path]:
     """The module and the packages that importing it runs."""
     parts = name.split(".")

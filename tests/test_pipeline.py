@@ -1,4 +1,4 @@
-"""The whole graph with real DVC, git and MLflow, on a tiny encoder and two seeds per relation."""
+"""The whole graph with real DVC, git and MLflow, on a tiny encoder."""
 
 import json
 import os
@@ -16,7 +16,10 @@ import yaml
 from tests.conftest import ENVIRONMENT, copy, run, set_params
 from tests.graph import ROOT
 
-FINETUNE = ("python", "-m", "stages.finetune", "gold", "data/dataset/relations.jsonl", "data/seeds")
+FINETUNE = (
+    "python", "-m", "stages.finetune", "gold",
+    "data/dataset/relations.jsonl", "data/seeds", "data/synthetic/gold.jsonl",
+)  # fmt: skip
 
 
 def lock(folder: Path) -> dict[str, str]:
@@ -39,7 +42,7 @@ def test_the_whole_graph_ends_with_a_table_and_metrics_for_the_system_and_the_ba
 
 def test_the_metrics_hold_the_draw_that_sample_printed(built):
     drawn = json.loads((built / "data/seeds/draw.json").read_text(encoding="utf-8"))["hash"]
-    assert f"draw {drawn}: 32 seeds" in (built / "repro.log").read_text(encoding="utf-8")
+    assert f"draw {drawn}: 128 seeds" in (built / "repro.log").read_text(encoding="utf-8")
     assert json.loads((built / "metrics.json").read_text(encoding="utf-8"))["gold"]["draw"] == drawn
 
 
@@ -68,7 +71,7 @@ def test_a_stage_run_again_gives_identical_bytes(built, tmp_path):
 def test_each_executed_stage_left_one_run_that_names_what_it_read_and_wrote(built):
     runs = mlflow_runs(built)
     assert sorted(one.data.tags["dvc.stage"] for one in runs) == [
-        "evaluate@gold", "finetune@gold", "ingest", "report", "sample",
+        "describe", "evaluate@gold", "explain", "finetune@gold", "ingest", "report", "sample",
     ]  # fmt: skip
     recorded = lock(built)
     for one in runs:
@@ -102,13 +105,14 @@ def test_the_command_of_make_ui_opens_the_runs(built, tmp_path):
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    server = subprocess.Popen([*command, "--port", str(port)], cwd=folder, env=ENVIRONMENT, start_new_session=True)
+    command += ["--port", str(port), "--workers", "1"]
+    server = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, start_new_session=True)
     try:
         found = _asked(f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/runs/search", {"experiment_ids": ["1"]})
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait(timeout=30)
-    assert len(found["runs"]) == 5
+    assert len(found["runs"]) == len(mlflow_runs(built))
 
 
 def _asked(address: str, question: dict) -> dict:
@@ -123,7 +127,7 @@ def _asked(address: str, question: dict) -> dict:
 def test_a_failed_stage_says_why_and_leaves_git_clean_of_data(checkout, tmp_path):
     folder = copy(checkout, tmp_path / "failing")
     set_params(folder, finetune={"encoder": "no/such-model"})
-    done = run(folder, "dvc", "repro", check=False)
+    done = run(folder, "dvc", "repro", "finetune@gold", check=False)
     assert done.returncode != 0
     assert "error: encoder 'no/such-model' could not be loaded" in done.stderr
     assert run(folder, "git", "status", "--porcelain", "--untracked-files=all").stdout.split("\n") == [
@@ -136,7 +140,7 @@ def test_a_clean_clone_finds_nothing_to_do_though_no_data_has_come_with_it(built
     run(tmp_path, "git", "clone", "-q", str(built), "clone")
     done = run(tmp_path / "clone", "dvc", "repro", "--dry", "--allow-missing")
     assert "Running" not in done.stdout
-    for name in ("ingest", "sample", "finetune@gold", "evaluate@gold", "report"):
+    for name in ("ingest", "sample", "explain", "finetune@gold", "evaluate@gold", "report"):
         assert f"Stage '{name}' didn't change, skipping" in done.stdout
 
 

@@ -30,6 +30,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_ROOT", str(root))
         patch.setenv("MLFLOW_TRACKING_URI", "")
+        patch.setenv("DISABLE_MLFLOW_INTEGRATION", "")
         with tracked("first", params={}):
             pass
     return root

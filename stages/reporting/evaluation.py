@@ -76,6 +76,8 @@ class Evaluation(_Part):
     updates: int
     training_seeds: tuple[int, ...]
     draw: Draw
+    real: int  # seeds trained on
+    written: int  # sentences of an LLM trained on
     test: int  # examples
     labels: tuple[str, ...]
     negative: str | None

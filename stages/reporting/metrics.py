@@ -3,13 +3,32 @@
 from collections.abc import Mapping
 from typing import Any
 
+from stages.pipeline.errors import UserError
+from stages.pipeline.params import PARAMS
 from stages.reporting.evaluation import Evaluation
+from stages.writing.pool import Pool
+
+_WRITTEN = "written"  # key of what methods wrote, beside the systems
 
 
-def metrics_of(systems: Mapping[str, Evaluation]) -> dict[str, dict[str, Any]]:
-    """The scores (0 to 1) and the draw of each system, and the micro-F1 of each baseline beside them."""
+def metrics_of(systems: Mapping[str, Evaluation], pools: Mapping[str, Pool]) -> dict[str, dict[str, Any]]:
+    """What each system scored (0 to 1), its draw and what it was trained on, the baselines, and what each method wrote.
+
+    Of a method: counts, rejects by check, tokens, cost per accepted sentence, diversity before and after the checks.
+
+    Raises:
+        UserError: A system has the name of something else in there.
+    """
     numbers: dict[str, dict[str, Any]] = {}
     for system, evaluation in systems.items():
-        numbers[system] = evaluation.scores.model_dump(exclude_none=True) | {"draw": evaluation.draw.hash}
+        numbers[system] = evaluation.scores.model_dump(exclude_none=True) | {
+            "draw": evaluation.draw.hash,
+            "trained_on": {"real": evaluation.real, "written": evaluation.written},
+        }
     baselines = next(iter(systems.values())).baselines
-    return numbers | {name: baseline.model_dump(exclude_none=True) for name, baseline in baselines.items()}
+    for taken in systems.keys() & {*baselines, _WRITTEN}:
+        raise UserError(f"{PARAMS}: no system can be called {taken}, a key of metrics.json: give it another name")
+    numbers |= {name: baseline.model_dump(exclude_none=True) for name, baseline in baselines.items()}
+    left_out = {"method", "model", "per_relation", "vendi"}
+    written = {name: pool.model_dump(exclude_none=True, exclude=left_out) for name, pool in pools.items()}
+    return numbers | ({_WRITTEN: written} if written else {})

@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from stages.pipeline.templates import render
 from stages.reporting.evaluation import Evaluation
 from stages.reporting.figures import confusion_figure, loss_figure, relations_figure, validation_figure
+from stages.reporting.pools import pools_table
 from stages.reporting.table import conditions, table_of
+from stages.writing.pool import Pool
 
 MOST_CONFUSED = 15
 
@@ -25,18 +28,11 @@ class Confusion:
     share: float
 
 
-def page_of(card: Mapping[str, Any], systems: Mapping[str, Evaluation]) -> str:
-    """Render the page from the data card and the evaluations, which share one draw."""
-    templates = Environment(
-        loader=PackageLoader("stages.reporting", "."),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+def page_of(card: Mapping[str, Any], systems: Mapping[str, Evaluation], pools: Mapping[str, Pool]) -> str:
+    """Render the page from the data card, the evaluations, which share one draw, and what each method had written."""
     one = next(iter(systems.values()))
-    return templates.get_template("page.html.jinja").render(
+    return render(
+        Path(__file__).with_name("page.html.jinja"),
         card=card,
         conditions=conditions(card["name"], systems),
         draw=one.draw,
@@ -44,6 +40,7 @@ def page_of(card: Mapping[str, Any], systems: Mapping[str, Evaluation]) -> str:
         several=len(one.training_seeds) > 1,
         systems=[_section(system, evaluation) for system, evaluation in systems.items()],
         table=table_of(systems),
+        written=pools_table(pools),
     )
 
 

@@ -19,10 +19,20 @@ class Table(NamedTuple):
 def table_of(systems: Mapping[str, Evaluation]) -> Table:
     """Lay out the systems in their order, then the baselines; the official score only where a system has one."""
     official = any(evaluation.scores.semeval_macro_f1 for evaluation in systems.values())
-    header = ["system", "micro-F1", "95 % interval", "precision", "recall", "macro-F1", *[OFFICIAL] * official]
+    header = [
+        "system",
+        "real",
+        "written",
+        "micro-F1",
+        "95 % interval",
+        "precision",
+        "recall",
+        "macro-F1",
+        *[OFFICIAL] * official,
+    ]
     rows = [_row(system, evaluation, official) for system, evaluation in systems.items()]
     for name, baseline in next(iter(systems.values())).baselines.items():
-        cells = [f"{name} (baseline)", _score(baseline.micro_f1), _interval(baseline.micro_f1)]
+        cells = [f"{name} (baseline)", NOTHING, NOTHING, _score(baseline.micro_f1), _interval(baseline.micro_f1)]
         rows.append(cells + [NOTHING] * (len(header) - len(cells)))
     return Table(header, rows)
 
@@ -30,7 +40,8 @@ def table_of(systems: Mapping[str, Evaluation]) -> Table:
 def _row(system: str, evaluation: Evaluation, official: bool) -> list[str]:
     scores = evaluation.scores
     columns = [scores.micro_precision, scores.micro_recall, scores.macro_f1, *[scores.semeval_macro_f1] * official]
-    return [system, _score(scores.micro_f1), _interval(scores.micro_f1), *map(_score, columns)]
+    sizes = [f"{evaluation.real:,}", f"{evaluation.written:,}"]
+    return [system, *sizes, _score(scores.micro_f1), _interval(scores.micro_f1), *map(_score, columns)]
 
 
 def _score(spread: Spread | None) -> str:
@@ -56,9 +67,9 @@ def conditions(dataset: str, systems: Mapping[str, Evaluation]) -> str:
     )
 
 
-def markdown(systems: Mapping[str, Evaluation]) -> str:
-    """The table in Markdown, padded so that it reads as well in a terminal."""
-    header, rows = table_of(systems)
+def markdown(table: Table) -> str:
+    """A table in Markdown, padded so that it reads as well in a terminal."""
+    header, rows = table
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "".join(_line(cells, widths) for cells in [header, rule, *rows])

@@ -1,0 +1,35 @@
+"""Describe what methods write: the JSON Schema of each kind of file, beside the files.
+
+Reads    nothing
+Writes   ACCEPTED, REJECTED: the schema of a line of data/accepted/*.jsonl and of data/rejected/*.jsonl;
+         POOL: that of results/pools/*.json
+Alone    python -m stages.describe data/accepted/line.schema.json data/rejected/line.schema.json
+         results/pools/pool.schema.json
+
+It runs whatever `methods` holds, so the folders that `report` reads are there even where nothing is written.
+"""
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from stages.pipeline.command import run
+from stages.pipeline.outputs import output_file
+from stages.records.written import Accepted, Rejected
+from stages.tracking.run import tracked
+from stages.writing.pool import Pool
+
+
+def main(accepted: Path, rejected: Path, pool: Path) -> None:
+    """Write all three schemas or, if one cannot be written, none."""
+    models: dict[Path, type[BaseModel]] = {accepted: Accepted, rejected: Rejected, pool: Pool}
+    with tracked("describe", params={}, reads=[], writes=list(models)), ExitStack() as outputs:
+        for path, model in models.items():
+            text = json.dumps(model.model_json_schema(), indent=2)
+            outputs.enter_context(output_file(path)).write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

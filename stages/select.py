@@ -1,0 +1,79 @@
+"""Take the written sentences that a system trains on from what the checks accepted.
+
+Reads    data/accepted/<method>.jsonl and results/pools/<method>.json of the system's methods;
+         data/dataset/relations.jsonl
+Writes   data/synthetic/<system>.jsonl; data/synthetic/<system>.md, its data card
+Alone    python -m stages.select unleash data/accepted results/pools data/dataset/relations.jsonl
+         data/synthetic/unleash.jsonl data/synthetic/unleash.md
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, zip_longest
+from pathlib import Path
+
+from stages.llm.teacher import Teacher
+from stages.pipeline.command import run
+from stages.pipeline.outputs import output_file
+from stages.pipeline.params import section
+from stages.quality.checks import Checks
+from stages.quality.duplicates import Index
+from stages.records.example import Schema
+from stages.records.files import read_records, read_schema, write_records
+from stages.records.written import Accepted
+from stages.seeds.mixture import Mixture, mixture
+from stages.tracking.run import tracked
+from stages.writing.card import card_of
+from stages.writing.pool import Pool, read_pool
+
+
+def main(system: str, accepted: Path, pools: Path, relations: Path, synthetic: Path, card: Path) -> None:
+    """Take, and write the data and its card."""
+    params, teacher, checks = mixture(system), section(Teacher), section(Checks)
+    texts = [accepted / f"{method}.jsonl" for method in params.methods]
+    summaries = [pools / f"{method}.json" for method in params.methods]
+    reads, writes = [*texts, *summaries, relations], [synthetic, card]
+    with tracked("select", params=params.model_dump(), reads=reads, writes=writes, system=system) as log:
+        schema = read_schema(relations)
+        written = [read_pool(path) for path in summaries]
+        chosen = _choose([_read(path) for path in texts], params, Index(checks.near_duplicate), schema)
+        _say_shortages(chosen, params, written)
+        log.log_metrics({"written": len(chosen)})
+        write_records(synthetic, chosen)
+        with output_file(card) as partial:
+            described = card_of(system, synthetic, chosen, written, teacher, checks)
+            partial.write_text(described.strip() + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> list[Accepted]:
+    return [one for _, one in read_records(path, Accepted, cure=f"build it with `dvc repro filter@{path.stem}`")]
+
+
+def _choose(pools: Sequence[Sequence[Accepted]], params: Mixture, known: Index, schema: Schema) -> list[Accepted]:
+    """The first sentences of each relation, relations in the schema's order; what two methods wrote alike, once."""
+    return [one for label in schema.labels for one in islice(_new(_in_turn(pools, label), known), params.per_relation)]
+
+
+def _in_turn(pools: Sequence[Sequence[Accepted]], label: str) -> Iterator[Accepted]:
+    """The sentences of a relation: the first of each method, then the second of each."""
+    own = [[one for one in pool if one.relation == label] for pool in pools]
+    return (one for turn in zip_longest(*own) for one in turn if one is not None)
+
+
+def _new(sentences: Iterable[Accepted], known: Index) -> Iterator[Accepted]:
+    for one in sentences:
+        if known.nearest(one.text) is None:
+            known.add(one.text)
+            yield one
+
+
+def _say_shortages(chosen: Sequence[Accepted], params: Mixture, pools: Sequence[Pool]) -> None:
+    counts = Counter(one.relation for one in chosen)
+    print(f"{len(chosen)} written sentences of {len(counts)} relations")
+    for label in dict.fromkeys(label for pool in pools for label in pool.per_relation):
+        if counts[label] < params.per_relation:
+            print(f"  {label}: {counts[label]} of {params.per_relation}, no more were accepted")
+
+
+if __name__ == "__main__":
+    run(main)

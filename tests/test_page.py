@@ -1,0 +1,114 @@
+"""The report as one HTML page: what it says, and what a browser shows of it."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from stages.reporting.evaluation import Evaluation
+from stages.reporting.page import Confusion, most_confused, page_of
+from stages.writing.pool import Pool
+from tests.browser import FIGURES, REQUESTS, ask
+from tests.evaluations import CARD, evaluation, pool
+
+SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
+LONG = tuple(f"a_relation_with_a_long_name_{number}" for number in range(42))
+
+
+def page(*evaluations: Evaluation, pools: Sequence[Pool] = (), card: Mapping[str, Any] = CARD) -> str:
+    return page_of(card, {one.system: one for one in evaluations}, {one.method: one for one in pools})
+
+
+def written(text: str, folder: Path) -> Path:
+    path = folder / "report.html"
+    path.write_text(text)
+    return path
+
+
+class Loads(HTMLParser):
+    """Collects what a browser would fetch for a page, and every id."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("src", "srcset", "href", "xlink:href", "data", "poster", "action"):
+                self.addresses.append(f"{tag} {value}")
+            if name == "id":
+                self.ids.append(value or "")
+
+
+def test_the_most_frequent_confusions_come_first_and_right_answers_never() -> None:
+    counts = [[90, 1, 5], [7, 0, 0], [0, 0, 4]]
+    assert most_confused(evaluation(confusion=counts)) == [
+        Confusion("mends", "brews", 7, 1.0),
+        Confusion("brews", "none", 5, 5 / 96),
+        Confusion("brews", "mends", 1, 1 / 96),
+    ]
+
+
+def test_the_page_loads_nothing() -> None:
+    text = page(evaluation())
+    assert Loads(text).addresses == []
+    assert not re.search(r"url\(|@import|<script|<link|<iframe", text)
+
+
+def test_the_page_links_to_the_written_sentences_where_there_are_some() -> None:
+    assert Loads(page(evaluation(), pools=[pool()])).addresses == ["a sentences.html"]
+
+
+def test_the_page_holds_four_figures_for_each_system_and_no_id_twice() -> None:
+    text = page(evaluation("gold"), evaluation("silver"))
+    figures = SVG.findall(text)
+    assert len(figures) == 8
+    assert all(ElementTree.fromstring(figure).tag.endswith("svg") for figure in figures)
+    assert [name for name, times in Counter(Loads(text).ids).items() if times > 1] == []
+
+
+def test_the_page_says_what_was_drawn_what_leaked_and_what_the_dataset_is() -> None:
+    text = " ".join(re.sub(r"<[^>]*>", " ", SVG.sub("", page(evaluation()))).split())
+    for part in ("0123456789ab", "mends (6)", "seeds in test 0 1", "train-3 test-9 0.88", "CC0-1.0", "a shelf"):
+        assert part in text
+    assert "brews none 2 20 %" in text
+    assert "all 1,500 1,500 1,500" in text
+
+
+def test_labels_are_escaped_in_text_and_figures() -> None:
+    labels = ("<b>", "a & b", "none")
+    text = page(evaluation(labels=labels), card=CARD | {"labels": dict.fromkeys(labels, CARD["labels"]["none"])})
+    assert "<b>" not in text
+    assert all("&lt;b&gt;" in part for part in (SVG.sub("", text), *SVG.findall(text)[:2]))
+
+
+def test_a_relation_without_test_examples_is_drawn_empty() -> None:
+    text = page(evaluation(confusion=[[1, 0, 0], [0, 0, 0], [0, 0, 1]]))
+    assert all("NaN" not in figure for figure in SVG.findall(text))
+
+
+def test_all_of_42_labels_can_be_read_in_the_confusion_matrix() -> None:
+    texts = Counter(re.findall(r">([^<>]+)</text>", page(evaluation(labels=LONG))))
+    assert all(texts[label] == 2 for label in LONG)
+
+
+def test_a_browser_without_network_draws_every_figure(tmp_path: Path) -> None:
+    shown = written(page(evaluation()), tmp_path)
+    assert ask(shown, f"[{FIGURES}, {REQUESTS}]", tmp_path) == [4, []]
+
+
+def test_the_name_and_the_micro_f1_of_a_system_are_bold_in_the_table_and_nothing_else(tmp_path: Path) -> None:
+    shown = written(page(evaluation()), tmp_path)
+    bold = """[...document.querySelectorAll("tbody td")]
+        .filter(cell => getComputedStyle(cell).fontWeight >= 600).map(cell => cell.textContent)"""
+    assert ask(shown, bold, tmp_path) == ["gold", "65.1 ± 1.2"]
+
+
+def test_the_page_does_not_scroll_sideways_on_a_phone(tmp_path: Path) -> None:
+    shown = written(page(evaluation(labels=LONG), pools=[pool()]), tmp_path)
+    assert ask(shown, "document.documentElement.scrollWidth", tmp_path, width=500) <= 500

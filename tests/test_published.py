@@ -1,0 +1,110 @@
+"""What others pull: the text that the repository carries, and checkpoints from a remote of one's own."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dvc.api
+import pytest
+import requests
+import yaml
+
+from tests.conftest import copy, run, set_params
+from tests.graph import ROOT
+
+PUBLISHED = ("data/explanations.jsonl", "data/accepted", "data/rejected", "data/synthetic", "results")
+MEGABYTES = 10
+S3 = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Path:
+    """A fresh clone of the repository, as committed."""
+    folder = tmp_path_factory.mktemp("clone") / "relseed"
+    run(ROOT, "git", "clone", "-q", str(ROOT), str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pulled(clone) -> Path:
+    run(clone, "dvc", "pull", "-r", "published", "--allow-missing")
+    return clone
+
+
+def test_what_the_default_run_wrote_can_be_pulled_without_a_network(pulled):
+    lock = yaml.safe_load((pulled / "dvc.lock").read_text(encoding="utf-8"))
+    outs = [out["path"] for stage in lock["stages"].values() for out in stage["outs"]]
+    wanted = [path for path in outs if path.startswith(PUBLISHED)]
+    assert len(wanted) > 12
+    assert [path for path in wanted if not (pulled / path).exists()] == []
+    assert [path.name for path in (pulled / "models").rglob("*") if path.is_file()] == [".gitignore"]
+
+
+def test_the_published_store_stays_small(clone):
+    size = sum(path.stat().st_size for path in (clone / ".dvc/published").rglob("*") if path.is_file())
+    assert 0 < size < MEGABYTES * 2**20
+
+
+def test_one_data_set_comes_by_its_path_at_a_tag(clone, tmp_path):
+    run(clone, "git", "tag", "-f", "-a", "v0", "-m", "v0")
+    run(tmp_path, "dvc", "get", str(clone), "data/synthetic/unleash.jsonl", "--rev", "v0", "--remote", "published")
+    text = dvc.api.read("data/synthetic/unleash.jsonl", repo=str(clone), rev="v0", remote="published")
+    assert (tmp_path / "unleash.jsonl").read_text(encoding="utf-8") == text
+    assert len(text.splitlines()) == 512
+
+
+def test_artifacts_come_by_their_names(clone, tmp_path):
+    named = yaml.safe_load((clone / "dvc.yaml").read_text(encoding="utf-8"))["artifacts"]
+    assert {"explanations", "all-at-once", "one-by-one", "unleash", "diverse"} <= set(named)
+    run(clone, "git", "tag", "-f", "-a", "explanations@v1.0.0", "-m", "explanations")
+    run(clone, "dvc", "config", "--local", "core.remote", "published")
+    run(tmp_path, "dvc", "artifacts", "get", str(clone), "explanations")
+    assert len((tmp_path / "explanations.jsonl").read_text(encoding="utf-8").splitlines()) == 128
+
+
+@pytest.fixture
+def bucket() -> Iterator[str]:
+    """The address of a server that speaks S3, with a bucket."""
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            address = next(line.split()[-1] for line in server.stderr if "Running on" in line)
+            requests.put(f"{address}/relseed", timeout=10).raise_for_status()
+            yield address
+        finally:
+            server.kill()
+
+
+def test_checkpoints_go_to_s3_and_come_back(built, bucket, tmp_path):
+    comes_back(built, tmp_path, "s3://relseed/store", endpointurl=bucket)
+
+
+def test_checkpoints_go_to_a_folder_and_come_back(built, tmp_path):
+    comes_back(built, tmp_path, str(tmp_path / "store"))
+
+
+def comes_back(built: Path, tmp_path: Path, url: str, **options: str) -> None:
+    """Push from one clone, pull into another, and let a third rebuild only what a change asks for."""
+    mine = copy(built, tmp_path / "mine")
+    for option, value in {"url": url, **options}.items():
+        run(mine, "dvc", "remote", "modify", "--local", "storage", option, value)
+    run(mine, "dvc", "push", **S3)
+    other = fresh(mine, tmp_path / "other")
+    run(other, "dvc", "pull", **S3)
+    weights = "models/extractor/gold/seed-1/model.safetensors"
+    assert (other / weights).read_bytes() == (mine / weights).read_bytes()
+    third = fresh(mine, tmp_path / "third")
+    set_params(third, evaluate={"resamples": 20})
+    done = run(third, "dvc", "repro", "--pull", "--allow-missing", "evaluate@gold", **S3)
+    assert "Running stage 'evaluate@gold'" in done.stdout
+    assert "Running stage 'finetune@gold'" not in done.stdout
+
+
+def fresh(mine: Path, folder: Path) -> Path:
+    """A clone that knows the remote, which git does not carry."""
+    run(mine, "git", "clone", "-q", str(mine), str(folder))
+    shutil.copy2(mine / ".dvc/config.local", folder / ".dvc/config.local")
+    return folder

@@ -1,0 +1,106 @@
+"""What the repository ships of an LLM's answers: complete, right in every span, and apart from the test set."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from stages.explain import Explain, _explain
+from stages.llm.batch import read_answers
+from stages.llm.request import Completion
+from stages.llm.teacher import Teacher, open_client
+from stages.pipeline.params import section
+from stages.prompts.explanation import Explaining
+from stages.quality.checks import Checks, Judge
+from stages.quality.duplicates import nearest
+from stages.records.example import Example
+from stages.records.files import read_examples, read_schema
+from stages.records.spans import tagged, untag
+from stages.records.written import Accepted, Explanation
+from stages.seeds.draw import draw
+from stages.writing.answers import Answer
+from stages.writing.asking import Asking
+from stages.writing.writer import Generate, Writer
+
+METHODS = ("all_at_once", "one_by_one")
+SCHEMA = read_schema(Path("data/gazette/relations.jsonl"))
+SEEDS = draw(read_examples(Path("data/gazette/train.jsonl"), SCHEMA), shots=8, seed=1)
+
+
+async def _write(method: str) -> list[Answer]:
+    params = (section(Teacher), section(Generate), section(Checks))
+    writers = [Writer(method, relation, SCHEMA, SEEDS, params) for relation in SCHEMA.relations]
+    async with open_client("test") as client:
+        asking = Asking(client, method, 1)
+        return [answer for each in await asking.all([one.write(asking) for one in writers]) for answer in each]
+
+
+@pytest.fixture(scope="module")
+def written() -> dict[str, list[Answer]]:
+    return {method: asyncio.run(_write(method)) for method in METHODS}
+
+
+@pytest.fixture(scope="module")
+def explained() -> list:
+    return asyncio.run(_explain([Explaining(SCHEMA, seed) for seed in SEEDS], section(Teacher), section(Explain)))
+
+
+def accepted(answers: list[Answer]) -> list[Accepted]:
+    judge = Judge(SCHEMA, section(Checks), SEEDS)
+    judged = [judge.judge(draft) for answer in answers for draft in answer.drafts]
+    return [one for one in judged if isinstance(one, Accepted)]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_thirty_two_sentences_of_each_relation_are_accepted(written, method):
+    counts = dict.fromkeys(SCHEMA.labels, 0)
+    for one in accepted(written[method]):
+        counts[one.relation] += 1
+    assert set(counts.values()) == {32}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_span_of_an_accepted_sentence_is_right(written, method):
+    drafts = {draft.id: draft.text for answer in written[method] for draft in answer.drafts}
+    for one in accepted(written[method]):
+        assert tagged(one) == drafts[one.id]
+        assert (
+            untag(drafts[one.id]).head.within(one.text)
+            == one.head.within(one.text)
+            == one.head.within(one.text).strip()
+        )
+        for mention in (one.head, one.tail):
+            around = f" {one.text} "[mention.start], f" {one.text} "[mention.end + 1]
+            assert not (around[0].isalnum() and one.text[mention.start].isalnum())
+            assert not (around[1].isalnum() and one.text[mention.end - 1].isalnum())
+        assert SCHEMA.by_label[one.relation].allows(one)
+        Example.model_validate(one.model_dump(exclude={"method"}))
+
+
+def test_every_seed_is_explained_with_words_of_its_own(explained):
+    kept = [outcome for one in explained for outcome in one.outcomes if isinstance(outcome, Explanation)]
+    texts = {seed.id: seed.text for seed in SEEDS}
+    assert {one.seed for one in kept} == set(texts)
+    assert all(one.trigger in texts[one.seed] for one in kept)
+
+
+def test_nothing_is_recorded_that_the_pipeline_does_not_ask_for(written, explained):
+    asked = {answer.request.key for each in written.values() for answer in each}
+    asked |= {answer.request.key for one in explained for answer in one.answers}
+    recorded = read_answers(Path("data/recorded"))
+    assert set(recorded) == asked
+    assert all(isinstance(answer, Completion) for answer in recorded.values())
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_no_written_sentence_comes_near_one_of_validation_or_test(written, split):
+    known = [example.text for example in read_examples(Path(f"data/gazette/{split}.jsonl"), SCHEMA)]
+    texts = [one.text for method in METHODS for one in accepted(written[method])]
+    assert [match for match in nearest(texts, known, threshold=0.3) if match] == []
+
+
+def test_the_data_card_says_who_wrote_them_and_counts_right(written):
+    card = Path("data/recorded/README.md").read_text(encoding="utf-8")
+    assert "Claude" in card
+    for method, answers in written.items():
+        assert f"| {method}.jsonl | {len(answers)} |" in card
