@@ -19,6 +19,7 @@ from dvc.stage import PipelineStage
 from benchmarks.finetune import RESULT as FINETUNE
 from benchmarks.gold import RESULT as GOLD
 from benchmarks.gold import over_draws
+from benchmarks.written import RESULT as WRITTEN
 
 README = Path("README.md")
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.S)
@@ -32,14 +33,20 @@ def graph() -> str:
 
 
 def stages() -> str:
-    """What each stage does, reads and writes."""
+    """What each stage does, reads and writes; several of one verb in one row, `*` for what tells them apart."""
     rows = ["| stage | what it does | reads | writes |", "|---|---|---|---|"]
     with Repo() as repo:
         root = Path(repo.root_dir)
         found = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
-    for stage in found:
-        data = [path for path in _paths(stage.deps, root) if not path.startswith("stages/")]
-        rows.append(f"| `{stage.name}` | {stage.desc} | {_code(data)} | {_code(_paths(stage.outs, root))} |")
+    firsts = {stage.name.partition("@")[0]: stage for stage in reversed(found)}
+    for name, stage in sorted(firsts.items(), key=lambda pair: found.index(pair[1])):
+        which = stage.name.partition("@")[2]
+        reads, writes = (
+            [path.replace(which, "*") if which else path for path in _paths(entries, root)]
+            for entries in (stage.deps, stage.outs)
+        )
+        data = [path for path in reads if not path.startswith("stages/")]
+        rows.append(f"| `{name}{'@*' if which else ''}` | {stage.desc} | {_code(data)} | {_code(writes)} |")
     return "\n".join(rows)
 
 
@@ -82,14 +89,36 @@ def baselines() -> str:
     return "\n".join(rows)
 
 
+def written() -> str:
+    """What written sentences are worth, from benchmarks/written.json: gold, and each system with and without seeds."""
+    rows = ["| system | real | written | micro-F1 | ± training seeds | 95 % interval |", "|---|--:|--:|--:|--:|---|"]
+    measured = json.loads(WRITTEN.read_text(encoding="utf-8"))
+    seen: dict[tuple[str, int, int], str] = {}
+    for setting, one in measured.items():
+        metrics = one["metrics"]
+        for system in ("gold", "unleash", "diverse"):
+            pure = system != "gold" and setting.startswith("pure")
+            scores, sizes = metrics[system]["micro_f1"], metrics[system]["trained_on"]
+            name = f"{system}, pure" if pure else system
+            percent = {key: f"{100 * scores[key]:.1f}" for key in ("mean", "std", "low", "high")}
+            seen[system, sizes["real"], sizes["written"]] = (
+                f"| {name} | {sizes['real']} | {sizes['written']} | **{percent['mean']}** | {percent['std']} "
+                f"| {percent['low']} – {percent['high']} |"
+            )
+    order = {"gold": 0, "unleash": 1, "diverse": 2}
+    ordered = sorted(seen, key=lambda key: (order[key[0]], -key[1], key[2]))
+    return "\n".join([*rows, *(seen[key] for key in ordered)])
+
+
 def training() -> str:
     """How fast training is beside a plain loop, from benchmarks/finetune.json."""
     measured = json.loads(FINETUNE.read_text(encoding="utf-8"))
     rows = ["| loop | sentences per second | ours is faster by | micro-F1 on validation |", "|---|--:|--:|--:|"]
     for name, rate in measured["sentences_per_second"].items():
         times = measured["ours_is_faster_by"].get(name)
-        each = ", ".join(f"{100 * one['micro_f1']:.1f}" for one in measured["runs"][name])
-        rows.append(f"| {name} | {rate:.1f} | {f'{times:.2f} times' if times else '–'} | {each} |")
+        f1, runs = measured["micro_f1"][name], len(measured["runs"][name])
+        score = f"{100 * f1['mean']:.1f} ± {100 * f1['std']:.1f} ({runs} trainings)"
+        rows.append(f"| {name} | {rate:.1f} | {f'{times:.2f} times' if times else '–'} | {score} |")
     return "\n".join(rows)
 
 
@@ -112,7 +141,7 @@ def files() -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
-    one.__name__: one for one in (graph, stages, results, baselines, training, files)
+    one.__name__: one for one in (graph, stages, results, baselines, written, training, files)
 }
 
 
