@@ -6,7 +6,8 @@ Writes   ACCEPTED, REJECTED: the schema of a line of data/accepted/*.jsonl and o
 Alone    python -m stages.describe data/accepted/line.schema.json data/rejected/line.schema.json
          results/pools/pool.schema.json
 
-It runs whatever `methods` holds, so the folders that `report` reads are there even where nothing is written.
+It runs whatever `methods` holds, so that the folders which `report` and `select` read are there even where nothing is
+written.
 """
 
 import json

@@ -5,7 +5,8 @@ Writes   data/candidates/<method>.jsonl: each request, its completion verbatim, 
 Alone    python -m stages.generate all_at_once data/dataset/relations.jsonl data/seeds/train.jsonl
          data/candidates/all_at_once.jsonl
 
-Every answer is in the request cache before the next step, so that a killed run goes on where it was.
+Every answer that an endpoint gives is in the request cache before the next step, so that a killed run goes on where it
+was; with the engine `batch` its files are the record.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Take the written sentences that a system trains on from what the checks accepted.
 
-Reads    data/accepted/<method>.jsonl and results/pools/<method>.json of the system's methods;
+Reads    data/accepted, results/pools: of these folders <method>.jsonl and <method>.json of the system's methods;
          data/dataset/relations.jsonl
 Writes   data/synthetic/<system>.jsonl; data/synthetic/<system>.md, its data card
 Alone    python -m stages.select unleash data/accepted results/pools data/dataset/relations.jsonl

@@ -185,6 +185,15 @@ def test_a_request_that_was_refused_for_good_says_why(tmp_path, failure, says):
     assert says in str(error)
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_batch_that_went_to_the_wrong_place_is_an_error_and_no_refusal(tmp_path, status):
+    path = record(tmp_path / "recorded/b.jsonl", openai_line("k", response={"status_code": status, "body": "no m"}))
+    with pytest.raises(
+        DataError, match=rf'^{path}:1: status {status}, "no m": whoever answered lacks .*delete the line'
+    ):
+        batch(tmp_path)
+
+
 @pytest.mark.parametrize(
     "failure",
     [

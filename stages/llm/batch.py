@@ -16,6 +16,7 @@ from stages.pipeline.params import Section
 from stages.records.files import DataError, problem_of, read_json_lines
 
 _PASSING = (408, 409, 429)  # time-out, conflict, rate limit
+_MISDIRECTED = (401, 403, 404)  # no key, no right, no such model or address: the same for every request
 
 
 class Batch(Section):
@@ -118,7 +119,7 @@ class BatchFile:
             "  vLLM: set teacher.engine to vllm and teacher.model, on a machine that can run the model\n"
             f"  a batch: the requests are in {self._export}; have them answered (`vllm run-batch -i {self._export} "
             f"-o answers.jsonl --model ...`, or a provider's batch service), put the answers into {self._folder} and "
-            "run again"
+            "run again; each request names teacher.model, so set that first to the model that will answer"
         )
 
 
@@ -134,7 +135,7 @@ def read_answers(folder: Path) -> dict[str, Completion | UnansweredError]:
     What failed for a reason that passes (expired, rate limited, a server at fault, an empty response) is no answer.
 
     Raises:
-        DataError: A line is not one of a batch output file.
+        DataError: A line is not one of a batch output file, or says that the batch went to the wrong place.
     """
     answers: dict[str, Completion | UnansweredError] = {}
     for path in sorted(folder.glob("*.jsonl")):
@@ -145,6 +146,14 @@ def read_answers(folder: Path) -> dict[str, Completion | UnansweredError]:
             except ValidationError as error:
                 problem = problem_of(error)
                 raise DataError(path, number, f"not a line of a batch output file: {problem}") from None
+            if line.response and line.response.status_code in _MISDIRECTED:
+                raise DataError(
+                    path,
+                    number,
+                    f"status {line.response.status_code}, {json.dumps(line.error or line.response.body)}: whoever "
+                    "answered lacks the key or the model; delete the line, and have the request answered where "
+                    "teacher.model is known",
+                )
             if answer is not None and not isinstance(answers.get(line.custom_id), Completion):
                 answers[line.custom_id] = answer
     return answers

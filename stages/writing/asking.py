@@ -64,10 +64,11 @@ class Asking:
     def announce(self, expected: Expected) -> None:
         """Say what the run may take, before it does."""
         price = self.client.budget.price(expected.prompt_tokens, expected.completion_tokens)
-        cost = "no prices are set" if price is None else f"a cost of at most {price:.2f}"
+        cost = "no prices are set" if price is None else f"a cost of about {price:.2f}"
         print(
             f"{expected.requests:,} requests to the engine {self.client.engine.name!r}: prompts of about "
-            f"{expected.prompt_tokens:,} tokens, answers of at most {expected.completion_tokens:,}, {cost}",
+            f"{expected.prompt_tokens:,} tokens, answers of at most {expected.completion_tokens:,}, {cost}, "
+            "if nothing is rejected",
             flush=True,
         )
 
