@@ -82,7 +82,8 @@ async def _measure(folder: Path, rounds: int, count: int, command: str) -> dict[
 async def _take_turns(loop: Ask, ours: Ask, model: str, rounds: int, count: int) -> dict[str, list[float]]:
     """Requests per second of each round; one round of each goes before, uncounted."""
     rates: dict[str, list[float]] = {"loop": [], "ours": []}
-    await _rate(loop, _requests(model, -1, count))
+    await _rate(loop, _requests(model, 2 * rounds + 1, count))
+    await _rate(ours, _requests(model, 2 * rounds + 2, count))
     for number in range(rounds):
         rates["loop"].append(await _rate(loop, _requests(model, 2 * number + 1, count)))
         rates["ours"].append(await _rate(ours, _requests(model, 2 * number + 2, count)))
@@ -118,7 +119,7 @@ def _requests(model: str, round: int, count: int) -> list[Request]:
             temperature=1,
             top_p=1,
             max_tokens=16,
-            seed=(round + 1) * count + number,
+            seed=round * count + number,
         )
         for number in range(count)
     ]

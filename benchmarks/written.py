@@ -22,6 +22,8 @@ SYSTEMS = ("unleash", "diverse")
 def main(setting: Annotated[str, Argument(help="hybrid-<per relation> or pure-<per relation>")]) -> None:
     """Measure one setting and write it beside the others."""
     kind, _, count = setting.partition("-")
+    if kind not in ("hybrid", "pure") or not count.isdigit():
+        raise SystemExit(f"no setting {setting!r}: hybrid-<per relation> or pure-<per relation>")
     changes = ["finetune.training_seeds=[1,2,3]"]
     changes += [f"mixtures.{system}.per_relation={count}" for system in SYSTEMS]
     changes += [f"hybrid.{system}={str(kind == 'hybrid').lower()}" for system in SYSTEMS]

@@ -8,7 +8,7 @@ Alone    python -m stages.select unleash data/accepted results/pools data/datase
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
 from pathlib import Path
 
@@ -50,14 +50,31 @@ def _read(path: Path) -> list[Accepted]:
 
 
 def _choose(pools: Sequence[Sequence[Accepted]], params: Mixture, known: Index, schema: Schema) -> list[Accepted]:
-    """The first sentences of each relation, relations in the schema's order; what two methods wrote alike, once."""
-    return [one for label in schema.labels for one in islice(_new(_in_turn(pools, label), known), params.per_relation)]
+    """Sentences of each relation, of methods and answers in turn, in the order of schema and pools; alike ones once."""
+    taken = [
+        one
+        for label in schema.labels
+        for one in islice(_new(_in_turn([_of(label, pool) for pool in pools]), known), params.per_relation)
+    ]
+    place = {one.id: place for place, one in enumerate(one for pool in pools for one in pool)}
+    return sorted(taken, key=lambda one: (schema.labels.index(one.relation), place[one.id]))
 
 
-def _in_turn(pools: Sequence[Sequence[Accepted]], label: str) -> Iterator[Accepted]:
-    """The sentences of a relation: the first of each method, then the second of each."""
-    own = [[one for one in pool if one.relation == label] for pool in pools]
-    return (one for turn in zip_longest(*own) for one in turn if one is not None)
+def _of(label: str, pool: Sequence[Accepted]) -> list[Accepted]:
+    """The sentences of a relation: the first of each answer, then the second of each.
+
+    An answer to `all_at_once` holds negatives of one kind: the first answer alone would leave out the others.
+    """
+    answers: dict[str, list[Accepted]] = {}
+    for one in pool:
+        if one.relation == label:
+            answers.setdefault(one.id.rpartition("/")[0], []).append(one)
+    return _in_turn(answers.values())
+
+
+def _in_turn(lists: Collection[Sequence[Accepted]]) -> list[Accepted]:
+    """The first of each list, then the second of each."""
+    return [one for turn in zip_longest(*lists) for one in turn if one is not None]
 
 
 def _new(sentences: Iterable[Accepted], known: Index) -> Iterator[Accepted]:

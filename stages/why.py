@@ -54,9 +54,11 @@ def main(
 
 
 def _find(id: str, data: Path) -> Life:
+    if not (paths := sorted((data / "candidates").glob("*.jsonl"))):
+        raise UserError(f"{data}/candidates holds no answers: `dvc repro filter`, or pull them from the remote storage")
     lives = [
         life
-        for path in sorted((data / "candidates").glob("*.jsonl"))
+        for path in paths
         for answer in read_answers(path)
         for life in [Life(answer, draft) for draft in answer.drafts or [None]]
         if id in life.id

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from stages.prompts.explanation import Explaining
 from stages.prompts.samples import Samples
-from stages.quality.checks import Checks, Judge
+from stages.quality.checks import Checks, Judge, known_types
 from stages.records.example import Example, Schema
 from stages.records.spans import untag
 from stages.records.written import Accepted, Draft, Rejected
@@ -93,7 +93,8 @@ KEPT = seed("boats-9", "Old <e1>Marit Ness</e1> still keeps the <e2>Petrel</e2> 
 def samples(label: str = "owner_of", schema: Schema = SCHEMA, **changes) -> Samples:
     """A request for samples of a relation."""
     fields = {"method": "all_at_once", "kind": "stated", "count": 3, "shortest": 4, "longest": 24, "diversity": False}
-    return Samples(**{**fields, "schema": schema, "relation": schema.by_label[label], **changes})
+    known = {"schema": schema, "relation": schema.by_label[label], "types": known_types(schema, [])}
+    return Samples(**{**fields, **known, **changes})
 
 
 def explaining(label: str = "owner_of", schema: Schema = SCHEMA) -> Explaining:

@@ -30,7 +30,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, status: int, body: str, **headers: str) -> None:
         self.send_response(status)
-        content = body.encode()
+        content = body.encode(errors="surrogateescape")  # "\udce9" goes out as a byte that is no UTF-8
         for name, value in {"content-type": "application/json", "content-length": str(len(content)), **headers}.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
@@ -94,8 +94,8 @@ def echoes(handler: Handler) -> None:
     handler.send(200, chat(handler.prompt))
 
 
-def fails(status: int, **headers: str) -> Behaviour:
-    return lambda handler: handler.send(status, json.dumps({"error": {"message": "no"}}), **headers)
+def fails(status: int, code: str | None = None, **headers: str) -> Behaviour:
+    return lambda handler: handler.send(status, json.dumps({"error": {"message": "no", "code": code}}), **headers)
 
 
 def sends(body: str) -> Behaviour:
@@ -106,6 +106,24 @@ def sleeps(seconds: float) -> Behaviour:
     def behave(handler: Handler) -> None:
         time.sleep(seconds)
         handler.send(200, chat("too late"))
+
+    return behave
+
+
+def trickles(seconds: float) -> Behaviour:
+    """A blank now and then, so that no single read takes long."""
+
+    def behave(handler: Handler) -> None:
+        whole = " " * int(seconds / 0.05) + chat("too late")
+        handler.send_response(200)
+        handler.send_header("content-type", "application/json")
+        handler.send_header("content-length", str(len(whole)))
+        handler.end_headers()
+        for blank in whole[: int(seconds / 0.05)]:
+            handler.wfile.write(blank.encode())
+            handler.wfile.flush()
+            time.sleep(0.05)
+        handler.wfile.write(whole.lstrip().encode())
 
     return behave
 

@@ -68,8 +68,8 @@ REJECTED = [
     ("mention_cut", swap("</e2>", "</e2>s"), "the tail 'Sula' begins or ends inside a word"),
     ("mention_cut", swap("</e1>", " </e1>"), "begins or ends with a blank"),
     ("mention_cut", swap("<e2>", "<e2>\u00a0"), "begins or ends with a blank"),
-    ("type_not_allowed", draft(head_type=None), "the head has the type None, the schema knows BOAT, PERSON"),
-    ("type_not_allowed", draft(tail_type="SHIP"), "the tail has the type SHIP, the schema knows BOAT, PERSON"),
+    ("type_not_allowed", draft(head_type=None), "the head has the type None, known are BOAT, PERSON"),
+    ("type_not_allowed", draft(tail_type="SHIP"), "the tail has the type SHIP, known are BOAT, PERSON"),
     ("type_not_allowed", draft(head_type="person"), "the head has the type person"),
     ("type_not_allowed", draft(relation="no_relation", tail_type=None), "the tail has the type None"),
     ("type_not_allowed", draft(head_type="BOAT"), "owner_of asks for PERSON -> BOAT, the mentions are BOAT -> BOAT"),
@@ -199,9 +199,11 @@ def test_the_offsets_of_accepted_mentions_are_exact(phrases, head_first, between
 
 
 @pytest.mark.parametrize("types", [("PERSON", "BOAT"), (None, None), ("wind", None)])
-def test_a_schema_without_types_takes_none_whatever_the_answer_says(types):
+def test_where_neither_schema_nor_seeds_have_types_none_is_taken_whatever_the_answer_says(types):
     given_types = {"head_type": types[0], "tail_type": types[1]}
-    result = judged(draft(relation="Cause-Effect(e1,e2)", **given_types), schema=UNTYPED)
+    bare = {role: getattr(SEEDS[0], role).model_copy(update={"type": None}) for role in ("head", "tail")}
+    seeds = [SEEDS[0].model_copy(update=bare)]
+    result = judged(draft(relation="Cause-Effect(e1,e2)", **given_types), schema=UNTYPED, seeds=seeds)
     assert result.model_dump(exclude_unset=True)["head"] == {"start": 4, "end": 13}
     assert (result.head.type, result.tail.type) == (None, None)
 
@@ -269,6 +271,13 @@ def test_words_that_no_blanks_part_are_neither_cut_nor_too_few():
     seeds = [*SEEDS, as_seed("須良丸はずっと前から村の船だった。")]
     japanese = draft("<e1>井上</e1>は去年<e2>須良丸</e2>を買いました。")
     assert verdict(judged(japanese, seeds=seeds, language="ja")) == "accepted"
+
+
+def test_a_type_that_only_seeds_have_may_be_written_where_the_relation_names_none():
+    place = SEEDS[0].model_copy(update={"tail": SEEDS[0].tail.model_copy(update={"type": "PLACE"})})
+    built = draft(GOOD, relation="boat:built_in", head_type="BOAT", tail_type="PLACE")
+    assert verdict(judged(built)) == "type_not_allowed"
+    assert verdict(judged(built, seeds=[*SEEDS, place])) == "accepted"
 
 
 def test_lengths_between_which_nothing_lies_are_refused():

@@ -23,7 +23,7 @@ from stages.llm.endpoint import KEY, Endpoint, Limits, retry_after
 from stages.llm.request import Completion, Message, Request, UnansweredError
 from stages.pipeline.errors import UserError
 from tests.graph import ROOT
-from tests.hostile import Behaviour, Server, answers, echoes, fails, hangs_up, sends, serving, sleeps
+from tests.hostile import Behaviour, Server, answers, echoes, fails, hangs_up, sends, serving, sleeps, trickles
 
 LIMITS = Limits(concurrency=8, timeout=2, attempts=3, patience=2, pause=0.01)
 FREE = Budget(tokens=None, cost=None, prompt_price=None, completion_price=None)
@@ -195,6 +195,14 @@ def test_a_fault_is_tried_again_and_counted(trouble):
         (sends("{not json"), "malformed"),
         (sends("[]"), "malformed"),
         (sends('{"choices": []}'), "malformed"),
+        (sends('{"choices": [{}]}'), "malformed"),
+        (sends('{"choices": "abc"}'), "malformed"),
+        (sends('{"choices": [{"message": null}]}'), "malformed"),
+        (sends('{"choices": [{"message": {"content": [{"type": "text", "text": "because"}]}}]}'), "malformed"),
+        (sends('{"choices": [{"message": {"content": "so"}, "finish_reason": 7}]}'), "malformed"),
+        (sends("caf\udce9"), "malformed"),
+        (fails(408), "server_fault"),
+        (fails(409), "server_fault"),
     ],
 )
 def test_a_fault_that_stays_ends_after_the_attempts_with_its_name(trouble, reason):
@@ -206,6 +214,14 @@ def test_a_fault_that_stays_ends_after_the_attempts_with_its_name(trouble, reaso
 def test_an_answer_that_does_not_come_is_a_timeout():
     answer, _, asked = ask_one(sleeps(1), limits=LIMITS.model_copy(update={"timeout": 0.2, "attempts": 2}))
     assert (answer.reason, asked) == ("timeout", 2)
+
+
+def test_an_answer_that_trickles_in_without_end_is_a_timeout():
+    limits = LIMITS.model_copy(update={"timeout": 0.3, "attempts": 1})
+    start = time.monotonic()
+    answer, *_ = ask_one(trickles(2), limits=limits)
+    assert answer.reason == "timeout"
+    assert time.monotonic() - start < 2.5
 
 
 def test_an_endpoint_that_is_not_there_is_a_connection_trouble():
@@ -261,12 +277,27 @@ def test_one_rate_limit_holds_all_requests_back():
     assert arrived["second"] - start >= 0.5
 
 
-def test_a_request_that_the_endpoint_refuses_is_not_tried_again():
-    answer, waits, asked = ask_one(fails(400))
+@pytest.mark.parametrize("header", ["0", "-5", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_pause_of_nothing_does_not_have_us_ask_without_a_break(header):
+    _, waits, asked = ask_one(fails(429, retry_after=header), limits=LIMITS.model_copy(update={"pause": 0.2}))
+    assert waits["rate_limit"] < 30
+    assert asked == waits["rate_limit"] + 1
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_request_that_the_endpoint_refuses_is_not_tried_again(status):
+    answer, waits, asked = ask_one(fails(status))
     assert (answer.reason, asked, waits["fault"]) == ("refused", 1, 0)
 
 
-@pytest.mark.parametrize(("status", "cure"), [(401, KEY), (403, KEY), (404, "no such model")])
+def test_a_quota_that_is_used_up_is_not_waited_for():
+    answer, waits, asked = ask_one(fails(429, code="insufficient_quota"))
+    assert isinstance(answer, UserError)
+    assert "no credit left" in str(answer)
+    assert (asked, waits["rate_limit"]) == (1, 0)
+
+
+@pytest.mark.parametrize(("status", "cure"), [(401, KEY), (402, "no credit"), (403, KEY), (404, "no such model")])
 def test_what_every_request_would_meet_is_an_error_with_a_cure(status, cure):
     answer, *_ = ask_one(fails(status))
     assert isinstance(answer, UserError)

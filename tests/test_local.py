@@ -19,7 +19,8 @@ SCHEMA = Schema(
         Relation(relation="none", definition="nothing", negative=True),
     )
 )
-SAMPLES = Samples("one_by_one", SCHEMA, SCHEMA.relations[0], "stated", 1, 1, 500, diversity=False)
+TYPES = ("PERSON", "PLACE")
+SAMPLES = Samples("one_by_one", SCHEMA, SCHEMA.relations[0], "stated", 1, 1, 500, TYPES, diversity=False)
 CHECKS = Checks(shortest=1, longest=500, near_duplicate=1, language=None)
 
 

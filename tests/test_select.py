@@ -108,10 +108,18 @@ def test_the_first_sentences_of_each_relation_are_taken_relations_in_the_order_o
 def test_several_methods_are_taken_from_in_turn_until_one_has_no_more():
     prepare(4, *(accepted("owns", n) for n in (0, 1, 2)), *(accepted("owns", n, "one_by_one") for n in (7, 8, 9)))
     run()
-    assert chosen() == ["owns/0", "owns/7", "owns/1", "owns/8"]
+    assert chosen() == ["owns/0", "owns/1", "owns/7", "owns/8"]
     prepare(4, *(accepted("owns", n) for n in (0, 1, 2)), accepted("owns", 7, "one_by_one"))
     run()
-    assert chosen() == ["owns/0", "owns/7", "owns/1", "owns/2"]
+    assert chosen() == ["owns/0", "owns/1", "owns/2", "owns/7"]
+
+
+def test_the_answers_to_several_requests_are_taken_from_in_turn():
+    first = [accepted("none", n).model_copy(update={"id": f"all_at_once/none/0/{n}"}) for n in range(3)]
+    second = [accepted("none", 9 + n).model_copy(update={"id": f"all_at_once/none/1/{n}"}) for n in range(3)]
+    prepare(4, *first, *second)
+    run()
+    assert chosen() == [f"all_at_once/none/{answer}/{n}" for answer in (0, 1) for n in (0, 1)]
 
 
 def test_what_two_methods_wrote_alike_is_taken_once():

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +34,8 @@ SCHEMA = Schema(
         Relation(relation="none", definition="nothing", negative=True),
     )
 )
-SAMPLES = Samples("one_by_one", SCHEMA, SCHEMA.relations[0], "stated", 2, 1, 500, diversity=False)
+TYPES = ("PERSON", "PLACE")
+SAMPLES = Samples("one_by_one", SCHEMA, SCHEMA.relations[0], "stated", 2, 1, 500, TYPES, diversity=False)
 
 
 def params(**changes) -> Vllm:
@@ -171,6 +174,41 @@ def test_a_server_that_is_never_ready_is_given_up_with_all_its_children(tmp_path
         asyncio.run(start())
     assert time.monotonic() - before < 20
     assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "1000"]]
+
+
+def test_children_that_outlive_a_server_are_ended_with_it(tmp_path):
+    orphan = tmp_path / "orphan"
+    orphan.write_text("#!/bin/sh\necho gone\nsleep 1001 &\nexit 3\n", encoding="utf-8")
+    orphan.chmod(0o755)
+
+    async def start() -> None:
+        async with serving(params(command=str(orphan)), "m", None, tmp_path / "log"):
+            pass
+
+    with pytest.raises(UserError, match="ended with status 3"):
+        asyncio.run(start())
+    assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "1001"]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_stage_that_is_asked_to_end_takes_its_server_with_it(tmp_path, number):
+    slow = tmp_path / "slow"
+    slow.write_text(f"#!/bin/sh\nsleep 100{number:d} &\nwait\n", encoding="utf-8")
+    slow.chmod(0o755)
+    code = (
+        "import asyncio, sys, pathlib; from stages.llm.vllm import Vllm, serving\n"
+        "async def main():\n"
+        "    async with serving(Vllm.model_validate_json(sys.argv[1]), 'm', None, pathlib.Path(sys.argv[2])): pass\n"
+        "asyncio.run(main())"
+    )
+    command = [sys.executable, "-c", code, params(command=str(slow)).model_dump_json(), str(tmp_path / "log")]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as stage:
+        ours = ["sleep", f"100{number:d}"]
+        while not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ours]:
+            time.sleep(0.1)
+        stage.send_signal(number)
+        stage.wait(30)
+    assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ours]
 
 
 def test_parallelism_adapters_and_ray_are_passed_on():

@@ -31,10 +31,19 @@ SCHEMA = Schema.model_validate(
     }
 )
 OWNS = SCHEMA.relations[0]
+TYPES = ("PERSON", "BOAT")
 SEED = Example(**dict(untag("<e1>Marit</e1> has the <e2>Sula</e2> now")) | {"id": "boats-7", "relation": "owns"})
 CHECKS = Checks(shortest=4, longest=30, near_duplicate=0.9, language=None)
 TEACHER = Teacher(
-    engine="batch", model="oar", revision="abc1", adapter=None, temperature=0.5, top_p=0.75, licence="CC0", seed=1
+    engine="batch",
+    model="oar",
+    revision="abc1",
+    adapter=None,
+    constrained=True,
+    temperature=0.5,
+    top_p=0.75,
+    licence="CC0",
+    seed=1,
 )
 GOOD = [f"Since spring the <e2>Otra</e2> belongs to <e1>Ola {number}</e1>" for number in range(11)]
 SHORT = "<e1>Ola</e1> owns <e2>Otra</e2>"
@@ -47,7 +56,7 @@ def completed(text: str, tokens: int | None = 5) -> Completion:
 
 def written(method: str, number: int, completion: Completion) -> Answer:
     """A request for samples with its answer, as `generate` keeps it."""
-    samples = Samples(method, SCHEMA, OWNS, "stated", 1, 4, 30, diversity=True)
+    samples = Samples(method, SCHEMA, OWNS, "stated", 1, 4, 30, TYPES, diversity=True)
     id = f"{method}/owns/{number}"
     request = TEACHER.request(id, samples.messages([tagged(SEED)]), samples.answer(), 90)
     drafts = tuple(samples.parse(id, completion.text, truncated=completion.truncated))
@@ -186,6 +195,11 @@ def test_a_whole_id_is_meant_even_where_it_is_a_part_of_others(tell):
 def test_an_unknown_id_is_an_error_that_shows_what_ids_are_like(tell):
     with pytest.raises(UserError, match="no written sentence has an id with 'two_by_two': ids are like all_at_once/"):
         tell("two_by_two")
+
+
+def test_where_no_answers_are_the_error_says_how_to_get_them(tmp_path):
+    with pytest.raises(UserError, match="candidates holds no answers: `dvc repro filter`, or pull them"):
+        why.main("owns/0/1", tmp_path)
 
 
 def test_an_ambiguous_id_is_an_error_that_counts_and_shows_some(tell):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from stages import generate
 from stages.llm.cache import Cache
 from stages.llm.client import Budget, Client, estimated_tokens
-from stages.llm.request import Completion, Request, UnansweredError
+from stages.llm.request import Completion, Message, Request, UnansweredError
 from stages.llm.teacher import Teacher
 from stages.pipeline.errors import UserError
 from stages.quality.checks import Checks, Judge
@@ -267,6 +267,22 @@ def test_a_seed_that_holds_a_tag_is_an_error_that_names_it(method):
         Writer(method, SCHEMA.by_label["owns"], SCHEMA, [bad], (TEACHER, GENERATE, CHECKS))
 
 
+def test_types_that_only_seeds_have_may_be_used_where_a_relation_names_none():
+    seeds = [one.model_copy(update={"tail": one.tail.model_copy(update={"type": "BOAT"})}) for one in SEEDS]
+    asked = Writer("one_by_one", SCHEMA.by_label["owns"], SCHEMA, seeds, (TEACHER, GENERATE, CHECKS))
+    engine = Scripted(good)
+    write(Client(engine, None, FREE), asked)
+    assert engine.asked[0].answer["properties"]["samples"]["items"]["properties"]["tail_type"] == {"enum": ["BOAT"]}
+
+
+def test_answers_are_held_to_no_schema_where_the_endpoint_takes_none():
+    free = TEACHER.model_copy(update={"constrained": False})
+    request = free.request("a", (Message(role="user", content="Write."),), {"type": "string"}, 9)
+    assert request.answer is None
+    assert "response_format" not in request.body()
+    assert request.key != TEACHER.request("a", request.messages, {"type": "string"}, 9).key
+
+
 @both_methods
 def test_a_refused_request_is_an_answer_with_its_refusal_and_the_writing_goes_on(method):
     refused = UnansweredError("refused", "not that")
@@ -276,6 +292,19 @@ def test_a_refused_request_is_an_answer_with_its_refusal_and_the_writing_goes_on
     assert sum(len(one.drafts) for one in answers) == GENERATE.per_relation
 
 
+@both_methods
+def test_where_everything_is_refused_the_run_fails_and_says_why(method):
+    with pytest.raises(UserError, match=r"requests were refused, the first with: refused: not that\. No other was"):
+        written(Scripted(lambda _: UnansweredError("refused", "not that")), method, "owns")
+
+
+def test_some_refusals_are_said_and_the_run_goes_on(capsys):
+    refused = UnansweredError("refused", "not that")
+    engine = Scripted(lambda one: refused if label(one) == "owns" else good(one))
+    written(engine, "one_by_one", *LABELS)
+    assert "12 requests were refused, the first with: refused: not that" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("method", "tried", "whole"), [("all_at_once", 2, 2), ("one_by_one", 1, 6)])
 def test_unanswered_requests_stop_their_relations_and_the_others_run_to_their_end(method, tried, whole):
     troubles = {"owns": UnansweredError("timeout", "no answer"), "none": UnansweredError("connection", "cut")}
@@ -283,6 +312,13 @@ def test_unanswered_requests_stop_their_relations_and_the_others_run_to_their_en
     with pytest.raises(UserError, match=rf"timeout \({tried}\), connection \({tried}\)\. {whole} new answers are kept"):
         written(engine, method, *LABELS)
     assert Counter(map(label, engine.asked)) == {"owns": tried, "rows_to": whole, "none": tried}
+
+
+def test_what_stopped_a_run_is_told_with_the_first_message_of_each_reason():
+    cut = UnansweredError("connection", "http://localhost:8000/v1: refused")
+    with pytest.raises(UserError) as caught:
+        written(Scripted(lambda _: cut), "one_by_one", "owns")
+    assert str(caught.value).endswith("\n  connection: connection: http://localhost:8000/v1: refused")
 
 
 def test_a_spent_budget_says_what_is_kept_and_a_larger_one_goes_on_from_there(tmp_path):

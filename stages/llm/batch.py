@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,8 @@ class BatchFile:
         """
         self._answers = read_answers(params.answers)
         self._folder = params.answers
-        self._export = params.requests / f"{title}.jsonl"
+        # Not in the temporary workspace of a queued experiment, which is gone when it has failed.
+        self._export = Path(os.environ.get("DVC_ROOT", ".")) / params.requests / f"{title}.jsonl"
         self._open: dict[str, Request] = {}
 
     async def complete(self, request: Request) -> Completion:

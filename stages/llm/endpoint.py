@@ -10,7 +10,6 @@ import os
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from json import JSONDecodeError
 
 from openai import (
     APIConnectionError,
@@ -18,17 +17,15 @@ from openai import (
     APIStatusError,
     APITimeoutError,
     AsyncOpenAI,
-    AuthenticationError,
-    InternalServerError,
-    NotFoundError,
-    PermissionDeniedError,
+    DefaultAsyncHttpxClient,
     RateLimitError,
 )
+from openai.types.chat import ChatCompletion
 from pydantic import Field, PositiveInt
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     stop_before_delay,
     wait_random_exponential,
@@ -39,14 +36,18 @@ from stages.pipeline.errors import UserError
 from stages.pipeline.params import Section
 
 KEY = "OPENAI_API_KEY"
+# What reading a body raises that is none of a chat completion; pydantic's and JSON's errors are ValueErrors.
+_MALFORMED = (AttributeError, TypeError, LookupError, ValueError, RecursionError)
 _LONGEST_PAUSE = 60.0  # seconds between two tries, where the server names none
 
-_FAULTS = (APIConnectionError, InternalServerError, APIResponseValidationError, JSONDecodeError)
 _CURES = {
-    AuthenticationError: f"the key in the environment variable {KEY} is missing or wrong",
-    PermissionDeniedError: f"the key in the environment variable {KEY} may not use this model",
-    NotFoundError: "the endpoint has no such model, or the address lacks its /v1",
+    401: f"the key in the environment variable {KEY} is missing or wrong",
+    402: "there is no credit left; what was answered is kept",
+    403: f"the key in the environment variable {KEY} may not use this model",
+    404: "the endpoint has no such model, or the address lacks its /v1",
 }
+_FINAL = (400, 413, 422)  # of the request itself: asked again, it would be refused again
+_NO_QUOTA = "insufficient_quota"  # a 429 that no waiting ends
 
 
 class Limits(Section):
@@ -66,14 +67,14 @@ class Openai(Section):
 
 
 class NoAnswerError(Exception):
-    """A response of status 200 that holds no choice."""
+    """A response of status 200 that is no chat completion, or holds no choice."""
 
 
 class Endpoint:
     """Completions from one base URL; the key comes from the environment alone."""
 
     def __init__(self, name: str, url: str, limits: Limits) -> None:
-        """`name` is that of the engine: openai, or vllm where we serve it ourselves."""
+        """`name` is that of the engine: openai, or vllm where we serve it ourselves, with no proxy in between."""
         self.name, self.url, self.limits = name, url, limits
         self.waits = {"rate_limit": 0, "fault": 0}  # pauses so far, by what they were for
         self._slots = asyncio.Semaphore(limits.concurrency)
@@ -85,6 +86,7 @@ class Endpoint:
             api_key=os.environ.get(KEY) or "none",
             max_retries=0,
             timeout=limits.timeout,
+            http_client=DefaultAsyncHttpxClient(trust_env=name != "vllm"),
         )
 
     async def complete(self, request: Request) -> Completion:
@@ -97,19 +99,22 @@ class Endpoint:
         async with self._slots:
             try:
                 return await self._while_limited()(self._despite_faults(), self._ask, request)
-            except tuple(_CURES) as error:
-                raise UserError(f"{self.url} refuses ({error.status_code}): {_CURES[type(error)]}") from None
             except RateLimitError as error:
-                raise UnansweredError("rate_limited", f"still busy after {self.limits.patience:g} s") from error
+                if error.code == _NO_QUOTA:
+                    raise UserError(f"{self.url} refuses ({error.status_code}): {_CURES[402]}") from None
+                busy = f"still busy after {self.limits.patience:g} s ({error})"
+                raise UnansweredError("rate_limited", busy) from error
             except APIStatusError as error:
-                reason = "server_fault" if error.status_code >= 500 else "refused"
+                if error.status_code in _CURES:
+                    raise UserError(f"{self.url} refuses ({error.status_code}): {_CURES[error.status_code]}") from None
+                reason = "refused" if error.status_code in _FINAL else "server_fault"
                 raise UnansweredError(reason, str(error)) from error
-            except APITimeoutError as error:
+            except (APITimeoutError, TimeoutError) as error:
                 raise UnansweredError("timeout", f"no answer within {self.limits.timeout:g} s") from error
-            except (NoAnswerError, JSONDecodeError, APIResponseValidationError) as error:
+            except (NoAnswerError, APIResponseValidationError) as error:
                 raise UnansweredError("malformed", str(error)) from error
             except APIConnectionError as error:
-                raise UnansweredError("connection", str(error.__cause__ or error)) from error
+                raise UnansweredError("connection", f"{self.url}: {error.__cause__ or error}") from error
 
     async def close(self) -> None:
         """Close the connections."""
@@ -119,8 +124,16 @@ class Endpoint:
         while (pause := self._open_at - time.monotonic()) > 0:
             await asyncio.sleep(pause)
         start = time.monotonic()
-        response = await self._client.chat.completions.create(**request.body())
-        if not getattr(response, "choices", None):
+        try:
+            # The client's own timeout is that of one read: an endpoint that trickles would never meet it.
+            async with asyncio.timeout(self.limits.timeout):
+                response = await self._client.chat.completions.create(**request.body())
+            return self._completion(response, request, time.monotonic() - start)
+        except _MALFORMED as error:
+            raise NoAnswerError(f"the response is no chat completion ({type(error).__name__}: {error})") from error
+
+    def _completion(self, response: ChatCompletion, request: Request, seconds: float) -> Completion:
+        if not response.choices:
             raise NoAnswerError("the response has no choices")
         choice, usage = response.choices[0], response.usage
         return Completion(
@@ -128,14 +141,14 @@ class Endpoint:
             finish=choice.finish_reason or "unknown",
             prompt_tokens=usage.prompt_tokens if usage else None,
             completion_tokens=usage.completion_tokens if usage else None,
-            seconds=round(time.monotonic() - start, 3),
+            seconds=round(seconds, 3),
             engine=self.name,
             model=response.model or request.model,
         )
 
     def _despite_faults(self) -> AsyncRetrying:
         return AsyncRetrying(
-            retry=retry_if_exception_type((*_FAULTS, NoAnswerError)),
+            retry=retry_if_exception(_is_fault),
             stop=stop_after_attempt(self.limits.attempts),
             wait=self._growing,
             before_sleep=lambda _: self._count("fault"),
@@ -144,7 +157,7 @@ class Endpoint:
 
     def _while_limited(self) -> AsyncRetrying:
         return AsyncRetrying(
-            retry=retry_if_exception_type(RateLimitError),
+            retry=retry_if_exception(lambda error: isinstance(error, RateLimitError) and error.code != _NO_QUOTA),
             stop=stop_before_delay(self.limits.patience),
             wait=self._until_open,
             before_sleep=lambda _: self._count("rate_limit"),
@@ -158,12 +171,22 @@ class Endpoint:
         )
         if asked_for is None:
             return self._growing(state)
+        # A pause of zero, or until a moment that is over, would have us ask without a break.
+        asked_for = max(asked_for, self._growing(state))
         if asked_for <= self.limits.patience:  # else this request gives up, and the others need not wait for nothing
             self._open_at = max(self._open_at, time.monotonic() + asked_for)
         return asked_for
 
     def _count(self, what: str) -> None:
         self.waits[what] += 1
+
+
+def _is_fault(error: BaseException) -> bool:
+    """Whether the same request may be answered if it is sent again soon."""
+    if isinstance(error, APIStatusError):
+        known = isinstance(error, RateLimitError) or error.status_code in (*_FINAL, *_CURES)
+        return not known
+    return isinstance(error, APIConnectionError | APIResponseValidationError | NoAnswerError | TimeoutError)
 
 
 def retry_after(header: str | None) -> float | None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, model_validator
 
 from stages.llm.batch import Batch, BatchFile
 from stages.llm.cache import Cache
@@ -13,8 +13,9 @@ from stages.llm.client import Budget, Client, Engine
 from stages.llm.endpoint import Endpoint, Limits, Openai
 from stages.llm.request import Message, Request
 from stages.llm.vllm import Vllm, serving
+from stages.pipeline.errors import UserError
 from stages.pipeline.outputs import scratch
-from stages.pipeline.params import Section, section
+from stages.pipeline.params import PARAMS, Section, section
 
 
 class Teacher(Section):
@@ -24,10 +25,17 @@ class Teacher(Section):
     model: str = Field(min_length=1)  # as the engine names it
     revision: str | None  # of its weights, where it has one
     adapter: str | None  # a LoRA adapter that answers, by its name in vllm.lora
+    constrained: bool  # hold answers to their JSON schema; false for an endpoint that refuses response_format
     temperature: float = Field(ge=0)
     top_p: float = Field(gt=0, le=1)
     licence: str  # of what it writes, as you declare it
     seed: NonNegativeInt  # each request gets a seed of its own, made from this one
+
+    @model_validator(mode="after")
+    def _adapter_is_served(self) -> "Teacher":
+        if self.adapter is not None and self.engine == "transformers":
+            raise ValueError("the engine transformers takes no adapter: merge it into the model, or use vllm")
+        return self
 
     def request(self, id: str, messages: tuple[Message, ...], answer: dict[str, Any], max_tokens: int) -> Request:
         """The request named `id`, unique in a run, to be answered as the JSON schema `answer` says."""
@@ -37,7 +45,7 @@ class Teacher(Section):
             revision=self.revision,
             adapter=self.adapter,
             messages=messages,
-            answer=answer,
+            answer=answer if self.constrained else None,
             temperature=self.temperature,
             top_p=self.top_p,
             max_tokens=max_tokens,
@@ -55,8 +63,9 @@ async def open_client(title: str) -> AsyncIterator[Client]:
     teacher, budget = section(Teacher), section(Budget)
     if teacher.engine == "batch":
         recorded = BatchFile(section(Batch), title)
+        free = budget.model_copy(update={"tokens": None, "cost": None})  # what is recorded was paid for
         try:
-            yield Client(recorded, None, budget)
+            yield Client(recorded, None, free)
         finally:
             recorded.export()
         recorded.check()
@@ -74,8 +83,10 @@ async def _engine(teacher: Teacher, title: str, stack: AsyncExitStack) -> Engine
     if teacher.engine == "openai":
         url = section(Openai).url
     else:
-        log = scratch() / "vllm" / f"{title}.log"
-        url = await stack.enter_async_context(serving(section(Vllm), teacher.model, teacher.revision, log))
+        params, log = section(Vllm), scratch() / "vllm" / f"{title}.log"
+        if teacher.adapter is not None and teacher.adapter not in params.lora:
+            raise UserError(f"{PARAMS}: vllm.lora has no folder for teacher.adapter {teacher.adapter!r}")
+        url = await stack.enter_async_context(serving(params, teacher.model, teacher.revision, log))
     endpoint = Endpoint(teacher.engine, url, section(Limits))
     stack.push_async_callback(endpoint.close)
     return endpoint

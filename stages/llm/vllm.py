@@ -7,7 +7,7 @@ import socket
 import subprocess
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal
 
@@ -59,7 +59,7 @@ async def serving(params: Vllm, model: str, revision: str | None, log: Path) -> 
         UserError: vLLM is not there, ends by itself, or is not healthy in time.
     """
     port = _free_port()
-    with _process(command_line(params, model, revision, port), log) as process:
+    with _until_asked_to_end(), _process(command_line(params, model, revision, port), log) as process:
         await _until_healthy(process, port, params.start_within, log)
         yield f"http://127.0.0.1:{port}/v1"
 
@@ -104,10 +104,12 @@ async def _until_healthy(process: subprocess.Popen[bytes], port: int, seconds: f
 
 
 def _healthy(port: int) -> bool:
-    try:
-        return requests.get(f"http://127.0.0.1:{port}/health", timeout=2).ok
-    except requests.RequestException:
-        return False
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy of the environment would not find our loopback
+        try:
+            return session.get(f"http://127.0.0.1:{port}/health", timeout=2).ok
+        except requests.RequestException:
+            return False
 
 
 def _tail(log: Path) -> str:
@@ -116,22 +118,51 @@ def _tail(log: Path) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the process and whatever it started."""
+    """End the process and whatever it started, also where it has ended before its children."""
     family = _family(process.pid)
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGTERM)
-    _, alive = psutil.wait_procs(family, timeout=_GRACE)
-    for left in alive:
-        left.kill()
+    for one in family:
+        with suppress(psutil.NoSuchProcess):
+            one.terminate()
+    psutil.wait_procs(family, timeout=_GRACE)
+    for left in {*family, *_family(process.pid)}:
+        with suppress(psutil.NoSuchProcess):
+            left.kill()
     process.wait()
 
 
-def _family(pid: int) -> list[psutil.Process]:
+def _family(leader: int) -> list[psutil.Process]:
+    """The processes of the session that `leader` began, and their children in sessions of their own."""
+    members = [one for one in psutil.process_iter() if _session(one.pid) == leader]
+    return list({child for one in members for child in (one, *_children(one))})
+
+
+def _session(pid: int) -> int | None:
     try:
-        parent = psutil.Process(pid)
-        return [*parent.children(recursive=True), parent]
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return None
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+
+
+@contextmanager
+def _until_asked_to_end() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP (a scheduler, a lost terminal) end the block as Ctrl-C does, so that it cleans up."""
+
+    def interrupt(number: int, _: object) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _free_port() -> int:

@@ -52,6 +52,7 @@ class Samples:
     count: int
     shortest: int  # words
     longest: int
+    types: tuple[str, ...]  # of mentions, where the relation names none
     diversity: bool  # ask for samples as different as possible (Li, Dai and Li 2025)
 
     def messages(self, demonstrations: Sequence[str]) -> tuple[Message, ...]:
@@ -114,10 +115,9 @@ class Samples:
         return Draft(id=f"{id}/{number}", method=self.method, relation=self.relation.relation, **fields)
 
     def _types(self, role: Literal["head_type", "tail_type"] | str) -> list[str]:
-        """The types that a mention may have, in the schema's order; none in a schema without types."""
+        """The types that a mention may have; none where nobody knows any."""
         own = getattr(self.relation, role)
-        every = [getattr(other, name) for other in self.schema.relations for name in ("head_type", "tail_type")]
-        return [own] if own else list(dict.fromkeys(type for type in every if type))
+        return [own] if own else list(self.types)
 
 
 def _object(**properties: Any) -> dict[str, Any]:

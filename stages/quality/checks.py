@@ -46,7 +46,7 @@ class Judge:
         for seed in self.seeds:
             self._copies.add(seed.text)
         self._scripts = {script for seed in self.seeds for script in scripts(seed.text)}
-        self._types = {type for one in self.schema.relations for type in (one.head_type, one.tail_type) if type}
+        self._types = known_types(self.schema, self.seeds)
 
     def judge(self, draft: Draft) -> Accepted | Rejected:
         """Accept a draft, or name the first check that it fails.
@@ -68,7 +68,7 @@ class Judge:
     def _type(self, example: Accepted, relation: Relation) -> str | None:
         for role, mention in (("head", example.head), ("tail", example.tail)):
             if self._types and mention.type not in self._types:
-                return f"the {role} has the type {mention.type}, the schema knows {', '.join(sorted(self._types))}"
+                return f"the {role} has the type {mention.type}, known are {', '.join(sorted(self._types))}"
         if not relation.allows(example):
             wanted = f"{relation.head_type or 'any'} -> {relation.tail_type or 'any'}"
             return f"{relation.relation} asks for {wanted}, the mentions are {example.head.type} -> {example.tail.type}"
@@ -98,6 +98,13 @@ class Judge:
     def _language(self, example: Accepted, _: Relation) -> str | None:
         found = language_of(example.text) if self.checks.language else None
         return None if found in (None, self.checks.language) else f"in the language {found}, not {self.checks.language}"
+
+
+def known_types(schema: Schema, seeds: Sequence[Example]) -> tuple[str, ...]:
+    """The entity types that a mention may have: those that relations name, in their order, then others of seeds."""
+    named = [type for one in schema.relations for type in (one.head_type, one.tail_type)]
+    seen = sorted({mention.type for seed in seeds for mention in (seed.head, seed.tail) if mention.type})
+    return tuple(dict.fromkeys(type for type in (*named, *seen) if type))
 
 
 def _unparseable(draft: Draft, _: Relation) -> str | None:

@@ -58,6 +58,8 @@ class Asking:
         """Show progress towards `wanted` accepted things under `title`."""
         self.client = client
         self.stopped: Counter[str] = Counter()
+        self._refused = 0
+        self._details: dict[str, str] = {}  # the first message of each reason
         self._bar = bar(desc=title, unit="accepted", total=wanted)
         self._start = time.monotonic()
 
@@ -84,7 +86,9 @@ class Asking:
             self.stopped[f"budget: {error}"] += 1
             raise StoppedError from error
         except UnansweredError as error:
+            self._details.setdefault(error.reason, str(error))
             if error.reason == _FINAL:
+                self._refused += 1
                 return Answer(id=id, request=request, completion=None, refusal=str(error))
             self.stopped[error.reason] += 1
             raise StoppedError from error
@@ -103,7 +107,7 @@ class Asking:
         """Run all to their end, and return what they return, in order.
 
         Raises:
-            UserError: Some were stopped; the others ran to their end, and every answer is kept.
+            UserError: Some were stopped (the others ran to their end, and every answer is kept), or all were refused.
         """
         results = await gathered(tasks)
         self._bar.close()
@@ -113,6 +117,7 @@ class Asking:
                 raise failure
         if failures and set(self.stopped) != {"not_recorded"}:
             raise UserError(self._why())
+        self._check_refusals()
         return [result for result in results if not isinstance(result, BaseException)]
 
     def _why(self) -> str:
@@ -121,7 +126,16 @@ class Asking:
         return (
             f"not everything was answered: {reasons}. {spent.asked} new answers are kept, "
             f"{spent.reused} were there before; run the stage again, and it goes on from here"
+            + "".join(f"\n  {reason}: {detail}" for reason, detail in self._details.items())
         )
+
+    def _check_refusals(self) -> None:
+        if not self._refused:
+            return
+        first = f"{self._refused} requests were refused, the first with: {self._details[_FINAL]}"
+        if not self.client.spent.asked + self.client.spent.reused:
+            raise UserError(f"{first}. No other was answered")
+        print(first, flush=True)
 
 
 async def gathered(tasks: Sequence[Coroutine[Any, Any, Result]]) -> list[Result | BaseException]:

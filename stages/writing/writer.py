@@ -13,7 +13,7 @@ from stages.llm.teacher import Teacher
 from stages.pipeline.params import Section
 from stages.prompts.samples import Kind, Method, Samples
 from stages.prompts.templates import demonstration
-from stages.quality.checks import Checks, Judge
+from stages.quality.checks import Checks, Judge, known_types
 from stages.records.example import Example, Relation, Schema
 from stages.records.spans import tagged
 from stages.records.written import Accepted
@@ -54,6 +54,7 @@ class Writer:
         self.method, self.relation, self.schema = method, relation, schema
         self.teacher, self.generate, self.checks = params
         self._judge = Judge(schema, self.checks, seeds)
+        self._types = known_types(schema, seeds)
         own = [seed for seed in seeds if seed.relation == relation.relation]
         self._shown = [demonstration(seed) for seed in own[: self.generate.demonstrations]]
 
@@ -127,6 +128,7 @@ class Writer:
             count=count,
             shortest=self.checks.shortest,
             longest=self.checks.longest,
+            types=self._types,
             diversity=self.generate.diversity,
         )
         tokens = self.generate.sample_tokens * (count + 1)
