@@ -17,6 +17,7 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from benchmarks.finetune import RESULT as FINETUNE
+from benchmarks.generate import RESULT as GENERATE
 from benchmarks.gold import RESULT as GOLD
 from benchmarks.gold import over_draws
 from benchmarks.written import RESULT as WRITTEN
@@ -122,6 +123,16 @@ def training() -> str:
     return "\n".join(rows)
 
 
+def asking() -> str:
+    """How fast requests are answered beside a bare loop, from benchmarks/generate.json."""
+    measured = json.loads(GENERATE.read_text(encoding="utf-8"))
+    rows = ["| client | requests per second |", "|---|--:|"]
+    rows += [f"| {name} | {rate:,.0f} |" for name, rate in measured["requests_per_second"].items()]
+    share, times = 100 * measured["ours_per_bare"], measured["cache_is_faster_by"]
+    rows += ["", f"Ours reaches {share:.0f} % of the bare loop; the cache is {times:.0f} times faster."]
+    return "\n".join(rows)
+
+
 def _measured() -> list[tuple[str, int, dict[str, dict[str, Any]]]]:
     """Dataset, K and the metrics of each draw, for each measured setting."""
     settings = json.loads(GOLD.read_text(encoding="utf-8"))
@@ -141,7 +152,7 @@ def files() -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
-    one.__name__: one for one in (graph, stages, results, baselines, written, training, files)
+    one.__name__: one for one in (graph, stages, results, baselines, written, training, asking, files)
 }
 
 
