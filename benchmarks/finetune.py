@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ from stages.extractor.training import Recipe, Trainer
 from stages.finetune import Finetune
 from stages.pipeline.params import section
 from stages.records.files import read_examples, read_schema
+from stages.reporting.summary import spread
 from stages.scoring.f1 import micro_f1
 from stages.seeds.draw import draw
 
@@ -176,15 +177,12 @@ def summary(runs: dict[str, list[dict[str, float]]]) -> dict[str, object]:
     rate = {name: fmean(one["sentences_per_second"] for one in each) for name, each in runs.items()}
     return {
         "sentences_per_second": rate,
-        "micro_f1": {name: spread([one["micro_f1"] for one in each]) for name, each in runs.items()},
+        "micro_f1": {
+            name: spread([one["micro_f1"] for one in each]).model_dump(exclude_none=True) for name, each in runs.items()
+        },
         "ours_is_faster_by": {name: rate["ours"] / value for name, value in rate.items() if name != "ours"},
         "runs": runs,
     }
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """Mean and sample standard deviation."""
-    return {"mean": fmean(values), "std": stdev(values) if len(values) > 1 else 0.0}
 
 
 def machine() -> str:

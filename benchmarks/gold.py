@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from dvc.api import metrics_show
 from typer import Argument, Option, run
 
-from benchmarks.experiments import run_experiment
+from benchmarks.experiments import keep, run_experiment
 
 RESULT = Path("benchmarks/gold.json")
 DRAWS = (1, 2, 3)
@@ -39,9 +39,7 @@ def main(
     for draw in DRAWS:
         run_experiment(f"gold-{setting}-{draw}", [*changes, *source, *GOLD, f"sample.seed={draw}"])
     draws = {str(draw): metrics_show(rev=f"gold-{setting}-{draw}") for draw in DRAWS}
-    measured = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
-    measured[setting] = {"changes": changes, "draws": draws}
-    RESULT.write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    keep(RESULT, setting, {"changes": changes, "draws": draws})
     print(json.dumps(over_draws(draws), indent=2))
 
 

@@ -6,14 +6,13 @@ Three training seeds each, the same number of updates whatever a system trains o
 when it is repeated. The metrics of all settings measured so far lie in benchmarks/written.json.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 from dvc.api import metrics_show
 from typer import Argument, run
 
-from benchmarks.experiments import run_experiment
+from benchmarks.experiments import keep, run_experiment
 
 RESULT = Path("benchmarks/written.json")
 SYSTEMS = ("unleash", "diverse")
@@ -28,9 +27,7 @@ def main(setting: Annotated[str, Argument(help="hybrid-<per relation> or pure-<p
     changes += [f"mixtures.{system}.per_relation={count}" for system in SYSTEMS]
     changes += [f"hybrid.{system}={str(kind == 'hybrid').lower()}" for system in SYSTEMS]
     run_experiment(f"written-{setting}", changes)
-    measured = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
-    measured[setting] = {"changes": changes, "metrics": metrics_show(rev=f"written-{setting}")}
-    RESULT.write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    keep(RESULT, setting, {"changes": changes, "metrics": metrics_show(rev=f"written-{setting}")})
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from stages.pipeline.command import run
 from stages.pipeline.errors import UserError
 from stages.pipeline.params import section
 from stages.prompts.samples import Method
-from stages.quality.checks import Checks
+from stages.quality.checks import Checks, Judge
 from stages.records.example import Example, Relation, Schema
 from stages.records.files import read_examples, read_schema, write_records
 from stages.tracking.run import tracked
@@ -32,20 +32,21 @@ def main(method: str, relations: Path, seeds: Path, candidates: Path) -> None:
     """Ask, and write what came."""
     if method not in get_args(Method):
         raise UserError(f"no method {method!r}: there are {', '.join(get_args(Method))}")
-    params = (section(Teacher), section(Generate), section(Checks))
+    teacher, params = section(Teacher), section(Generate)
     schema = read_schema(relations)
     examples = read_examples(seeds, schema)
+    judge = Judge(schema, section(Checks), examples)
     writers = [
-        Writer(cast(Method, method), relation, schema, examples, params)
-        for relation in _to_write(schema, examples, params[1])
+        Writer(cast(Method, method), relation, judge, teacher, params)
+        for relation in _to_write(schema, examples, params)
     ]
     with tracked(
         "generate",
-        params={"method": method, **params[0].model_dump(), **params[1].model_dump()},
+        params={"method": method, **teacher.model_dump(), **params.model_dump()},
         reads=[relations, seeds],
         writes=[candidates],
     ) as log:
-        answers = asyncio.run(_write(method, writers, params[1]))
+        answers = asyncio.run(_write(method, writers, params))
         log.log_metrics({"requests": len(answers), "drafts": sum(len(answer.drafts) for answer in answers)})
         write_records(candidates, answers)
 

@@ -17,7 +17,7 @@ from stages.pipeline.command import run
 from stages.pipeline.errors import UserError
 from stages.pipeline.outputs import output_file, output_folder
 from stages.pipeline.params import PARAMS, read_params
-from stages.records.files import Record, read_records, read_text
+from stages.records.files import read_text
 from stages.records.written import Accepted, Rejected
 from stages.reporting.evaluation import Evaluation, read_evaluation
 from stages.reporting.metrics import metrics_of
@@ -27,7 +27,7 @@ from stages.reporting.pools import pools_table
 from stages.reporting.sentences import sentences_page
 from stages.reporting.table import conditions, markdown, table_of
 from stages.tracking.run import tracked
-from stages.writing.pool import read_pool
+from stages.writing.pool import read_judged, read_pool
 
 
 def main(
@@ -59,8 +59,8 @@ def main(
         systems = {system: read_evaluation(path) for system, path in reads.items()}
         _check_comparable(systems)
         written = {method: read_pool(path) for method, path in summaries.items()}
-        kept = {path.stem: _records(path, Accepted) for path in texts[accepted]}
-        refused = {path.stem: _records(path, Rejected) for path in texts[rejected]}
+        kept = {path.stem: read_judged(path, Accepted) for path in texts[accepted]}
+        refused = {path.stem: read_judged(path, Rejected) for path in texts[rejected]}
         headline = conditions(described["name"], systems)
         summary = f"{headline}\n\n{markdown(table_of(systems))}"
         if written:
@@ -80,10 +80,6 @@ def main(
         log.log_file(page)
         log.log_file(sentences)
     print(summary, end="")
-
-
-def _records(path: Path, kind: type[Record]) -> list[Record]:
-    return [one for _, one in read_records(path, kind, cure=f"build it with `dvc repro filter@{path.stem}`")]
 
 
 def _listed(params: dict[str, Any], key: str) -> list[str]:

@@ -19,12 +19,12 @@ from stages.pipeline.params import section
 from stages.quality.checks import Checks
 from stages.quality.duplicates import Index
 from stages.records.example import Schema
-from stages.records.files import read_records, read_schema, write_records
+from stages.records.files import read_schema, write_records
 from stages.records.written import Accepted
 from stages.seeds.mixture import Mixture, mixture
 from stages.tracking.run import tracked
 from stages.writing.card import card_of
-from stages.writing.pool import Pool, read_pool
+from stages.writing.pool import Pool, read_judged, read_pool
 
 
 def main(system: str, accepted: Path, pools: Path, relations: Path, synthetic: Path, card: Path) -> None:
@@ -36,7 +36,7 @@ def main(system: str, accepted: Path, pools: Path, relations: Path, synthetic: P
     with tracked("select", params=params.model_dump(), reads=reads, writes=writes, system=system) as log:
         schema = read_schema(relations)
         written = [read_pool(path) for path in summaries]
-        chosen = _choose([_read(path) for path in texts], params, Index(checks.near_duplicate), schema)
+        chosen = _choose([read_judged(path, Accepted) for path in texts], params, Index(checks.near_duplicate), schema)
         _say_shortages(chosen, params, written)
         log.log_metrics({"written": len(chosen)})
         write_records(synthetic, chosen)
@@ -45,19 +45,17 @@ def main(system: str, accepted: Path, pools: Path, relations: Path, synthetic: P
             partial.write_text(described.strip() + "\n", encoding="utf-8")
 
 
-def _read(path: Path) -> list[Accepted]:
-    return [one for _, one in read_records(path, Accepted, cure=f"build it with `dvc repro filter@{path.stem}`")]
-
-
 def _choose(pools: Sequence[Sequence[Accepted]], params: Mixture, known: Index, schema: Schema) -> list[Accepted]:
     """Sentences of each relation, of methods and answers in turn, in the order of schema and pools; alike ones once."""
-    taken = [
+    place = {one.id: place for place, one in enumerate(one for pool in pools for one in pool)}
+    return [
         one
         for label in schema.labels
-        for one in islice(_new(_in_turn([_of(label, pool) for pool in pools]), known), params.per_relation)
+        for one in sorted(
+            islice(_new(_in_turn([_of(label, pool) for pool in pools]), known), params.per_relation),
+            key=lambda one: place[one.id],
+        )
     ]
-    place = {one.id: place for place, one in enumerate(one for pool in pools for one in pool)}
-    return sorted(taken, key=lambda one: (schema.labels.index(one.relation), place[one.id]))
 
 
 def _of(label: str, pool: Sequence[Accepted]) -> list[Accepted]:

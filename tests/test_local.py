@@ -8,19 +8,10 @@ import pytest
 from stages.llm.local import Local, Transformers
 from stages.llm.request import Completion, Message, Request
 from stages.pipeline.errors import UserError
-from stages.prompts.samples import Samples
 from stages.quality.checks import Checks, Judge
-from stages.records.example import Relation, Schema
-from tests.tiny_llm import save_tiny_llm
+from tests.tiny_llm import SCHEMA, born_in, save_tiny_llm
 
-SCHEMA = Schema(
-    relations=(
-        Relation(relation="born_in", head_type="PERSON", tail_type="PLACE", definition="born there"),
-        Relation(relation="none", definition="nothing", negative=True),
-    )
-)
-TYPES = ("PERSON", "PLACE")
-SAMPLES = Samples("one_by_one", SCHEMA, SCHEMA.relations[0], "stated", 1, 1, 500, TYPES, diversity=False)
+SAMPLES = born_in(1)
 CHECKS = Checks(shortest=1, longest=500, near_duplicate=1, language=None)
 
 

@@ -20,22 +20,13 @@ from stages.llm.endpoint import Endpoint, Limits
 from stages.llm.request import Completion, Message, Request
 from stages.llm.vllm import Vllm, command_line, serving
 from stages.pipeline.errors import UserError
-from stages.prompts.samples import Samples
-from stages.records.example import Relation, Schema
 from tests.graph import ROOT
-from tests.tiny_llm import save_tiny_llm
+from tests.tiny_llm import born_in, save_tiny_llm
 
 LIMITS = Limits(concurrency=8, timeout=60, attempts=2, patience=5, pause=0.1)
 FREE = Budget(tokens=None, cost=None, prompt_price=None, completion_price=None)
 OPTIONS = ("--dtype", "bfloat16", "--enforce-eager", "--max-num-seqs", "8")
-SCHEMA = Schema(
-    relations=(
-        Relation(relation="born_in", head_type="PERSON", tail_type="PLACE", definition="born there"),
-        Relation(relation="none", definition="nothing", negative=True),
-    )
-)
-TYPES = ("PERSON", "PLACE")
-SAMPLES = Samples("one_by_one", SCHEMA, SCHEMA.relations[0], "stated", 2, 1, 500, TYPES, diversity=False)
+SAMPLES = born_in(2)
 
 
 def params(**changes) -> Vllm:

@@ -41,6 +41,7 @@ TEACHER = Teacher(**PARAMS["teacher"])
 COUNTS = {"per_relation": 6, "at_most": 2, "samples": 4, "demonstrations": 8, "diversity": False, "sample_tokens": 20}
 GENERATE = Generate(**COUNTS, negatives=("co_occurrence", "hard"))
 CHECKS = Checks(shortest=3, longest=30, near_duplicate=0.9, language=None)
+JUDGE = Judge(SCHEMA, CHECKS, SEEDS)
 FREE = Budget(tokens=None, cost=None, prompt_price=None, completion_price=None)
 BAD = "<e1>Marit</e1> <e2>Sula</e2>"  # too short
 
@@ -109,7 +110,7 @@ def in_turn(*counts: int) -> Script:
 
 
 def writer(method: str, name: str, teacher: Teacher = TEACHER, **changes: object) -> Writer:
-    return Writer(method, SCHEMA.by_label[name], SCHEMA, SEEDS, (teacher, GENERATE.model_copy(update=changes), CHECKS))
+    return Writer(method, SCHEMA.by_label[name], JUDGE, teacher, GENERATE.model_copy(update=changes))
 
 
 def write(client: Client, *writers: Writer) -> list[list[Answer]]:
@@ -264,12 +265,12 @@ def test_a_relation_without_seeds_is_said_and_nothing_is_asked_of_it(tmp_path, m
 def test_a_seed_that_holds_a_tag_is_an_error_that_names_it(method):
     bad = SEEDS[0].model_copy(update={"id": "boats-7", "text": "Marit owns Sula </e1> still"})
     with pytest.raises(UserError, match="seed boats-7 cannot be shown to an LLM: the text itself holds </e1>"):
-        Writer(method, SCHEMA.by_label["owns"], SCHEMA, [bad], (TEACHER, GENERATE, CHECKS))
+        Writer(method, SCHEMA.by_label["owns"], Judge(SCHEMA, CHECKS, [bad]), TEACHER, GENERATE)
 
 
 def test_types_that_only_seeds_have_may_be_used_where_a_relation_names_none():
     seeds = [one.model_copy(update={"tail": one.tail.model_copy(update={"type": "BOAT"})}) for one in SEEDS]
-    asked = Writer("one_by_one", SCHEMA.by_label["owns"], SCHEMA, seeds, (TEACHER, GENERATE, CHECKS))
+    asked = Writer("one_by_one", SCHEMA.by_label["owns"], Judge(SCHEMA, CHECKS, seeds), TEACHER, GENERATE)
     engine = Scripted(good)
     write(Client(engine, None, FREE), asked)
     assert engine.asked[0].answer["properties"]["samples"]["items"]["properties"]["tail_type"] == {"enum": ["BOAT"]}

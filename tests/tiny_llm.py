@@ -1,4 +1,7 @@
-"""A random causal model, small enough to serve anywhere: a Llama of two layers with a byte-level tokenizer."""
+"""A random causal model, small enough to serve anywhere, and what it is asked for.
+
+It is a Llama of two layers with a byte-level tokenizer.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,22 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from stages.prompts.samples import Samples
+from stages.records.example import Relation, Schema
+
+SCHEMA = Schema(
+    relations=(
+        Relation(relation="born_in", head_type="PERSON", tail_type="PLACE", definition="born there"),
+        Relation(relation="none", definition="nothing", negative=True),
+    )
+)
 _TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n\n{% endfor %}"
+
+
+def born_in(count: int) -> Samples:
+    """A request for so many samples, of any length, of the one relation that states something."""
+    types = ("PERSON", "PLACE")
+    return Samples("one_by_one", SCHEMA, SCHEMA.relations[0], "stated", count, 1, 500, types, diversity=False)
 
 
 def save_tiny_llm(folder: Path) -> Path:

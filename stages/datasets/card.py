@@ -1,11 +1,11 @@
 """The data card: what a dataset is, where it comes from, and what was written of it."""
 
-import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from stages.datasets.dataset import Dataset
+from stages.records.files import md5_of
 
 
 def card(dataset: Dataset, folder: Path) -> dict[str, Any]:
@@ -22,16 +22,11 @@ def card(dataset: Dataset, folder: Path) -> dict[str, Any]:
         "notes": dataset.notes,
         "negative": dataset.schema.negative,
         "splits": {
-            split: {"examples": len(examples), "md5": _md5(folder / f"{split}.jsonl")}
+            split: {"examples": len(examples), "md5": md5_of(folder / f"{split}.jsonl")}
             for split, examples in dataset.splits.items()
         },
         "labels": {label: {split: counts[split][label] for split in counts} for label in dataset.schema.labels},
     }
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def table(card: dict[str, Any]) -> str:

@@ -4,20 +4,17 @@
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stages.llm.request import Completion, Request, UnansweredError
+from stages.llm.statuses import CURES, FINAL
 from stages.pipeline.errors import UserError
-from stages.pipeline.outputs import output_file
+from stages.pipeline.outputs import main_checkout, output_file
 from stages.pipeline.params import Section
 from stages.records.files import DataError, problem_of, read_json_lines
-
-_PASSING = (408, 409, 429)  # time-out, conflict, rate limit
-_MISDIRECTED = (401, 403, 404)  # no key, no right, no such model or address: the same for every request
 
 
 class Batch(Section):
@@ -51,11 +48,6 @@ class _Response(BaseModel):
     status_code: int
     body: Any = None
 
-    @property
-    def is_final(self) -> bool:
-        """Whether the same request would be refused again."""
-        return 400 <= self.status_code < 500 and self.status_code not in _PASSING
-
 
 class _Line(BaseModel):
     """A line of a batch output file, as OpenAI and vLLM write it."""
@@ -81,7 +73,7 @@ class BatchFile:
         self._answers = read_answers(params.answers)
         self._folder = params.answers
         # Not in the temporary workspace of a queued experiment, which is gone when it has failed.
-        self._export = Path(os.environ.get("DVC_ROOT", ".")) / params.requests / f"{title}.jsonl"
+        self._export = main_checkout() / params.requests / f"{title}.jsonl"
         self._open: dict[str, Request] = {}
 
     async def complete(self, request: Request) -> Completion:
@@ -148,13 +140,13 @@ def read_answers(folder: Path) -> dict[str, Completion | UnansweredError]:
             except ValidationError as error:
                 problem = problem_of(error)
                 raise DataError(path, number, f"not a line of a batch output file: {problem}") from None
-            if line.response and line.response.status_code in _MISDIRECTED:
+            if line.response and line.response.status_code in CURES:
                 raise DataError(
                     path,
                     number,
                     f"status {line.response.status_code}, {json.dumps(line.error or line.response.body)}: whoever "
-                    "answered lacks the key or the model; delete the line, and have the request answered where "
-                    "teacher.model is known",
+                    "answered lacks the key, the credit or the model; delete the line, and have the request answered "
+                    "where teacher.model is known",
                 )
             if answer is not None and not isinstance(answers.get(line.custom_id), Completion):
                 answers[line.custom_id] = answer
@@ -165,19 +157,10 @@ def _answer(line: _Line) -> Completion | UnansweredError | None:
     """The answer of a line; None where asking again may bring one, so that the request stays open."""
     response = line.response
     if response is None or response.status_code != 200:
-        if response is None or not response.is_final:
+        if response is None or response.status_code not in FINAL:
             return None
         return UnansweredError("refused", json.dumps(line.error or response.body))
     body = _Body.model_validate(response.body)
     if not body.choices:
         return None
-    choice, usage = body.choices[0], body.usage or _Usage()
-    return Completion(
-        text=choice.message.content or "",
-        finish=choice.finish_reason or "unknown",
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        seconds=None,
-        engine="batch",
-        model=body.model or "unknown",
-    )
+    return Completion.of(body, engine="batch", model="unknown", seconds=None)

@@ -20,7 +20,6 @@ from openai import (
     DefaultAsyncHttpxClient,
     RateLimitError,
 )
-from openai.types.chat import ChatCompletion
 from pydantic import Field, PositiveInt
 from tenacity import (
     AsyncRetrying,
@@ -32,21 +31,14 @@ from tenacity import (
 )
 
 from stages.llm.request import Completion, Request, UnansweredError
+from stages.llm.statuses import CURES, FINAL, KEY
 from stages.pipeline.errors import UserError
 from stages.pipeline.params import Section
 
-KEY = "OPENAI_API_KEY"
 # What reading a body raises that is none of a chat completion; pydantic's and JSON's errors are ValueErrors.
 _MALFORMED = (AttributeError, TypeError, LookupError, ValueError, RecursionError)
 _LONGEST_PAUSE = 60.0  # seconds between two tries, where the server names none
 
-_CURES = {
-    401: f"the key in the environment variable {KEY} is missing or wrong",
-    402: "there is no credit left; what was answered is kept",
-    403: f"the key in the environment variable {KEY} may not use this model",
-    404: "the endpoint has no such model, or the address lacks its /v1",
-}
-_FINAL = (400, 413, 422)  # of the request itself: asked again, it would be refused again
 _NO_QUOTA = "insufficient_quota"  # a 429 that no waiting ends
 
 
@@ -99,15 +91,13 @@ class Endpoint:
         async with self._slots:
             try:
                 return await self._while_limited()(self._despite_faults(), self._ask, request)
-            except RateLimitError as error:
-                if error.code == _NO_QUOTA:
-                    raise UserError(f"{self.url} refuses ({error.status_code}): {_CURES[402]}") from None
-                busy = f"still busy after {self.limits.patience:g} s ({error})"
-                raise UnansweredError("rate_limited", busy) from error
             except APIStatusError as error:
-                if error.status_code in _CURES:
-                    raise UserError(f"{self.url} refuses ({error.status_code}): {_CURES[error.status_code]}") from None
-                reason = "refused" if error.status_code in _FINAL else "server_fault"
+                if cure := _cure(error):
+                    raise UserError(f"{self.url} refuses ({error.status_code}): {cure}") from None
+                if isinstance(error, RateLimitError):
+                    busy = f"still busy after {self.limits.patience:g} s ({error})"
+                    raise UnansweredError("rate_limited", busy) from error
+                reason = "refused" if error.status_code in FINAL else "server_fault"
                 raise UnansweredError(reason, str(error)) from error
             except (APITimeoutError, TimeoutError) as error:
                 raise UnansweredError("timeout", f"no answer within {self.limits.timeout:g} s") from error
@@ -128,23 +118,12 @@ class Endpoint:
             # The client's own timeout is that of one read: an endpoint that trickles would never meet it.
             async with asyncio.timeout(self.limits.timeout):
                 response = await self._client.chat.completions.create(**request.body())
-            return self._completion(response, request, time.monotonic() - start)
+            if not response.choices:
+                raise NoAnswerError("the response has no choices")
+            seconds = round(time.monotonic() - start, 3)
+            return Completion.of(response, engine=self.name, model=request.model, seconds=seconds)
         except _MALFORMED as error:
             raise NoAnswerError(f"the response is no chat completion ({type(error).__name__}: {error})") from error
-
-    def _completion(self, response: ChatCompletion, request: Request, seconds: float) -> Completion:
-        if not response.choices:
-            raise NoAnswerError("the response has no choices")
-        choice, usage = response.choices[0], response.usage
-        return Completion(
-            text=choice.message.content or "",
-            finish=choice.finish_reason or "unknown",
-            prompt_tokens=usage.prompt_tokens if usage else None,
-            completion_tokens=usage.completion_tokens if usage else None,
-            seconds=round(seconds, 3),
-            engine=self.name,
-            model=response.model or request.model,
-        )
 
     def _despite_faults(self) -> AsyncRetrying:
         return AsyncRetrying(
@@ -157,7 +136,7 @@ class Endpoint:
 
     def _while_limited(self) -> AsyncRetrying:
         return AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, RateLimitError) and error.code != _NO_QUOTA),
+            retry=retry_if_exception(lambda error: isinstance(error, RateLimitError) and not _cure(error)),
             stop=stop_before_delay(self.limits.patience),
             wait=self._until_open,
             before_sleep=lambda _: self._count("rate_limit"),
@@ -181,11 +160,15 @@ class Endpoint:
         self.waits[what] += 1
 
 
+def _cure(error: APIStatusError) -> str | None:
+    """What a person can do, where every request would meet this error."""
+    return CURES[402] if error.code == _NO_QUOTA else CURES.get(error.status_code)
+
+
 def _is_fault(error: BaseException) -> bool:
     """Whether the same request may be answered if it is sent again soon."""
     if isinstance(error, APIStatusError):
-        known = isinstance(error, RateLimitError) or error.status_code in (*_FINAL, *_CURES)
-        return not known
+        return not (isinstance(error, RateLimitError) or error.status_code in FINAL or _cure(error))
     return isinstance(error, APIConnectionError | APIResponseValidationError | NoAnswerError | TimeoutError)
 
 

@@ -78,6 +78,20 @@ class Completion(BaseModel):
     engine: str
     model: str  # as the engine names it
 
+    @classmethod
+    def of(cls, response: Any, *, engine: str, model: str, seconds: float | None) -> "Completion":
+        """The first choice of a chat completion in the form of the OpenAI protocol; `model` where it names none."""
+        choice, usage = response.choices[0], response.usage
+        return cls(
+            text=choice.message.content or "",
+            finish=choice.finish_reason or "unknown",
+            prompt_tokens=usage.prompt_tokens if usage else None,
+            completion_tokens=usage.completion_tokens if usage else None,
+            seconds=seconds,
+            engine=engine,
+            model=response.model or model,
+        )
+
     @property
     def counted(self) -> bool:
         """Whether the engine said how many tokens it took."""

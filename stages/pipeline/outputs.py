@@ -13,12 +13,17 @@ from pathlib import Path
 import psutil
 
 
-def scratch() -> Path:
-    """The folder for what outlives a run without being its result: under the root of the main checkout.
+def main_checkout() -> Path:
+    """The root of the main checkout, also where a DVC experiment runs in a temporary workspace, which is removed."""
+    return Path(os.environ.get("DVC_ROOT", "."))
 
-    A DVC experiment in a temporary workspace shares it, so that one that died is resumed when it is queued again.
+
+def scratch() -> Path:
+    """The folder for what outlives a run without being its result, shared by all experiments.
+
+    One that died is resumed from there when it is queued again.
     """
-    return Path(os.environ.get("DVC_ROOT", ".")) / ".scratch"
+    return main_checkout() / ".scratch"
 
 
 def _beside(path: Path) -> Path:

@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from stages.llm.request import Message
-from stages.prompts.reading import json_object, say
+from stages.prompts.reading import json_object, json_schema, say
 from stages.prompts.templates import demonstration, prompt
-from stages.quality.duplicates import Index, normalise
+from stages.quality.duplicates import normalise, similarity
 from stages.records.example import Example, Schema
 from stages.records.written import Draft, Explanation, Rejected
 
@@ -42,12 +42,7 @@ class Explaining:
 
     def answer(self) -> dict[str, Any]:
         """The JSON schema that an answer must fit."""
-        return {
-            "type": "object",
-            "properties": {"trigger": {"type": "string"}, "explanation": {"type": "string"}},
-            "required": ["trigger", "explanation"],
-            "additionalProperties": False,
-        }
+        return json_schema(trigger={"type": "string"}, explanation={"type": "string"})
 
     def parse(self, id: str, text: str, *, truncated: bool) -> list[Draft]:
         """An answer, whatever it is, as a draft; `id` is the request's."""
@@ -98,11 +93,10 @@ class Explaining:
 
     def _echo(self, explanation: str) -> tuple[str, str] | None:
         """Whether the explanation just says again what it was asked."""
-        asked = Index(_ECHO)
-        for line in (self.seed.text, *self._prompt().splitlines()):
-            asked.add(line)
-        if match := asked.nearest(explanation):
-            return "echo", f"the explanation repeats the prompt (similarity {match.similarity:.2f})"
-        if normalise(explanation) in normalise(self._prompt()):
+        asked = self._prompt()
+        closest = max(similarity(explanation, line) for line in (self.seed.text, *asked.splitlines()))
+        if closest >= _ECHO:
+            return "echo", f"the explanation repeats the prompt (similarity {closest:.2f})"
+        if normalise(explanation) in normalise(asked):
             return "echo", "the explanation is a part of the prompt"
         return None

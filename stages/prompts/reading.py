@@ -1,4 +1,4 @@
-"""Reading what an LLM answered, constrained or not."""
+"""The form that an answer must have, and reading what came, constrained or not."""
 
 import json
 from typing import Any
@@ -6,6 +6,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from stages.records.files import problem_of
+
+
+def json_schema(**properties: Any) -> dict[str, Any]:
+    """The JSON schema of an object that has all these properties and no others."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 def json_object(text: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stages.llm.request import Message
-from stages.prompts.reading import json_object, say
+from stages.prompts.reading import json_object, json_schema, say
 from stages.prompts.templates import prompt
 from stages.records.example import Relation, Schema
 from stages.records.written import Draft
@@ -77,11 +77,11 @@ class Samples:
     def answer(self) -> dict[str, Any]:
         """The JSON schema that an answer must fit: tags and types are right by construction."""
         types = {role: {"enum": values} for role in ("head_type", "tail_type") if (values := self._types(role))}
-        return _object(
+        return json_schema(
             relation={"enum": [self.relation.name]},
             samples={
                 "type": "array",
-                "items": _object(sentence={"type": "string", "pattern": SENTENCE}, **types),
+                "items": json_schema(sentence={"type": "string", "pattern": SENTENCE}, **types),
                 "minItems": self.count,
                 "maxItems": self.count,
             },
@@ -118,12 +118,3 @@ class Samples:
         """The types that a mention may have; none where nobody knows any."""
         own = getattr(self.relation, role)
         return [own] if own else list(self.types)
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }

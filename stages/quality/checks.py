@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,11 +43,17 @@ class Judge:
     _pool: list[str] = field(default_factory=list)  # ids of accepted
 
     def __post_init__(self) -> None:
-        self._copies, self._duplicates = Index(self.checks.near_duplicate), Index(self.checks.near_duplicate)
+        self._duplicates, self._copies = Index(self.checks.near_duplicate), Index(self.checks.near_duplicate)
         for seed in self.seeds:
             self._copies.add(seed.text)
         self._scripts = {script for seed in self.seeds for script in scripts(seed.text)}
-        self._types = known_types(self.schema, self.seeds)
+        self.types = known_types(self.schema, self.seeds)
+
+    def anew(self) -> "Judge":
+        """The same checks with an empty pool; what was made of the seeds is shared."""
+        other = copy(self)
+        other._pool, other._duplicates = [], Index(self.checks.near_duplicate)
+        return other
 
     def judge(self, draft: Draft) -> Accepted | Rejected:
         """Accept a draft, or name the first check that it fails.
@@ -57,7 +64,7 @@ class Judge:
         for name, check in _ON_DRAFTS.items():
             if reason := check(draft, relation):
                 return Rejected(draft=draft, check=name, reason=reason)
-        example = _example(draft, typed=bool(self._types))
+        example = _example(draft, typed=bool(self.types))
         for name, finds in _ON_EXAMPLES.items():
             if reason := finds(self, example, relation):
                 return Rejected(draft=draft, check=name, reason=reason)
@@ -67,8 +74,8 @@ class Judge:
 
     def _type(self, example: Accepted, relation: Relation) -> str | None:
         for role, mention in (("head", example.head), ("tail", example.tail)):
-            if self._types and mention.type not in self._types:
-                return f"the {role} has the type {mention.type}, known are {', '.join(sorted(self._types))}"
+            if self.types and mention.type not in self.types:
+                return f"the {role} has the type {mention.type}, known are {', '.join(sorted(self.types))}"
         if not relation.allows(example):
             wanted = f"{relation.head_type or 'any'} -> {relation.tail_type or 'any'}"
             return f"{relation.relation} asks for {wanted}, the mentions are {example.head.type} -> {example.tail.type}"

@@ -12,6 +12,7 @@ from sacrebleu import sentence_bleu
 from vendi_score import vendi
 
 from stages.records.example import Sentence
+from stages.records.spans import rewritten
 
 
 class Diversity(BaseModel):
@@ -41,7 +42,8 @@ def embedded(sentences: Sequence[Sentence], desc: str) -> list[Embedded]:
     from stages.quality.embeddings import embed  # late: it loads torch, which those who only read figures don't need
 
     texts = [sentence.text for sentence in sentences]
-    vectors = embed([*texts, *map(_masked, sentences)], desc)
+    masked = [rewritten(sentence, "[MASK]", "[MASK]") for sentence in sentences]
+    vectors = embed([*texts, *masked], desc)
     return list(map(Embedded, texts, vectors[: len(texts)], vectors[len(texts) :]))
 
 
@@ -69,13 +71,6 @@ def _figures(pool: Sequence[Embedded]) -> Diversity:
         distance_masked=_distance(np.stack([one.masked for one in pool])),
         vendi=float(vendi.score_dual(vectors.astype(float))),
     )
-
-
-def _masked(sentence: Sentence) -> str:
-    text = sentence.text
-    for mention in sorted((sentence.head, sentence.tail), key=lambda one: one.start, reverse=True):
-        text = f"{text[: mention.start]}[MASK]{text[mention.end :]}"
-    return text
 
 
 def _distinct(grams: Sequence[Sequence[tuple[str, ...]]]) -> float:

@@ -135,6 +135,11 @@ def nearest(texts: Sequence[str], among: Sequence[str], *, threshold: float) -> 
     return [index.nearest(text) for text in texts]
 
 
+def similarity(first: str, second: str) -> float:
+    """The Jaccard similarity of two texts' word trigrams, from 0 to 1."""
+    return _jaccard(_shingles(normalise(first)), _shingles(normalise(second)))
+
+
 def normalise(text: str) -> str:
     """The words of a text in lower case, one blank between two; a text without any word stays as it is."""
     words = re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()

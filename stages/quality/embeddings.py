@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from stages.extractor.batches import by_length
 from stages.extractor.encoders import load_encoder, load_tokenizer
 from stages.extractor.hardware import device
 from stages.pipeline.progress import bar
@@ -22,9 +23,7 @@ def embed(texts: Sequence[str], desc: str) -> np.ndarray:
     encoder: nn.Module = load_encoder(ENCODER, dropout=0.0)
     encoder.to(device()).eval()
     vectors = np.empty((len(texts), 384), dtype=np.float32)
-    order = np.argsort([-len(text) for text in texts], kind="stable")
-    for start in bar(range(0, len(texts), _BATCH), desc=desc, unit="batch"):
-        indices = order[start : start + _BATCH]
+    for indices in bar(by_length(list(map(len, texts)), _BATCH), desc=desc, unit="batch"):
         batch = tokenizer(
             [texts[index] for index in indices], padding=True, truncation=True, max_length=256, return_tensors="pt"
         ).to(device())

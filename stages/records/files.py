@@ -1,5 +1,6 @@
 """JSON Lines files of examples and relations, validated as they are read."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -95,6 +96,25 @@ def read_records(path: Path, kind: type[Record], *, cure: str = "") -> Iterator[
             yield number, kind.model_validate(values)
         except ValidationError as error:
             raise DataError(path, number, problem_of(error)) from None
+
+
+def read_output(path: Path, kind: type[Record], *, stage: str) -> Record:
+    """Read what a stage (as `dvc repro` names it) wrote as one JSON object.
+
+    Raises:
+        DataError: The file is missing, or is not what the stage writes now.
+    """
+    text = read_text(path, cure=f"build it with `dvc repro {stage}`")
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        raise DataError(path, None, f"{problem_of(error)}; build it again with `dvc repro -f {stage}`") from None
+
+
+def md5_of(path: Path) -> str:
+    """The MD5 of a file in hexadecimal, as DVC records it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def read_schema(path: Path, *, cure: str = "") -> Schema:

@@ -53,11 +53,20 @@ def tagged(sentence: Sentence) -> str:
     """
     if tag := _TAG.search(sentence.text):
         raise ValueError(f"the text itself holds {tag.group()}: take it out before tagging")
+    head, tail = (
+        f"<{name}>{mention.within(sentence.text)}</{name}>"
+        for name, mention in (("e1", sentence.head), ("e2", sentence.tail))
+    )
+    return rewritten(sentence, head, tail)
+
+
+def rewritten(sentence: Sentence, head: str, tail: str) -> str:
+    """The text with other words in place of its two mentions."""
     text = sentence.text
-    for mention, name in sorted(
-        ((sentence.head, "e1"), (sentence.tail, "e2")), key=lambda pair: pair[0].start, reverse=True
+    for mention, words in sorted(
+        ((sentence.head, head), (sentence.tail, tail)), key=lambda pair: pair[0].start, reverse=True
     ):
-        text = f"{text[: mention.start]}<{name}>{mention.within(text)}</{name}>{text[mention.end :]}"
+        text = f"{text[: mention.start]}{words}{text[mention.end :]}"
     return text
 
 

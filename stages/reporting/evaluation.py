@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from stages.quality.duplicates import Overlap
-from stages.records.files import DataError, problem_of, read_text
+from stages.records.files import read_output
 from stages.seeds.draw import Draw
 
 
@@ -106,10 +106,4 @@ def read_evaluation(path: Path) -> Evaluation:
     Raises:
         DataError: The file is missing, or is not what `evaluate` writes now.
     """
-    text = read_text(path, cure=f"build it with `dvc repro evaluate@{path.stem}`")
-    try:
-        return Evaluation.model_validate_json(text)
-    except ValidationError as error:
-        raise DataError(
-            path, None, f"{problem_of(error)}; build it again with `dvc repro -f evaluate@{path.stem}`"
-        ) from None
+    return read_output(path, Evaluation, stage=f"evaluate@{path.stem}")

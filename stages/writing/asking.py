@@ -58,7 +58,6 @@ class Asking:
         """Show progress towards `wanted` accepted things under `title`."""
         self.client = client
         self.stopped: Counter[str] = Counter()
-        self._refused = 0
         self._details: dict[str, str] = {}  # the first message of each reason
         self._bar = bar(desc=title, unit="accepted", total=wanted)
         self._start = time.monotonic()
@@ -88,7 +87,6 @@ class Asking:
         except UnansweredError as error:
             self._details.setdefault(error.reason, str(error))
             if error.reason == _FINAL:
-                self._refused += 1
                 return Answer(id=id, request=request, completion=None, refusal=str(error))
             self.stopped[error.reason] += 1
             raise StoppedError from error
@@ -130,10 +128,11 @@ class Asking:
         )
 
     def _check_refusals(self) -> None:
-        if not self._refused:
+        spent = self.client.spent
+        if not (refused := spent.unanswered[_FINAL]):
             return
-        first = f"{self._refused} requests were refused, the first with: {self._details[_FINAL]}"
-        if not self.client.spent.asked + self.client.spent.reused:
+        first = f"{refused} requests were refused, the first with: {self._details[_FINAL]}"
+        if not spent.asked + spent.reused:
             raise UserError(f"{first}. No other was answered")
         print(first, flush=True)
 

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from stages.llm.client import Budget
 from stages.quality.diversity import Diversity
-from stages.records.files import DataError, problem_of, read_text
+from stages.records.files import Record, read_output, read_records
 from stages.records.written import Accepted, Rejected
 from stages.writing.answers import Answer
 
@@ -79,10 +79,13 @@ def read_pool(path: Path) -> Pool:
     Raises:
         DataError: The file is missing, or is not what `filter` writes now.
     """
-    text = read_text(path, cure=f"build it with `dvc repro filter@{path.stem}`")
-    try:
-        return Pool.model_validate_json(text)
-    except ValidationError as error:
-        raise DataError(
-            path, None, f"{problem_of(error)}; build it again with `dvc repro -f filter@{path.stem}`"
-        ) from None
+    return read_output(path, Pool, stage=f"filter@{path.stem}")
+
+
+def read_judged(path: Path, kind: type[Record]) -> list[Record]:
+    """Read the sentences of a method that `filter` accepted or rejected.
+
+    Raises:
+        DataError: The file is missing, or a line does not hold such a sentence.
+    """
+    return [one for _, one in read_records(path, kind, cure=f"build it with `dvc repro filter@{path.stem}`")]

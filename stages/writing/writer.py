@@ -13,8 +13,8 @@ from stages.llm.teacher import Teacher
 from stages.pipeline.params import Section
 from stages.prompts.samples import Kind, Method, Samples
 from stages.prompts.templates import demonstration
-from stages.quality.checks import Checks, Judge, known_types
-from stages.records.example import Example, Relation, Schema
+from stages.quality.checks import Judge
+from stages.records.example import Relation
 from stages.records.spans import tagged
 from stages.records.written import Accepted
 from stages.writing.answers import Answer
@@ -47,15 +47,14 @@ class Writer:
         self,
         method: Method,
         relation: Relation,
-        schema: Schema,
-        seeds: Sequence[Example],
-        params: tuple[Teacher, Generate, Checks],
+        judge: Judge,
+        teacher: Teacher,
+        generate: Generate,
     ) -> None:
-        self.method, self.relation, self.schema = method, relation, schema
-        self.teacher, self.generate, self.checks = params
-        self._judge = Judge(schema, self.checks, seeds)
-        self._types = known_types(schema, seeds)
-        own = [seed for seed in seeds if seed.relation == relation.relation]
+        """Show the seeds of `judge`, and count what its checks accept; its pool stays as it is."""
+        self.method, self.relation, self.teacher, self.generate = method, relation, teacher, generate
+        self._judge = judge.anew()
+        own = [seed for seed in judge.seeds if seed.relation == relation.relation]
         self._shown = [demonstration(seed) for seed in own[: self.generate.demonstrations]]
 
     def expected(self) -> Expected:
@@ -122,13 +121,13 @@ class Writer:
     def _request(self, number: int, count: int, shown: Sequence[str]) -> tuple[Samples, Request]:
         samples = Samples(
             method=self.method,
-            schema=self.schema,
+            schema=self._judge.schema,
             relation=self.relation,
             kind=self._kind(number),
             count=count,
-            shortest=self.checks.shortest,
-            longest=self.checks.longest,
-            types=self._types,
+            shortest=self._judge.checks.shortest,
+            longest=self._judge.checks.longest,
+            types=self._judge.types,
             diversity=self.generate.diversity,
         )
         tokens = self.generate.sample_tokens * (count + 1)
