@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -88,6 +89,22 @@ def once(tmp_path_factory, testrun_uid, worker_id) -> Callable[[str, Callable[[P
         return root / name
 
     return build
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory) -> Iterator[dict[str, str]]:
+    """The environment in which `python -m stages.<verb>` starts with its libraries imported: see tests/warm."""
+    folder = tmp_path_factory.mktemp("warm")
+    client = (ROOT / "tests/warm/client.py").read_text(encoding="utf-8")
+    (folder / "python").write_text(f"#!{sys.executable} -IS\n{client}", encoding="utf-8")
+    (folder / "python").chmod(0o755)
+    server = subprocess.Popen([sys.executable, ROOT / "tests/warm/server.py", folder / "socket"], env=ENVIRONMENT)
+    while not (folder / "socket").exists():
+        assert server.poll() is None, "the server of tests/warm ended"
+        time.sleep(0.05)
+    yield {"PATH": f"{folder}{os.pathsep}{ENVIRONMENT['PATH']}"}
+    server.kill()
+    server.wait()
 
 
 @pytest.fixture(scope="session")

@@ -16,12 +16,12 @@ TAKEN = 2
 
 
 @pytest.fixture(scope="session")
-def grown(once, built) -> Path:
+def grown(once, built, warm) -> Path:
     """The built checkout after a method and a system were added, and `dvc repro`."""
-    return once("grown", lambda folder: _grow(built, folder))
+    return once("grown", lambda folder: _grow(built, folder, warm))
 
 
-def _grow(built: Path, folder: Path) -> None:
+def _grow(built: Path, folder: Path, warm: dict[str, str]) -> None:
     copy(built, folder)
     set_params(
         folder,
@@ -30,7 +30,7 @@ def _grow(built: Path, folder: Path) -> None:
         mixtures={"diverse": {"methods": ["one_by_one"], "per_relation": TAKEN}},
         generate={"per_relation": WANTED},
     )
-    done = run(folder, "dvc", "repro")
+    done = run(folder, "dvc", "repro", **warm)
     (folder / "repro.log").write_text(done.stdout + done.stderr, encoding="utf-8")
     run(folder, "git", "add", "dvc.lock", "metrics.json", "params.yaml")
     run(folder, "git", "commit", "-qm", "grown")

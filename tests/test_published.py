@@ -14,16 +14,20 @@ import yaml
 from tests.conftest import copy, run, set_params
 from tests.graph import ROOT
 
+pytestmark = pytest.mark.xdist_group("published")  # one process makes the clone
+
 PUBLISHED = ("data/explanations.jsonl", "data/accepted", "data/rejected", "data/synthetic", "results")
 MEGABYTES = 10
+WEIGHTS = "models/extractor/gold/seed-1/model.safetensors"
 S3 = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory) -> Path:
-    """A fresh clone of the repository, as committed."""
+    """A fresh clone of the repository, as committed, that looks into the published store by default."""
     folder = tmp_path_factory.mktemp("clone") / "relseed"
     run(ROOT, "git", "clone", "-q", str(ROOT), str(folder))
+    run(folder, "dvc", "config", "--local", "core.remote", "published")
     return folder
 
 
@@ -49,8 +53,8 @@ def test_the_published_store_stays_small(clone):
 
 def test_one_data_set_comes_by_its_path_at_a_tag(clone, tmp_path):
     run(clone, "git", "tag", "-f", "-a", "v0", "-m", "v0")
-    run(tmp_path, "dvc", "get", str(clone), "data/synthetic/unleash.jsonl", "--rev", "v0", "--remote", "published")
-    text = dvc.api.read("data/synthetic/unleash.jsonl", repo=str(clone), rev="v0", remote="published")
+    run(tmp_path, "dvc", "get", str(clone), "data/synthetic/unleash.jsonl", "--rev", "v0")
+    text = dvc.api.read("data/synthetic/unleash.jsonl", repo=str(clone), rev="v0")
     assert (tmp_path / "unleash.jsonl").read_text(encoding="utf-8") == text
     assert len(text.splitlines()) == 512
 
@@ -59,7 +63,6 @@ def test_artifacts_come_by_their_names(clone, tmp_path):
     named = yaml.safe_load((clone / "dvc.yaml").read_text(encoding="utf-8"))["artifacts"]
     assert {"explanations", "all-at-once", "one-by-one", "unleash", "diverse"} <= set(named)
     run(clone, "git", "tag", "-f", "-a", "explanations@v1.0.0", "-m", "explanations")
-    run(clone, "dvc", "config", "--local", "core.remote", "published")
     run(tmp_path, "dvc", "artifacts", "get", str(clone), "explanations")
     assert len((tmp_path / "explanations.jsonl").read_text(encoding="utf-8").splitlines()) == 128
 
@@ -79,28 +82,29 @@ def bucket() -> Iterator[str]:
 
 
 def test_checkpoints_go_to_s3_and_come_back(built, bucket, tmp_path):
-    comes_back(built, tmp_path, "s3://relseed/store", endpointurl=bucket)
-
-
-def test_checkpoints_go_to_a_folder_and_come_back(built, tmp_path):
-    comes_back(built, tmp_path, str(tmp_path / "store"))
-
-
-def comes_back(built: Path, tmp_path: Path, url: str, **options: str) -> None:
-    """Push from one clone, pull into another, and let a third rebuild only what a change asks for."""
-    mine = copy(built, tmp_path / "mine")
-    for option, value in {"url": url, **options}.items():
-        run(mine, "dvc", "remote", "modify", "--local", "storage", option, value)
-    run(mine, "dvc", "push", **S3)
+    mine = pushed(built, tmp_path / "mine", url="s3://relseed/store", endpointurl=bucket)
     other = fresh(mine, tmp_path / "other")
     run(other, "dvc", "pull", **S3)
-    weights = "models/extractor/gold/seed-1/model.safetensors"
-    assert (other / weights).read_bytes() == (mine / weights).read_bytes()
-    third = fresh(mine, tmp_path / "third")
-    set_params(third, evaluate={"resamples": 20})
-    done = run(third, "dvc", "repro", "--pull", "--allow-missing", "evaluate@gold", **S3)
+    assert (other / WEIGHTS).read_bytes() == (mine / WEIGHTS).read_bytes()
+
+
+def test_from_a_remote_a_clone_rebuilds_only_what_a_change_asks_for(built, warm, tmp_path):
+    mine = pushed(built, tmp_path / "mine", url=str(tmp_path / "store"))
+    other = fresh(mine, tmp_path / "other")
+    set_params(other, evaluate={"resamples": 20})
+    done = run(other, "dvc", "repro", "--pull", "--allow-missing", "evaluate@gold", **warm)
     assert "Running stage 'evaluate@gold'" in done.stdout
     assert "Running stage 'finetune@gold'" not in done.stdout
+    assert (other / WEIGHTS).read_bytes() == (mine / WEIGHTS).read_bytes()
+
+
+def pushed(built: Path, folder: Path, **options: str) -> Path:
+    """A copy whose checkpoints lie in the remote `storage` that `options` describe."""
+    copy(built, folder)
+    for option, value in options.items():
+        run(folder, "dvc", "remote", "modify", "--local", "storage", option, value)
+    run(folder, "dvc", "push", **S3)
+    return folder
 
 
 def fresh(mine: Path, folder: Path) -> Path:

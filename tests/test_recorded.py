@@ -22,6 +22,8 @@ from stages.writing.answers import Answer
 from stages.writing.asking import Asking
 from stages.writing.writer import Generate, Writer
 
+pytestmark = pytest.mark.xdist_group("recorded")  # one process reads what is recorded
+
 METHODS = ("all_at_once", "one_by_one")
 SCHEMA = read_schema(Path("data/gazette/relations.jsonl"))
 SEEDS = draw(read_examples(Path("data/gazette/train.jsonl"), SCHEMA), shots=8, seed=1)
@@ -45,24 +47,29 @@ def explained() -> list:
     return asyncio.run(_explain([Explaining(SCHEMA, seed) for seed in SEEDS], section(Teacher), section(Explain)))
 
 
-def accepted(answers: list[Answer]) -> list[Accepted]:
+@pytest.fixture(scope="module")
+def accepted(written) -> dict[str, list[Accepted]]:
+    return {method: _judged(answers) for method, answers in written.items()}
+
+
+def _judged(answers: list[Answer]) -> list[Accepted]:
     judge = Judge(SCHEMA, section(Checks), SEEDS)
     judged = [judge.judge(draft) for answer in answers for draft in answer.drafts]
     return [one for one in judged if isinstance(one, Accepted)]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_thirty_two_sentences_of_each_relation_are_accepted(written, method):
+def test_thirty_two_sentences_of_each_relation_are_accepted(accepted, method):
     counts = dict.fromkeys(SCHEMA.labels, 0)
-    for one in accepted(written[method]):
+    for one in accepted[method]:
         counts[one.relation] += 1
     assert set(counts.values()) == {32}
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_span_of_an_accepted_sentence_is_right(written, method):
+def test_every_span_of_an_accepted_sentence_is_right(written, accepted, method):
     drafts = {draft.id: draft.text for answer in written[method] for draft in answer.drafts}
-    for one in accepted(written[method]):
+    for one in accepted[method]:
         assert tagged(one) == drafts[one.id]
         assert (
             untag(drafts[one.id]).head.within(one.text)
@@ -93,9 +100,9 @@ def test_nothing_is_recorded_that_the_pipeline_does_not_ask_for(written, explain
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
-def test_no_written_sentence_comes_near_one_of_validation_or_test(written, split):
+def test_no_written_sentence_comes_near_one_of_validation_or_test(accepted, split):
     known = [example.text for example in read_examples(Path(f"data/gazette/{split}.jsonl"), SCHEMA)]
-    texts = [one.text for method in METHODS for one in accepted(written[method])]
+    texts = [one.text for method in METHODS for one in accepted[method]]
     assert [match for match in nearest(texts, known, threshold=0.3) if match] == []
 
 

@@ -202,6 +202,31 @@ def test_a_stage_that_is_asked_to_end_takes_its_server_with_it(tmp_path, number)
     assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ours]
 
 
+def test_a_request_to_end_that_comes_while_the_server_is_being_started_is_kept_until_it_can_be_stopped(
+    tmp_path, monkeypatch
+):
+    begin = subprocess.Popen
+    started: list[subprocess.Popen] = []
+
+    def interrupted(*arguments, **options):
+        started.append(begin(*arguments, **options))
+        signal.raise_signal(signal.SIGTERM)
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nsleep 1000\n", encoding="utf-8")
+    slow.chmod(0o755)
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        asyncio.run(_served(params(command=str(slow)), tmp_path / "log"))
+    assert started[0].poll() is not None
+
+
+async def _served(options: Vllm, log: Path) -> None:
+    async with serving(options, "m", None, log):
+        pass
+
+
 def test_parallelism_adapters_and_ray_are_passed_on():
     command = command_line(
         params(

@@ -7,7 +7,7 @@ import socket
 import subprocess
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal
 
@@ -68,12 +68,11 @@ async def serving(params: Vllm, model: str, revision: str | None, log: Path) -> 
 def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a session of its own, so that it ends with all its children."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
-        process = _started(command, output)
-        try:
-            yield process
-        finally:
-            _stop(process)
+    with log.open("wb") as output, ExitStack() as stack:
+        with _signals_held():
+            process = _started(command, output)
+            stack.callback(_stop, process)
+        yield process
 
 
 def _started(command: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -163,6 +162,24 @@ def _until_asked_to_end() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Put off requests to end until the block has ended: what is just being started could not be stopped yet."""
+    asked: list[int] = []
+
+    def hold(number: int, _: object) -> None:
+        asked.append(number)
+
+    before = {number: signal.signal(number, hold) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for one in asked:
+        signal.raise_signal(one)
 
 
 def _free_port() -> int:
