@@ -7,12 +7,13 @@ Alone    python -m stages.explain data/dataset/relations.jsonl data/seeds/train.
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
 from pydantic import PositiveInt
 
+from stages.llm.client import Budget
 from stages.llm.request import Request
 from stages.llm.teacher import Teacher, open_client
 from stages.pipeline.command import run
@@ -23,7 +24,7 @@ from stages.records.written import Explanation, Rejected
 from stages.tracking.run import tracked
 from stages.writing.answers import Answer
 from stages.writing.asking import Asking, Expected
-from stages.writing.counts import reject_table
+from stages.writing.counts import reject_table, usage_of
 
 
 class Explain(Section):
@@ -48,11 +49,13 @@ def main(relations: Path, seeds: Path, explanations: Path, rejected: Path, candi
         outcomes = [outcome for one in told for outcome in one.outcomes]
         kept = [outcome for outcome in outcomes if isinstance(outcome, Explanation)]
         refused = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
-        log.log_metrics({"explained": len(kept), "rejected": len(refused)})
+        answers = [answer for one in told for answer in one.answers]
+        usage = {name: value for name, value in asdict(usage_of(answers, section(Budget))).items() if value is not None}
+        log.log_metrics({"explained": len(kept), "rejected": len(refused), **usage})
         print("\n".join(reject_table(refused, len(kept))))
         write_records(explanations, kept)
         write_records(rejected, refused)
-        write_records(candidates, (answer for one in told for answer in one.answers))
+        write_records(candidates, answers)
 
 
 @dataclass

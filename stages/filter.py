@@ -17,7 +17,7 @@ from stages.pipeline.command import run
 from stages.pipeline.outputs import output_file
 from stages.pipeline.params import section
 from stages.quality.checks import Checks, Judge
-from stages.quality.diversity import Diversity, Embedded, diversity, embedded, mean
+from stages.quality.diversity import Diversity, Embedded, diversity, embedded
 from stages.records.example import Sentence
 from stages.records.files import read_examples, read_schema, write_records
 from stages.records.spans import untag
@@ -42,7 +42,7 @@ def main(
         kept = [one for one in judged if isinstance(one, Accepted)]
         refused = [one for one in judged if isinstance(one, Rejected)]
         print("\n".join(reject_table(refused, len(kept))))
-        summary = pool_of(answers, kept, refused, _diversity(drafts, kept, method), budget)
+        summary = pool_of(answers, kept, refused, *_diversity(drafts, kept, method), budget)
         log.log_metrics(summary.model_dump(include={"drafts", "accepted", "rejected", "cost_per_accepted", "after"}))
         write_records(accepted, kept)
         write_records(rejected, refused)
@@ -52,13 +52,13 @@ def main(
 
 def _diversity(
     drafts: Sequence[Draft], kept: Sequence[Accepted], method: str
-) -> tuple[Diversity | None, Diversity | None, dict[str, Diversity]]:
-    """Of all drafts that mark two mentions, of the accepted, and of the accepted by relation."""
+) -> tuple[dict[str, Diversity], dict[str, Diversity]]:
+    """Of all drafts that mark two mentions, and of the accepted, by relation."""
     readable = dict(_readable(drafts))
     vectors = dict(zip(readable, embedded(list(readable.values()), f"embed drafts, {method}"), strict=True))
     before = diversity(_grouped((draft.relation, vectors[draft.id]) for draft in drafts if draft.id in vectors))
     after = diversity(_grouped((one.relation, vectors[one.id]) for one in kept))
-    return mean(before), mean(after), after
+    return before, after
 
 
 def _readable(drafts: Iterable[Draft]) -> Iterator[tuple[str, Sentence]]:

@@ -25,6 +25,7 @@ from stages.records.files import read_examples, read_schema, write_records
 from stages.tracking.run import tracked
 from stages.writing.answers import Answer
 from stages.writing.asking import Asking, Expected
+from stages.writing.counts import reject_table
 from stages.writing.writer import Generate, Writer
 
 
@@ -47,7 +48,10 @@ def main(method: str, relations: Path, seeds: Path, candidates: Path) -> None:
         writes=[candidates],
     ) as log:
         answers = asyncio.run(_write(method, writers, params))
-        log.log_metrics({"requests": len(answers), "drafts": sum(len(answer.drafts) for answer in answers)})
+        drafts = sum(len(answer.drafts) for answer in answers)
+        rejected = [one for writer in writers for one in writer.rejected]
+        print("\n".join(reject_table(rejected, drafts - len(rejected))))
+        log.log_metrics({"requests": len(answers), "drafts": drafts, "rejected": len(rejected)})
         write_records(candidates, answers)
 
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -22,7 +22,6 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "DISABLE_MLFLOW_INTEGRATION": "TRUE",
     "OMP_NUM_THREADS": "1",
-    "PYTHONDONTWRITEBYTECODE": "1",
     "GIT_AUTHOR_NAME": "test",
     "GIT_AUTHOR_EMAIL": "test@example.org",
     "GIT_COMMITTER_NAME": "test",
@@ -66,11 +65,10 @@ def copy(checkout: Path, target: Path) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process build the graph, and later grow it, while the others are busy with tests that do without it."""
-    grown = [item for item in items if "grown" in getattr(item, "fixturenames", ())]
-    built = [item for item in items if "built" in getattr(item, "fixturenames", ()) and item not in grown]
-    others = [item for item in items if item not in grown + built]
-    items[:] = built[:1] + others + grown[:1] + built[1:] + grown[1:]
+    """Let one process build the graph and test it, while the other begins with the files that do without it."""
+    waiting = {item.path for item in items if "built" in getattr(item, "fixturenames", ())}
+    first = ROOT / "tests/test_pipeline.py"
+    items.sort(key=lambda item: (item.path != first, item.path in waiting))
 
 
 @pytest.fixture(scope="session")
@@ -92,19 +90,23 @@ def once(tmp_path_factory, testrun_uid, worker_id) -> Callable[[str, Callable[[P
 
 
 @pytest.fixture(scope="session")
-def warm(tmp_path_factory) -> Iterator[dict[str, str]]:
+def warm(once) -> dict[str, str]:
     """The environment in which `python -m stages.<verb>` starts with its libraries imported: see tests/warm."""
-    folder = tmp_path_factory.mktemp("warm")
+    return {"PATH": f"{once('warm', _warm_up)}{os.pathsep}{ENVIRONMENT['PATH']}"}
+
+
+def _warm_up(folder: Path) -> None:
+    """Put a `python` into the folder, and start its server, which ends with the whole run of tests."""
+    folder.mkdir()
     client = (ROOT / "tests/warm/client.py").read_text(encoding="utf-8")
     (folder / "python").write_text(f"#!{sys.executable} -IS\n{client}", encoding="utf-8")
     (folder / "python").chmod(0o755)
-    server = subprocess.Popen([sys.executable, ROOT / "tests/warm/server.py", folder / "socket"], env=ENVIRONMENT)
+    whole = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    command = [sys.executable, ROOT / "tests/warm/server.py", folder / "socket", str(whole)]
+    server = subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     while not (folder / "socket").exists():
         assert server.poll() is None, "the server of tests/warm ended"
         time.sleep(0.05)
-    yield {"PATH": f"{folder}{os.pathsep}{ENVIRONMENT['PATH']}"}
-    server.kill()
-    server.wait()
 
 
 @pytest.fixture(scope="session")
@@ -155,14 +157,14 @@ def _check_out(folder: Path, encoder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def built(once, checkout) -> Path:
+def built(once, checkout, warm) -> Path:
     """The checkout after `dvc repro`, with its runs in MLflow and the result committed."""
-    return once("built", lambda folder: _build(checkout, folder))
+    return once("built", lambda folder: _build(checkout, folder, warm))
 
 
-def _build(checkout: Path, folder: Path) -> None:
+def _build(checkout: Path, folder: Path, warm: dict[str, str]) -> None:
     copy(checkout, folder)
-    done = run(folder, "dvc", "repro", DISABLE_MLFLOW_INTEGRATION="")
+    done = run(folder, "dvc", "repro", DISABLE_MLFLOW_INTEGRATION="", **warm)
     (folder / "repro.log").write_text(done.stdout + done.stderr, encoding="utf-8")
     run(folder, "git", "add", "dvc.lock", "metrics.json")
     run(folder, "git", "commit", "-qm", "built")

@@ -121,6 +121,7 @@ def pool(method: str = "all_at_once", **changes: Any) -> Pool:
         "cost_per_accepted": 0.001,
         "before": DIVERSITY,
         "after": DIVERSITY,
+        "vendi_before": {"brews": 1.8},
         "vendi": {"brews": 1.9},
     }
     return Pool(**values | changes)

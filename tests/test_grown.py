@@ -1,6 +1,7 @@
 """The graph with sentences that an LLM wrote: a method and a system beside `gold`, from the recorded answers."""
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -69,6 +70,11 @@ def test_every_sentence_that_was_written_is_either_kept_or_rejected(grown):
     assert len(ids(grown / "data/accepted/one_by_one.jsonl")) == LABELS * WANTED
     assert sorted(judged) == sorted(drafts(grown))
     assert metrics(grown)["written"]["one_by_one"]["drafts"] == len(judged)
+
+
+def test_writing_and_checking_both_end_with_a_table_of_what_was_rejected(grown):
+    tables = re.findall(r"^accepted +(\d+) +[\d.]+%$", log(grown), re.M)
+    assert tables == [str(LABELS * WANTED)] * 2
 
 
 def test_a_system_trains_on_its_seeds_and_on_what_its_method_wrote(grown):

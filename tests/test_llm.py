@@ -99,6 +99,12 @@ def test_a_file_that_is_no_cache_is_refused_with_a_cure(tmp_path):
         Cache(tmp_path / "cache.db")
 
 
+def test_a_cache_that_cannot_be_opened_is_not_taken_for_a_spoilt_one(tmp_path):
+    (tmp_path / "cache.db").mkdir()
+    with pytest.raises(UserError, match=r"request cache .*cache\.db cannot be used now .* that you may write there"):
+        Cache(tmp_path / "cache.db")
+
+
 def test_a_row_that_is_no_completion_is_refused_with_a_cure(tmp_path):
     cache = Cache(tmp_path / "cache.db")
     with sqlite3.connect(tmp_path / "cache.db") as connection:

@@ -77,6 +77,8 @@ def test_each_executed_stage_left_one_run_that_names_what_it_read_and_wrote(buil
     for one in runs:
         named = {tag: md5 for tag, md5 in one.data.tags.items() if tag.startswith(("dvc.reads.", "dvc.writes."))}
         assert {tag: recorded.get(tag.split(".", 2)[2]) for tag in named} == named
+    [explain] = [one for one in runs if one.data.tags["stage"] == "explain"]
+    assert explain.data.metrics == {"explained": 128, "rejected": 0}
     [finetune] = [one for one in runs if one.data.tags["stage"] == "finetune"]
     assert "dvc.reads.data/seeds/train.jsonl" in finetune.data.tags
     assert "dvc.writes.models/extractor/gold" in finetune.data.tags

@@ -17,7 +17,6 @@ from tests.evaluations import DIVERSITY, accepted, evaluation, pool, rejected
 
 PRICED = Budget(tokens=None, cost=None, prompt_price=2.0, completion_price=10.0)
 FREE = Budget(tokens=None, cost=None, prompt_price=None, completion_price=None)
-NO_FIGURES = (None, None, {})
 
 
 def answer(number: int, prompt_tokens: int | None = 1000, completion_tokens: int | None = 200) -> Answer:
@@ -42,7 +41,7 @@ def refused(number: int) -> Answer:
 
 def summed(*answers: Answer, kept: int = 2, budget: Budget = PRICED) -> Pool:
     """The pool of answers of which some sentences were accepted and one rejected."""
-    return pool_of(answers, [accepted(number=number) for number in range(kept)], [rejected()], NO_FIGURES, budget)
+    return pool_of(answers, [accepted(number=number) for number in range(kept)], [rejected()], {}, {}, budget)
 
 
 def row(**changes: Any) -> dict[str, str]:
@@ -85,17 +84,17 @@ def test_a_refused_request_is_counted_and_costs_nothing():
 def test_drafts_are_counted_by_relation_where_accepted_and_by_check_where_not():
     kept = [accepted(), accepted(number=1), accepted(relation="mends")]
     turned_down = [rejected(check="length"), rejected(), rejected(check="length")]
-    summary = pool_of([answer(0)], kept, turned_down, NO_FIGURES, FREE)
+    summary = pool_of([answer(0)], kept, turned_down, {}, {}, FREE)
     assert (summary.drafts, summary.accepted) == (6, 3)
     assert summary.per_relation == {"brews": 2, "mends": 1}
     assert summary.rejected == {"length": 2, "mention_missing": 1}
 
 
-def test_diversity_is_kept_before_and_after_the_checks_and_the_vendi_score_by_relation():
-    before = DIVERSITY.model_copy(update={"vendi": 9.0})
-    summary = pool_of([answer(0)], [accepted()], [], (before, DIVERSITY, {"brews": DIVERSITY}), FREE)
-    assert (summary.before, summary.after) == (before, DIVERSITY)
-    assert summary.vendi == {"brews": 7.5}
+def test_diversity_is_kept_before_and_after_the_checks_as_means_and_the_vendi_score_by_relation():
+    less = DIVERSITY.model_copy(update={"vendi": 4.5})
+    summary = pool_of([answer(0)], [accepted()], [], {"brews": DIVERSITY, "mends": less}, {"brews": DIVERSITY}, FREE)
+    assert (summary.before, summary.after) == (DIVERSITY.model_copy(update={"vendi": 6.0}), DIVERSITY)
+    assert (summary.vendi_before, summary.vendi) == ({"brews": 7.5, "mends": 4.5}, {"brews": 7.5})
 
 
 def test_a_pool_survives_being_written_and_read(tmp_path: Path):
@@ -109,29 +108,33 @@ def test_a_pool_of_another_version_is_refused_with_its_cure(tmp_path: Path):
         read_pool(tmp_path / "all_at_once.json")
 
 
-def test_the_table_has_a_row_for_each_method_with_counts_cost_and_the_diversity_of_what_was_kept():
+def test_the_table_has_a_row_for_each_method_with_counts_cost_and_diversity():
     header, rows = pools_table({"all_at_once": pool(), "one_by_one": pool("one_by_one", drafts=1234, accepted=1000)})
     assert header == [
         "method", "requests", "drafts", "accepted", "rejected", "cost per accepted",
         "distinct-1", "distinct-2", "self-BLEU", "distance", "masked", "Vendi",
     ]  # fmt: skip
+    figures = [f"{one} → {one}" for one in ("0.250", "0.750", "0.125", "0.500", "0.375", "7.5")]
     assert rows == [
-        ["all_at_once", "4", "5", "3", "2", "0.00100", "0.250", "0.750", "0.125", "0.500", "0.375", "7.5"],
-        ["one_by_one", "4", "1,234", "1,000", "234", "0.00100", "0.250", "0.750", "0.125", "0.500", "0.375", "7.5"],
+        ["all_at_once", "4", "5", "3", "2", "0.00100", *figures],
+        ["one_by_one", "4", "1,234", "1,000", "234", "0.00100", *figures],
     ]
 
 
-def test_the_diversity_in_the_table_is_that_after_the_checks():
-    assert row(before=DIVERSITY.model_copy(update={"vendi": 9.0}))["Vendi"] == "7.5"
+def test_the_diversity_in_the_table_is_that_of_the_drafts_and_then_of_the_accepted():
+    assert row(before=DIVERSITY.model_copy(update={"vendi": 9.0}))["Vendi"] == "9.0 → 7.5"
 
 
 def test_an_unknown_cost_is_a_dash_in_the_table():
     assert row(cost=None, cost_per_accepted=None)["cost per accepted"] == "–"
 
 
-def test_a_method_of_which_nothing_was_kept_has_no_diversity_in_the_table():
+def test_a_method_of_which_nothing_was_kept_has_the_diversity_of_its_drafts_alone_in_the_table():
     cells = row(accepted=0, per_relation={}, after=None, vendi={}, cost_per_accepted=None)
-    assert list(cells.values())[5:] == ["–"] * 7
+    assert list(cells.values())[5:] == [
+        "–",
+        *(f"{one} → –" for one in ("0.250", "0.750", "0.125", "0.500", "0.375", "7.5")),
+    ]
 
 
 def test_the_table_without_methods_has_no_rows():

@@ -14,8 +14,6 @@ import yaml
 from tests.conftest import copy, run, set_params
 from tests.graph import ROOT
 
-pytestmark = pytest.mark.xdist_group("published")  # one process makes the clone
-
 PUBLISHED = ("data/explanations.jsonl", "data/accepted", "data/rejected", "data/synthetic", "results")
 MEGABYTES = 10
 WEIGHTS = "models/extractor/gold/seed-1/model.safetensors"

@@ -22,8 +22,6 @@ from stages.writing.answers import Answer
 from stages.writing.asking import Asking
 from stages.writing.writer import Generate, Writer
 
-pytestmark = pytest.mark.xdist_group("recorded")  # one process reads what is recorded
-
 METHODS = ("all_at_once", "one_by_one")
 SCHEMA = read_schema(Path("data/gazette/relations.jsonl"))
 SEEDS = draw(read_examples(Path("data/gazette/train.jsonl"), SCHEMA), shots=8, seed=1)

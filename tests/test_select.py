@@ -79,7 +79,7 @@ def prepare(
         own = [one for one in pool if one.method == method]
         write_records(Path(f"accepted/{method}.jsonl"), own)
         answers = [answer(relation, method) for relation in asked]
-        summary = pool_of(answers, own, [*map(rejected, rejects)], (None, None, {}), FREE)
+        summary = pool_of(answers, own, [*map(rejected, rejects)], {}, {}, FREE)
         with output_file(Path(f"pools/{method}.json")) as partial:
             partial.write_text(summary.model_dump_json(), encoding="utf-8")
 

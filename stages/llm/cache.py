@@ -32,18 +32,19 @@ class Cache:
         """Open the cache, an empty one if there is none.
 
         Raises:
-            UserError: The file is no request cache.
+            UserError: The file is no request cache, or cannot be written now.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False, isolation_level=None)
         try:
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._connection.execute(_TABLE)
+            self._connection = _opened(path)
+        except sqlite3.OperationalError as error:  # locked, a full disk, no permission: its content is fine
+            raise UserError(
+                f"the request cache {path} cannot be used now ({error}): see that the disk has room, that you may "
+                "write there, and that no other process holds it"
+            ) from error
         except sqlite3.DatabaseError as error:
-            self._connection.close()
             raise UserError(
                 f"{path} is no request cache ({error}): move it away, answers are then asked for again"
             ) from error
@@ -83,3 +84,15 @@ class Cache:
         """The first row that a query finds, or None; no cursor is left open, which would hold back WAL."""
         with self._lock, closing(self._connection.execute(query, values)) as rows:
             return rows.fetchone()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(_TABLE)
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+    return connection

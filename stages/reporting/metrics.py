@@ -29,6 +29,6 @@ def metrics_of(systems: Mapping[str, Evaluation], pools: Mapping[str, Pool]) -> 
     for taken in systems.keys() & {*baselines, _WRITTEN}:
         raise UserError(f"{PARAMS}: no system can be called {taken}, a key of metrics.json: give it another name")
     numbers |= {name: baseline.model_dump(exclude_none=True) for name, baseline in baselines.items()}
-    left_out = {"method", "model", "per_relation", "vendi"}
+    left_out = {"method", "model", "per_relation", "vendi", "vendi_before"}
     written = {name: pool.model_dump(exclude_none=True, exclude=left_out) for name, pool in pools.items()}
     return numbers | ({_WRITTEN: written} if written else {})

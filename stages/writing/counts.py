@@ -1,9 +1,35 @@
-"""What became of drafts, counted."""
+"""What became of drafts, and what the answers took, counted."""
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from stages.llm.client import Budget
 from stages.records.written import Rejected
+from stages.writing.answers import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and money; None where an engine did not count, or where there are no prices."""
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost: float | None
+
+
+def usage_of(answers: Sequence[Answer], budget: Budget) -> Usage:
+    """What the completions among `answers` took, at the prices of `budget`."""
+    completions = [answer.completion for answer in answers if answer.completion]
+    prompt = _sum([one.prompt_tokens for one in completions])
+    answered = _sum([one.completion_tokens for one in completions])
+    cost = None if prompt is None or answered is None else budget.price(prompt, answered)
+    return Usage(prompt, answered, cost)
+
+
+def _sum(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def reject_table(rejected: Sequence[Rejected], accepted: int) -> list[str]:

@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from stages.llm.client import Budget
-from stages.quality.diversity import Diversity
+from stages.quality.diversity import Diversity, mean
 from stages.records.files import Record, read_output, read_records
 from stages.records.written import Accepted, Rejected
 from stages.writing.answers import Answer
+from stages.writing.counts import usage_of
 
 
 class Pool(BaseModel):
@@ -32,22 +34,21 @@ class Pool(BaseModel):
     cost_per_accepted: float | None
     before: Diversity | None  # of all drafts that mark two mentions; means over relations
     after: Diversity | None  # of the accepted
-    vendi: dict[str, float]  # of the accepted, by relation
+    vendi_before: dict[str, float]  # of the drafts, by relation
+    vendi: dict[str, float]  # of the accepted
 
 
 def pool_of(
     answers: Sequence[Answer],
     accepted: Sequence[Accepted],
     rejected: Sequence[Rejected],
-    figures: tuple[Diversity | None, Diversity | None, Mapping[str, Diversity]],
+    before: Mapping[str, Diversity],
+    after: Mapping[str, Diversity],
     budget: Budget,
 ) -> Pool:
-    """Sum up; `figures` are the diversity before, after, and after by relation."""
-    before, after, by_relation = figures
+    """Sum up; `before` and `after` are the diversity by relation of all drafts and of the accepted."""
     completions = [answer.completion for answer in answers if answer.completion]
-    prompt = _sum([one.prompt_tokens for one in completions])
-    answered = _sum([one.completion_tokens for one in completions])
-    cost = None if prompt is None or answered is None else budget.price(prompt, answered)
+    usage = usage_of(answers, budget)
     return Pool(
         method=answers[0].id.partition("/")[0],
         model=", ".join(sorted({one.model for one in completions})),
@@ -58,19 +59,13 @@ def pool_of(
         rejected=dict(Counter(one.check for one in rejected).most_common()),
         per_relation=dict.fromkeys((answer.relation for answer in answers), 0)
         | Counter(one.relation for one in accepted),
-        prompt_tokens=prompt,
-        completion_tokens=answered,
-        cost=cost,
-        cost_per_accepted=None if cost is None or not accepted else cost / len(accepted),
-        before=before,
-        after=after,
-        vendi={relation: one.vendi for relation, one in by_relation.items()},
+        **asdict(usage),
+        cost_per_accepted=None if usage.cost is None or not accepted else usage.cost / len(accepted),
+        before=mean(before),
+        after=mean(after),
+        vendi_before={relation: one.vendi for relation, one in before.items()},
+        vendi={relation: one.vendi for relation, one in after.items()},
     )
-
-
-def _sum(counts: Sequence[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
 
 
 def read_pool(path: Path) -> Pool:

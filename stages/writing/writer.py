@@ -1,7 +1,7 @@
 """The two ways to have samples written: all at once, and one by one."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
@@ -16,7 +16,7 @@ from stages.prompts.templates import demonstration
 from stages.quality.checks import Judge
 from stages.records.example import Relation
 from stages.records.spans import tagged
-from stages.records.written import Accepted
+from stages.records.written import Accepted, Rejected
 from stages.writing.answers import Answer
 from stages.writing.asking import Asking, Expected, gathered
 
@@ -54,6 +54,7 @@ class Writer:
         """Show the seeds of `judge`, and count what its checks accept; its pool stays as it is."""
         self.method, self.relation, self.teacher, self.generate = method, relation, teacher, generate
         self._judge = judge.anew()
+        self.rejected: list[Rejected] = []
         own = [seed for seed in judge.seeds if seed.relation == relation.relation]
         self._shown = [demonstration(seed) for seed in own[: self.generate.demonstrations]]
 
@@ -145,7 +146,8 @@ class Writer:
         return await asking.ask(id, request, partial(samples.parse, id))
 
     def _accepted(self, asking: Asking, answer: Answer) -> list[Accepted]:
-        judged: Iterable[object] = map(self._judge.judge, answer.drafts)
+        judged = list(map(self._judge.judge, answer.drafts))
         accepted = [one for one in judged if isinstance(one, Accepted)]
+        self.rejected += [one for one in judged if isinstance(one, Rejected)]
         asking.accept(len(accepted))
         return accepted

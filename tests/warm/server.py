@@ -1,4 +1,7 @@
-"""Imports what stages import, and forks a process for each that a client asks for: `python server.py SOCKET`."""
+"""Imports what stages import, and forks a process for each that a client asks for: `python server.py SOCKET PID`.
+
+It ends with the process of that number.
+"""
 
 import importlib
 import json
@@ -23,19 +26,24 @@ LIBRARIES = (
 )
 
 
-def main(address: str) -> None:
-    """Serve until killed."""
+def main(address: str, whole: int) -> None:
+    """Serve as long as the process `whole` lives."""
     for name in LIBRARIES:
         importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forked
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"{address}.new")
         server.listen()
+        server.settimeout(1)
         Path(f"{address}.new").rename(address)  # there only once it answers
-        while True:
-            client, _ = server.accept()
+        while Path(f"/proc/{whole}").exists():
+            try:
+                client, _ = server.accept()
+            except TimeoutError:
+                continue
             if os.fork() == 0:
                 server.close()
+                client.settimeout(None)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 status = serve(client)
                 client.sendall(bytes([status]))
@@ -68,4 +76,4 @@ def serve(client: socket.socket) -> int:
     return status
 
 
-main(sys.argv[1])
+main(sys.argv[1], int(sys.argv[2]))
