@@ -109,7 +109,7 @@ def prepare(load: Load, number: int, seed: int, updates: int) -> Task:
     seeds = draw(read_examples(GAZETTE / "train.jsonl", schema), shots=8, seed=number)
     seed_everything(seed)
     model = RelationClassifier(load(recipe), len(schema.labels), dropout=recipe.dropout).to(device())
-    about = About(recipe.encoder, recipe.max_length, has_types(seeds), recipe.precision)
+    about = About(recipe.encoder, False, recipe.max_length, has_types(seeds), recipe.precision)
     extractor = Extractor(model, load_tokenizer(recipe.encoder), schema, about)
     validation = read_examples(GAZETTE / "validation.jsonl", schema)
     train, look, whole = map(extractor.labelled, (seeds, draw(validation, shots=8, seed=number), validation))

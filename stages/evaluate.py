@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from stages.extractor.checkpoint import About, load_extractor
+from stages.extractor.checkpoint import PRETRAINING, About, load_extractor
 from stages.extractor.hardware import device
 from stages.extractor.inference import probabilities
 from stages.pipeline.command import run
@@ -24,7 +24,7 @@ from stages.pipeline.params import Section, section
 from stages.quality.duplicates import Leaks, Overlap, overlaps
 from stages.records.example import Example, Schema
 from stages.records.files import read_examples, read_schema
-from stages.reporting.evaluation import Baseline, Evaluation, Point, Prediction
+from stages.reporting.evaluation import Baseline, Evaluation, Point, Prediction, PretrainingStep
 from stages.reporting.summary import by_relation, spread, summed_up
 from stages.scoring.baselines import baseline_f1
 from stages.scoring.f1 import score
@@ -86,6 +86,7 @@ def _evaluate(
         per_relation=tuple(by_relation(each)),
         confusion=tuple(map(tuple, np.sum([scores.confusion for scores in each], axis=0).tolist())),
         curves=tuple(curves),
+        pretraining=tuple(_pretraining(next(iter(folders.values())))),
         baselines={
             name: Baseline(micro_f1=spread([f1]))
             for name, f1 in baseline_f1(train, test, schema, seed=params.seed).items()
@@ -103,6 +104,12 @@ def _one_per_seed(folder: Path) -> dict[int, Path]:
     if not folders:
         raise UserError(f"{folder} holds no extractor: build it with `dvc repro finetune@{folder.name}`")
     return dict(sorted(folders.items()))
+
+
+def _pretraining(extractor: Path) -> list[PretrainingStep]:
+    """The history of the encoder that training started from, if that was pre-trained."""
+    history = extractor / PRETRAINING
+    return [PretrainingStep(**step) for step in _read_json(history)] if history.exists() else []
 
 
 def _predict(folder: Path, schema: Schema, test: list[Example]) -> tuple[About, list[str]]:

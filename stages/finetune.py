@@ -1,22 +1,25 @@
 """Train the extractor of a system: one per training seed, the best look at validation kept.
 
-Reads    data/dataset/relations.jsonl; data/seeds: train.jsonl and validation.jsonl; data/synthetic/<system>.jsonl
+Reads    data/dataset/relations.jsonl; data/seeds: train.jsonl and validation.jsonl; data/synthetic/<system>.jsonl;
+         models/pretrained/<system>: an encoder, or an empty file for a system that starts from finetune.encoder
 Writes   models/extractor/<system>/seed-<n>: weights, tokenizer, model card, history of the training
 Alone    python -m stages.finetune gold data/dataset/relations.jsonl data/seeds data/synthetic/gold.jsonl
-         models/extractor/gold
+         models/pretrained/gold models/extractor/gold
 
 An interrupted run goes on where it was, and ends with the bytes of an uninterrupted one: its state
 lies in .scratch, in a folder named after everything that determines the result.
 """
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import Field, NonNegativeInt, field_validator
 from transformers import PreTrainedModel
 
-from stages.extractor.checkpoint import About, Extractor, save_extractor
+from stages.extractor import training
+from stages.extractor.checkpoint import PRETRAINING, About, Extractor, save_extractor
 from stages.extractor.classifier import RelationClassifier
 from stages.extractor.encoders import load_encoder, load_tokenizer, longest_input
 from stages.extractor.hardware import device, seed_everything
@@ -27,8 +30,9 @@ from stages.pipeline.command import run
 from stages.pipeline.errors import UserError
 from stages.pipeline.outputs import output_folder
 from stages.pipeline.params import section
-from stages.records.example import Example, Schema
+from stages.records.example import Example, Schema, identity
 from stages.records.files import read_examples, read_schema
+from stages.scoring import f1
 from stages.seeds.mixture import hybrid
 from stages.tracking.run import Run, tracked
 
@@ -46,7 +50,7 @@ class Finetune(Recipe):
         return seeds
 
 
-def main(system: str, relations: Path, seeds: Path, synthetic: Path, extractor: Path) -> None:
+def main(system: str, relations: Path, seeds: Path, synthetic: Path, pretrained: Path, extractor: Path) -> None:
     """Train one extractor per training seed and write them side by side."""
     params = section(Finetune)
     schema = read_schema(relations)
@@ -59,30 +63,55 @@ def main(system: str, relations: Path, seeds: Path, synthetic: Path, extractor: 
         raise UserError(
             f"{system} has nothing to train on: set hybrid.{system} to true, or let it take written sentences"
         )
-    print(f"{system} trains on {len(train) - len(written)} seeds and {len(written)} written sentences")
+    start = _start(pretrained, params)
+    seeded = len(train) - len(written)
+    print(f"{system} starts from {start} and trains on {seeded} seeds and {len(written)} written sentences")
     if has_types(train) and (bare := untyped(train)):
         print(f"note: {bare} of {len(train)} sentences have a mention without an entity type: its markers are bare")
-    scratches = {
-        seed: scratch_folder(params, seed, schema, train, validation, Path(__file__)) for seed in params.training_seeds
-    }
+    scratches = {seed: _scratch(params, start, seed, schema, train, validation) for seed in params.training_seeds}
     with (
         reserved(scratches.values()),
         tracked(
             "finetune",
             params=params.model_dump(),
-            reads=[relations, seeds / "train.jsonl", seeds / "validation.jsonl", synthetic],
+            reads=[relations, seeds / "train.jsonl", seeds / "validation.jsonl", synthetic, pretrained],
             writes=[extractor],
             system=system,
         ) as log,
         output_folder(extractor) as folder,
     ):
         for seed, scratch in scratches.items():
-            result, looks = _train(params, seed, schema, train, validation, scratch, log)
+            result, looks = _train(params, start, seed, schema, train, validation, scratch, log)
             _write(result, looks, folder / f"seed-{seed}")
+            if result.about.pretrained:
+                shutil.copyfile(pretrained / "history.json", folder / f"seed-{seed}" / PRETRAINING)
+
+
+def _start(pretrained: Path, params: Finetune) -> str:
+    """The encoder that training starts from, as a name or a folder."""
+    if pretrained.is_dir():
+        return str(pretrained)
+    if pretrained.stat().st_size:
+        raise UserError(f"{pretrained} is neither an encoder nor empty: see the README on systems of your own")
+    return params.encoder
+
+
+def _scratch(
+    recipe: Recipe, start: str, seed: int, schema: Schema, train: list[Example], validation: list[Example]
+) -> Path:
+    code = [*Path(training.__file__).parent.glob("*.py"), Path(f1.__file__)]
+    determining = {
+        "recipe": recipe.model_dump(include=set(Recipe.model_fields)),
+        "seed": seed,
+        "relations": schema.model_dump(),
+        "draw": identity(train, validation),
+    }
+    return scratch_folder(Path(__file__), code, start, determining)
 
 
 def _train(
     params: Finetune,
+    start: str,
     seed: int,
     schema: Schema,
     train: list[Example],
@@ -91,12 +120,10 @@ def _train(
     log: Run,
 ) -> tuple[Extractor, list[Look]]:
     seed_everything(seed)
-    model = RelationClassifier(
-        load_encoder(params.encoder, dropout=params.dropout), len(schema.labels), dropout=params.dropout
-    )
+    model = RelationClassifier(load_encoder(start, dropout=params.dropout), len(schema.labels), dropout=params.dropout)
     _check_length(params, model.encoder)
-    about = About(params.encoder, params.max_length, has_types(train), params.precision)
-    extractor = Extractor(model.to(device()), load_tokenizer(params.encoder), schema, about)
+    about = About(params.encoder, start != params.encoder, params.max_length, has_types(train), params.precision)
+    extractor = Extractor(model.to(device()), load_tokenizer(start), schema, about)
     trainer = Trainer(extractor.model, params, pad=extractor.pad, seed=seed, scratch=scratch)
     looks = trainer.train(
         extractor.labelled(train),

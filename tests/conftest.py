@@ -32,6 +32,7 @@ TINY = {
     "systems": ["gold"],
     "methods": [],
     "mixtures": {},
+    "pretrained": [],
     "finetune": {"updates": 12, "evaluate_every": 3, "batch_size": 4, "training_seeds": [1, 2]},
     "evaluate": {"resamples": 50},
 }
@@ -65,10 +66,8 @@ def copy(checkout: Path, target: Path) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process build the graph and test it, while the other begins with the files that do without it."""
-    waiting = {item.path for item in items if "built" in getattr(item, "fixturenames", ())}
-    first = ROOT / "tests/test_pipeline.py"
-    items.sort(key=lambda item: (item.path != first, item.path in waiting))
+    """Let one process build the graph and test it; the other meets files that wait for it late, and short ones last."""
+    items.sort(key=lambda item: (item.path.name == "test_pipeline.py", item.path.name), reverse=True)
 
 
 @pytest.fixture(scope="session")

@@ -63,6 +63,7 @@ def evaluation(system: str = "gold", labels: tuple[str, ...] = LABELS, **changes
                 for seed in (1, 2)
                 for update in (25, 50)
             ],
+            "pretraining": (),
             "baselines": {
                 "majority": Baseline(micro_f1=Spread(mean=0.125, std=0.0)),
                 "random": Baseline(micro_f1=Spread(mean=0.1, std=0.01)),

@@ -16,11 +16,12 @@ STAGES = pipeline()
 NAMES = [stage.name for stage in STAGES]
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-NO_SECTIONS = {"systems", "methods"}
+NO_SECTIONS = {"systems", "methods", "pretrained"}
 EACH = {
     "generate": PARAMS["methods"],
     "filter": PARAMS["methods"],
     "select": list(PARAMS["mixtures"]),
+    "pretrain": PARAMS["pretrained"],
     "finetune": PARAMS["systems"],
     "evaluate": PARAMS["systems"],
 }
@@ -89,7 +90,8 @@ def ancestors(stage) -> set[str]:
 
 def test_the_pipeline_has_a_stage_for_every_verb_of_the_path():
     assert {verb(stage) for stage in STAGES} == {
-        "ingest", "sample", "explain", "generate", "describe", "filter", "select", "finetune", "evaluate", "report",
+        "ingest", "sample", "explain", "generate", "describe", "filter", "select",
+        "pretrain", "finetune", "evaluate", "report",
     }  # fmt: skip
 
 
@@ -104,6 +106,14 @@ def test_the_systems_are_gold_and_those_that_have_a_mixture():
 
 def test_every_system_says_whether_it_is_hybrid():
     assert list(PARAMS["hybrid"]) == PARAMS["systems"]
+
+
+def test_every_system_starts_from_a_pre_trained_encoder_or_has_an_empty_file_that_says_it_has_none():
+    assert set(PARAMS["pretrained"]) <= set(PARAMS["systems"])
+    listed = subprocess.run(["git", "ls-files", "models/pretrained"], cwd=ROOT, capture_output=True, text=True)
+    plain = set(PARAMS["systems"]) - set(PARAMS["pretrained"])
+    assert set(listed.stdout.split()) == {f"models/pretrained/{system}" for system in plain}
+    assert all((ROOT / f"models/pretrained/{system}").stat().st_size == 0 for system in plain)
 
 
 def test_every_mixture_takes_what_a_method_wrote():

@@ -26,10 +26,12 @@ def _grow(built: Path, folder: Path, warm: dict[str, str]) -> None:
     copy(built, folder)
     set_params(
         folder,
-        systems=["gold", "diverse"],
+        systems=["gold", "tkre"],
         methods=["one_by_one"],
-        mixtures={"diverse": {"methods": ["one_by_one"], "per_relation": TAKEN}},
+        mixtures={"tkre": {"methods": ["one_by_one"], "per_relation": TAKEN}},
         generate={"per_relation": WANTED},
+        pretrained=["tkre"],
+        pretrain={"updates": 3, "batch_size": 4},
     )
     done = run(folder, "dvc", "repro", **warm)
     (folder / "repro.log").write_text(done.stdout + done.stderr, encoding="utf-8")
@@ -55,7 +57,7 @@ def drafts(folder: Path) -> list[str]:
 
 
 def test_every_system_and_every_method_ends_in_the_metrics(grown):
-    assert set(metrics(grown)) == {"gold", "diverse", "majority", "types_only", "random", "written"}
+    assert set(metrics(grown)) == {"gold", "tkre", "majority", "types_only", "random", "written"}
     assert set(metrics(grown)["written"]) == {"one_by_one"}
 
 
@@ -78,17 +80,25 @@ def test_writing_and_checking_both_end_with_a_table_of_what_was_rejected(grown):
 
 
 def test_a_system_trains_on_its_seeds_and_on_what_its_method_wrote(grown):
-    taken = ids(grown / "data/synthetic/diverse.jsonl")
+    taken = ids(grown / "data/synthetic/tkre.jsonl")
     assert len(taken) == LABELS * TAKEN
     assert set(taken) <= set(ids(grown / "data/accepted/one_by_one.jsonl"))
-    assert metrics(grown)["diverse"]["trained_on"] == {"real": 128, "written": len(taken)}
-    assert f"diverse trains on 128 seeds and {len(taken)} written sentences" in log(grown)
+    assert metrics(grown)["tkre"]["trained_on"] == {"real": 128, "written": len(taken)}
+    assert f"trains on 128 seeds and {len(taken)} written sentences" in log(grown)
+
+
+def test_a_system_starts_from_the_encoder_that_was_pre_trained_for_it(grown):
+    assert "tkre starts from models/pretrained/tkre and trains on" in log(grown)
+    assert "gold starts from" not in log(grown)
+    evaluated = json.loads((grown / "results/evaluation/tkre.json").read_text(encoding="utf-8"))
+    assert [step["update"] for step in evaluated["pretraining"]] == [1, 2, 3]
+    assert "MSLM and SCL loss of tkre over updates" in (grown / "results/report.html").read_text(encoding="utf-8")
 
 
 def test_the_data_card_of_a_synthetic_set_holds_the_md5_that_dvc_records(grown):
     stages = yaml.safe_load((grown / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    [md5] = [out["md5"] for out in stages["select@diverse"]["outs"] if out["path"] == "data/synthetic/diverse.jsonl"]
-    assert f"`{md5}`" in (grown / "data/synthetic/diverse.md").read_text(encoding="utf-8")
+    [md5] = [out["md5"] for out in stages["select@tkre"]["outs"] if out["path"] == "data/synthetic/tkre.jsonl"]
+    assert f"`{md5}`" in (grown / "data/synthetic/tkre.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("folder", ["accepted", "rejected"])
@@ -110,11 +120,11 @@ def test_the_page_of_sentences_holds_all_of_them(grown):
 
 
 def test_the_whole_life_of_a_sentence_can_be_told(grown):
-    [id, *_] = ids(grown / "data/synthetic/diverse.jsonl")
+    [id, *_] = ids(grown / "data/synthetic/tkre.jsonl")
     told = run(grown, "python", "-m", "stages.why", id).stdout
     assert f"sentence {id}" in told
     assert "data/accepted/one_by_one.jsonl, line" in told
-    assert "data/synthetic/diverse.jsonl, line 1" in told
+    assert "data/synthetic/tkre.jsonl, line 1" in told
 
 
 def test_a_second_repro_of_the_grown_graph_has_nothing_to_do(grown, tmp_path):

@@ -18,7 +18,7 @@ from tests.graph import ROOT
 
 FINETUNE = (
     "python", "-m", "stages.finetune", "gold",
-    "data/dataset/relations.jsonl", "data/seeds", "data/synthetic/gold.jsonl",
+    "data/dataset/relations.jsonl", "data/seeds", "data/synthetic/gold.jsonl", "models/pretrained/gold",
 )  # fmt: skip
 
 
@@ -64,7 +64,8 @@ def test_git_sees_nothing_of_what_the_stages_wrote(built):
 
 def test_a_stage_run_again_gives_identical_bytes(built, warm, tmp_path):
     again = copy(built, tmp_path / "again")
-    run(again, "dvc", "repro", "--force", "--no-run-cache", **warm)
+    deciding = ("ingest", "sample", "finetune@gold", "evaluate@gold")
+    run(again, "dvc", "repro", "--force", "--no-run-cache", "--single-item", *deciding, **warm)
     assert lock(again) == lock(built)
 
 
@@ -194,5 +195,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_bytes_of_an_undisturbed_one
     log = run(longer, *FINETUNE, "models/killed", **warm).stderr
     assert int(log.partition("train, seed 1: ")[2].partition("/")[0]) > 0
     assert contents(longer / "models/killed") == contents(longer / "models/whole")
-    assert {path.name for path in (longer / "models").iterdir()} == {".gitignore", "extractor", "killed", "whole"}
+    assert {path.name for path in (longer / "models").iterdir()} == {
+        ".gitignore", "extractor", "killed", "pretrained", "whole",
+    }  # fmt: skip
     assert not list((longer / ".scratch").glob("finetune-*"))

@@ -112,8 +112,8 @@ def test_an_extractor_of_an_earlier_version_is_refused_with_the_cure(tmp_path):
         predict.main([TAGGED], extractor=folder)
 
 
-def test_an_error_on_the_command_line_is_one_line_and_exit_status_1(built):
-    done = run(built, "python", "-m", "stages.predict", "--extractor", "models/none", TAGGED, check=False)
+def test_an_error_on_the_command_line_is_one_line_and_exit_status_1(built, warm):
+    done = run(built, "python", "-m", "stages.predict", "--extractor", "models/none", TAGGED, check=False, **warm)
     assert done.returncode == 1
     assert done.stderr.startswith("error: models/none holds no extractor: build one with `dvc repro")
     assert "Traceback" not in done.stderr

@@ -206,7 +206,14 @@ def test_the_md5_on_the_card_is_that_of_the_file():
 def test_the_card_states_the_model_and_how_it_sampled(revision, says):
     prepare(1, accepted("owns", 0), revision=revision)
     run()
-    assert f"- Model: {says}; asked for with temperature 0.5, top_p 0.75, seed 11\n" in card()
+    assert f"- Model: {says}; asked for with temperature 0.5, top_p 0.75, seed 11" in card()
+
+
+@pytest.mark.parametrize("engine", ["batch", "openai"])
+def test_the_card_says_where_answers_were_recorded_that_these_settings_need_not_hold_for_them(engine):
+    prepare(1, accepted("owns", 0), engine=engine)
+    run()
+    assert ("its answers were recorded beforehand" in card()) == (engine == "batch")
 
 
 def test_the_card_states_the_prompts_which_are_there():

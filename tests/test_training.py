@@ -1,7 +1,5 @@
 """The training loop: learning, accumulating, failing, and the folder that an interrupted state is kept in."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -14,7 +12,7 @@ from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
 from stages.extractor.hardware import seed_everything
 from stages.extractor.inference import probabilities
 from stages.extractor.marking import Labelled, encode, mark
-from stages.extractor.scratch import reserved, scratch_folder
+from stages.extractor.scratch import reserved
 from stages.extractor.training import Recipe, Trainer
 from stages.finetune import Finetune
 from stages.pipeline.errors import UserError
@@ -36,7 +34,6 @@ RECIPE = Recipe(
     evaluate_every=5,
     precision="auto",
 )
-STAGE = Path(finetune.__file__)
 SCHEMA = Schema(relations=(Relation(relation="a", definition=""), Relation(relation="b", definition="")))
 
 
@@ -64,9 +61,9 @@ def example(identifier: str, text: str = "x y") -> Example:
 )
 def test_a_state_is_resumed_only_by_a_training_that_would_give_the_same(other):
     recipe, seed, train = other
-    own = scratch_folder(RECIPE, 1, SCHEMA, [example("1")], [], STAGE)
-    assert own == scratch_folder(RECIPE, 1, SCHEMA, [example("1")], [], STAGE)
-    assert scratch_folder(recipe, seed, SCHEMA, train, [], STAGE) != own
+    own = finetune._scratch(RECIPE, EMBEDDED, 1, SCHEMA, [example("1")], [])
+    assert own == finetune._scratch(RECIPE, EMBEDDED, 1, SCHEMA, [example("1")], [])
+    assert finetune._scratch(recipe, EMBEDDED, seed, SCHEMA, train, []) != own
 
 
 def trainer(tmp_path, tiny_encoder, **changes) -> tuple[Trainer, Labelled]:

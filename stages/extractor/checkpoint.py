@@ -21,13 +21,15 @@ from stages.records.files import read_schema, write_records
 
 _CARD = Path(__file__).with_name("model_card.md.jinja")
 _ABOUT = "extractor.json"
+PRETRAINING = "pretraining.json"  # history of the pre-training of the encoder, where it had one
 
 
 @dataclass(frozen=True, slots=True)
 class About:
     """What a checkpoint was made from and how sentences are shown to it."""
 
-    encoder: str  # that training started from
+    encoder: str  # that all training started from
+    pretrained: bool  # whether it was pre-trained on explanations before
     max_length: int  # tokens
     typed: bool  # whether the markers carry entity types
     precision: Precision  # of the matrix products, in training as in prediction

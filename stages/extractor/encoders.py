@@ -1,5 +1,7 @@
 """Encoders by name or path, the embedded default among them. Nothing falls back to anything."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 
 from transformers import (
@@ -50,24 +52,56 @@ def load_encoder(name: str, *, dropout: float = 0.0) -> PreTrainedModel:
     Raises:
         UserError: There is no such model here, it has a decoder, or what is there lacks weights.
     """
-    logging.disable_progress_bar()
-    try:
-        config = AutoConfig.from_pretrained(encoder_path(name))
-        if config.is_encoder_decoder:
-            raise UserError(f"'{name}' is an encoder with a decoder ({config.model_type}): take an encoder alone")
-        _set_dropout(config, dropout)
-        encoder, loading = AutoModel.from_pretrained(
-            encoder_path(name), config=config, dtype="float32", output_loading_info=True
+    with loading(name):
+        encoder, report = AutoModel.from_pretrained(
+            encoder_path(name), config=prepared_config(name, dropout), dtype="float32", output_loading_info=True
         )
+    # Models pre-trained without a pooler (RoBERTa) get a fresh one; the markers' head does not use it.
+    if missing := sorted(key for key in report["missing_keys"] if not key.startswith("pooler.")):
+        raise lacks_weights(name, missing)
+    return encoder
+
+
+@contextmanager
+def loading(name: str) -> Iterator[None]:
+    """Load an encoder in the block, without a bar and without a report of its own.
+
+    Raises:
+        UserError: What the block loads is not here.
+    """
+    logging.disable_progress_bar()
+    said = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
     except (OSError, ValueError) as error:
         raise _not_there(name, error) from error
-    # Models pre-trained without a pooler (RoBERTa) get a fresh one; the markers' head does not use it.
-    if missing := sorted(key for key in loading["missing_keys"] if not key.startswith("pooler.")):
-        raise UserError(
-            f"encoder '{name}' lacks {len(missing)} weights (the first: {missing[0]}): it is no complete checkpoint "
-            "of its model type, and training would start from random numbers"
-        )
-    return encoder
+    finally:
+        logging.set_verbosity(said)
+
+
+def prepared_config(name: str, dropout: float) -> PreTrainedConfig:
+    """The configuration of an encoder, with `dropout` on its hidden states and none on its attention weights.
+
+    Raises:
+        UserError: It has a decoder.
+    """
+    config = AutoConfig.from_pretrained(encoder_path(name))
+    if config.is_encoder_decoder:
+        raise UserError(f"'{name}' is an encoder with a decoder ({config.model_type}): take an encoder alone")
+    for names, value in ((_HIDDEN_DROPOUT, dropout), (_ATTENTION_DROPOUT, 0.0)):
+        for one in names:
+            if hasattr(config, one):
+                setattr(config, one, value)
+    return config
+
+
+def lacks_weights(name: str, missing: Sequence[str]) -> UserError:
+    """The error of a checkpoint in which `missing` weights, by their names, are not there."""
+    return UserError(
+        f"encoder '{name}' lacks {len(missing)} weights (the first: {missing[0]}): it is no complete checkpoint "
+        "of its model type, and training would start from random numbers"
+    )
 
 
 def longest_input(encoder: PreTrainedModel) -> int | None:
@@ -81,13 +115,6 @@ def longest_input(encoder: PreTrainedModel) -> int | None:
     # RoBERTa counts its positions from after the one of the padding token.
     padding = getattr(positions, "padding_idx", None)
     return limit if padding is None else limit - padding - 1
-
-
-def _set_dropout(config: PreTrainedConfig, dropout: float) -> None:
-    for names, value in ((_HIDDEN_DROPOUT, dropout), (_ATTENTION_DROPOUT, 0.0)):
-        for name in names:
-            if hasattr(config, name):
-                setattr(config, name, value)
 
 
 def _not_there(name: str, error: Exception) -> UserError:

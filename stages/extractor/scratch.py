@@ -4,9 +4,10 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -14,31 +15,25 @@ from filelock import FileLock, Timeout
 
 from stages.extractor.encoders import encoder_path
 from stages.extractor.hardware import device, has_bf16
-from stages.extractor.training import Recipe
 from stages.pipeline.outputs import scratch
-from stages.records.example import Example, Schema, identity
-from stages.scoring import f1
 
 
-def scratch_folder(
-    recipe: Recipe, seed: int, schema: Schema, train: Sequence[Example], validation: Sequence[Example], stage: Path
-) -> Path:
+def scratch_folder(stage: Path, code: Iterable[Path], encoder: str, determining: Mapping[str, Any]) -> Path:
     """The folder for the state of one training, the same for a run that repeats it and for no other.
 
-    A local encoder counts by its files' times and sizes; `stage` is the file of the stage that trains.
+    Its name holds that of the file `stage`, and a digest of the files in `code`, of the encoder that training starts
+    from (one in a folder counts by its files' times and sizes), of all else that is `determining`, as JSON, and of the
+    machine.
     """
     parts = {
-        "recipe": recipe.model_dump(include=set(Recipe.model_fields)),
-        "seed": seed,
-        "relations": schema.model_dump(),
-        "draw": identity(train, validation),
-        "encoder": _state_of(Path(encoder_path(recipe.encoder))),
-        "code": _code(stage),
+        **determining,
+        "encoder": _state_of(Path(encoder_path(encoder))),
+        "code": hashlib.sha256(b"".join(path.read_bytes() for path in [*sorted(code), stage])).hexdigest(),
         "versions": [torch.__version__, transformers.__version__],
         "machine": [_name(device()), has_bf16(device()), torch.get_num_threads()],
     }
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-    return scratch() / f"finetune-{digest[:16]}"
+    return scratch() / f"{stage.stem}-{digest[:16]}"
 
 
 @contextmanager
@@ -55,7 +50,8 @@ def reserved(folders: Collection[Path]) -> Iterator[None]:
             locks.enter_context(_taken(lock))
         yield
         for folder in folders:
-            shutil.rmtree(folder)
+            if folder.exists():  # a training without updates keeps no state
+                shutil.rmtree(folder)
 
 
 def _taken(lock: Path) -> FileLock:
@@ -75,8 +71,3 @@ def _name(where: torch.device) -> str:
 def _state_of(folder: Path) -> list[tuple[str, int, int]]:
     files = sorted(path for path in folder.glob("*") if path.is_file()) if folder.is_dir() else []
     return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-
-
-def _code(stage: Path) -> str:
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(f1.__file__), stage]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()

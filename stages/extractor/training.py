@@ -1,6 +1,5 @@
 """The training loop: a budget in updates, the best look at validation kept, resumable at every look."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -19,9 +18,9 @@ from stages.extractor.dropout import use_byte_dropout
 from stages.extractor.hardware import Precision, autocast
 from stages.extractor.inference import probabilities
 from stages.extractor.marking import Labelled
+from stages.extractor.state import load_state, save_state, save_weights
 from stages.extractor.vocabulary import restore, trim
 from stages.pipeline.errors import UserError
-from stages.pipeline.outputs import output_file
 from stages.pipeline.params import Section
 from stages.pipeline.progress import bar
 from stages.scoring.f1 import micro_f1
@@ -161,38 +160,16 @@ class Trainer:
         return micro_f1(validation.classes, each.argmax(-1).tolist(), negative)
 
     def _save(self) -> None:
-        self.scratch.mkdir(parents=True, exist_ok=True)
         if self.progress.is_best():
-            _save(self.scratch / "best.pt", self.model.state_dict())
+            save_weights(self.scratch / "best.pt", self.model.state_dict())
         # Written last: a state on disk means that the best weights so far are there, too.
-        _save(self.scratch / "state.pt", self._state())
-
-    def _state(self) -> dict[str, Any]:
-        on_gpu = {"random_cuda": torch.cuda.get_rng_state(self.device)} if self.device.type == "cuda" else {}
-        return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "random": torch.get_rng_state(),
-            "progress": json.dumps(asdict(self.progress)),
-            **on_gpu,
-        }
+        save_state(self.scratch / "state.pt", self._parts(), self.device, asdict(self.progress))
 
     def _resume(self) -> None:
-        path = self.scratch / "state.pt"
-        if not path.exists() or not (self.scratch / "best.pt").exists():
+        if not (self.scratch / "best.pt").exists():
             return
-        state = torch.load(path, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["random"])
-        if self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["random_cuda"], self.device)
-        done = json.loads(state["progress"])
-        self.progress = Progress(done["update"], [Look(**look) for look in done["looks"]])
+        if done := load_state(self.scratch / "state.pt", self._parts(), self.device):
+            self.progress = Progress(done["update"], [Look(**look) for look in done["looks"]])
 
-
-def _save(path: Path, state: dict[str, Any]) -> None:
-    with output_file(path) as partial:
-        torch.save(state, partial)
+    def _parts(self) -> dict[str, Any]:
+        return {"model": self.model, "optimizer": self.optimizer, "schedule": self.schedule}

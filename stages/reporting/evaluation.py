@@ -54,6 +54,14 @@ class Point(_Part):
     micro_f1: float
 
 
+class PretrainingStep(_Part):
+    """The two losses of one update of the pre-training on explanations, unweighted."""
+
+    update: int
+    mslm: float
+    scl: float
+
+
 class Baseline(_Part):
     """What answering without reading scores."""
 
@@ -85,6 +93,7 @@ class Evaluation(_Part):
     per_relation: tuple[RelationScores, ...]
     confusion: tuple[tuple[int, ...], ...]  # [gold, predicted] in the order of `labels`, summed over training seeds
     curves: tuple[Point, ...]
+    pretraining: tuple[PretrainingStep, ...]  # empty where the system has none
     baselines: dict[str, Baseline]
     leaks: tuple[Overlap, ...]  # into the test set
     predictions: tuple[Prediction, ...]

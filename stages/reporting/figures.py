@@ -109,6 +109,19 @@ def validation_figure(evaluation: Evaluation) -> str:
     return _curves(evaluation, alt.Y("percent:Q", title="validation micro-F1 (%)", scale=alt.Scale(domain=[0, 100])))
 
 
+def pretraining_figure(evaluation: Evaluation) -> str:
+    """Both losses of the pre-training over updates, each on a scale of its own."""
+    points = [step.model_dump() for step in evaluation.pretraining]
+    x = alt.X("update:Q", title="update", axis=alt.Axis(tickMinStep=1))
+    lines = [
+        alt.Chart(alt.Data(values=points), width=440, height=250)
+        .mark_line(color=ACCENT)
+        .encode(x=x, y=alt.Y(f"{loss}:Q", title=title, scale=alt.Scale(zero=True)))
+        for loss, title in (("mslm", "MSLM loss"), ("scl", "SCL loss"))
+    ]
+    return _svg(alt.hconcat(*lines, spacing=60))
+
+
 def _curves(evaluation: Evaluation, y: alt.Y) -> str:
     points = [point.model_dump() | {"percent": 100 * point.micro_f1} for point in evaluation.curves]
     several = len(evaluation.training_seeds) > 1

@@ -10,7 +10,13 @@ from markupsafe import Markup
 
 from stages.pipeline.templates import render
 from stages.reporting.evaluation import Evaluation
-from stages.reporting.figures import confusion_figure, loss_figure, relations_figure, validation_figure
+from stages.reporting.figures import (
+    confusion_figure,
+    loss_figure,
+    pretraining_figure,
+    relations_figure,
+    validation_figure,
+)
 from stages.reporting.pools import pools_table
 from stages.reporting.table import conditions, table_of
 from stages.writing.pool import Pool
@@ -51,6 +57,8 @@ def _section(system: str, evaluation: Evaluation) -> dict[str, Any]:
         "relations": relations_figure(evaluation),
         "validation": validation_figure(evaluation),
     }
+    if evaluation.pretraining:
+        figures["pretraining"] = pretraining_figure(evaluation)
     # Markup: vl-convert has escaped the labels.
     drawn = {name: Markup(svg) for name, svg in figures.items()}
     return {"name": system, "evaluation": evaluation, "figures": drawn, "confused": most_confused(evaluation)}

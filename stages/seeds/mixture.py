@@ -1,6 +1,6 @@
 """What each system trains on: real seeds, written sentences, or both."""
 
-from pydantic import ConfigDict, Field, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeInt
 
 from stages.pipeline.errors import UserError
 from stages.pipeline.params import PARAMS, Section, section
@@ -10,7 +10,7 @@ class Mixture(Section):
     """The written sentences of one system."""
 
     methods: tuple[str, ...] = Field(min_length=1)  # whose accepted sentences it takes, in turn
-    per_relation: PositiveInt  # at most, of all methods together
+    per_relation: NonNegativeInt  # at most, of all methods together (0: none)
 
 
 class Mixtures(Section):
