@@ -20,6 +20,7 @@ from benchmarks.finetune import RESULT as FINETUNE
 from benchmarks.generate import RESULT as GENERATE
 from benchmarks.gold import RESULT as GOLD
 from benchmarks.gold import over_draws
+from benchmarks.study import FOLDER as STUDIES
 from benchmarks.written import RESULT as WRITTEN
 
 README = Path("README.md")
@@ -111,6 +112,21 @@ def written() -> str:
     return "\n".join([*rows, *(seen[key] for key in ordered)])
 
 
+def tkre() -> str:
+    """What each part of TKRE is worth, from the study tkre-table3."""
+    rows = [
+        "| variant | real | written | micro-F1 | ± training seeds | difference from the whole, 95 % interval |",
+        "|---|--:|--:|--:|--:|---|",
+    ]
+    measured = json.loads((STUDIES / "tkre-table3.json").read_text(encoding="utf-8"))["variants"]
+    for number, (name, one) in enumerate(measured.items()):
+        percent = {key: 100 * one[key] for key in ("mean", "std", "difference", "low", "high")}
+        apart = f"{percent['difference']:+.1f} ({percent['low']:+.1f} to {percent['high']:+.1f})" if number else "–"
+        sizes = f"{one['real']} | {one['written']}"
+        rows.append(f"| {name} | {sizes} | **{percent['mean']:.1f}** | {percent['std']:.1f} | {apart} |")
+    return "\n".join(rows)
+
+
 def training() -> str:
     """How fast training is beside a plain loop, from benchmarks/finetune.json."""
     measured = json.loads(FINETUNE.read_text(encoding="utf-8"))
@@ -152,7 +168,7 @@ def files() -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
-    one.__name__: one for one in (graph, stages, results, baselines, written, training, asking, files)
+    one.__name__: one for one in (graph, stages, results, baselines, written, tkre, training, asking, files)
 }
 
 

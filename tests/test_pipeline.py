@@ -161,20 +161,6 @@ def test_one_system_can_be_built_by_name(built, tmp_path):
     assert "'report'" not in done.stdout
 
 
-def test_queued_experiments_run_on_their_own_parameters_and_compare_with_the_commit(built, warm, tmp_path):
-    folder = copy(built, tmp_path / "experiments")
-    run(folder, "dvc", "exp", "run", "--queue", "-S", "evaluate.seed=1,2")
-    run(folder, "dvc", "exp", "run", "--run-all", **warm)
-    shown = json.loads(run(folder, "dvc", "exp", "show", "--json").stdout)
-    experiments = {one["name"]: one["revs"][0]["data"] for rev in shown for one in rev["experiments"] or []}
-    seeds = [data["params"]["params.yaml"]["data"]["evaluate"]["seed"] for data in experiments.values()]
-    assert sorted(seeds) == [1, 2]
-    [other] = [name for name, seed in zip(experiments, seeds, strict=True) if seed == 2]
-    changed = json.loads(run(folder, "dvc", "metrics", "diff", "HEAD", other, "--json").stdout)
-    assert "random.micro_f1.mean" in changed["metrics.json"]
-    assert "gold.micro_f1.mean" not in changed["metrics.json"]
-
-
 @pytest.fixture(scope="module")
 def longer(built, warm, tmp_path_factory) -> Path:
     """A checkout whose training is long enough to be interrupted, and what it gives undisturbed."""

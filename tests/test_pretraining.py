@@ -2,8 +2,8 @@
 
 import json
 import math
+import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -301,23 +301,24 @@ def test_without_updates_the_encoder_stays_as_it_is(tiny_encoder, tmp_path, monk
     assert all(torch.equal(before[name], written[name]) for name in shared)
 
 
-def test_two_processes_share_the_work_and_one_of_them_writes(tiny_encoder, tmp_path):
+def test_two_processes_share_the_work_and_one_of_them_writes(tiny_encoder, warm, tmp_path):
     project(tmp_path)
-    launch = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--cpu",
-        "--num_processes",
-        "2",
-        "--num_machines",
-        "1",
-    ]
-    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "-m", "stages.pretrain"]
-    command = [*launch, ARGUMENTS[0], str(tiny_encoder), *ARGUMENTS[1:], "pretrained"]
-    environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    command = ["python", "-m", "stages.pretrain", ARGUMENTS[0], str(tiny_encoder), *ARGUMENTS[1:], "pretrained"]
+    # What `accelerate launch` sets for each process.
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true"}
+    (tmp_path / "stages").symlink_to(ROOT / "stages")
+    both = [
+        subprocess.Popen(
+            command, cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+            env=ENVIRONMENT | warm | common | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    errors = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
     assert [step["update"] for step in json.loads((tmp_path / "pretrained/history.json").read_text())] == [1, 2, 3, 4]
     assert load_encoder(str(tmp_path / "pretrained")).config.hidden_size == 32
 

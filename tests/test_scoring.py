@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from stages.records.example import Example, Mention, Relation, Schema
 from stages.scoring.baselines import baseline_f1, majority, types_only, uniform
-from stages.scoring.bootstrap import Interval, interval
+from stages.scoring.bootstrap import Interval, difference, interval
 from stages.scoring.f1 import micro_f1, score
 from stages.scoring.semeval import LABELS, RELATIONS, is_semeval, official
 
@@ -203,6 +203,24 @@ def noisy(seeds: int, examples: int, accuracy: float) -> tuple[np.ndarray, np.nd
     gold = rng.integers(4, size=examples)
     kept = rng.random((seeds, examples)) < accuracy
     return gold, np.where(kept, gold, rng.integers(4, size=(seeds, examples)))
+
+
+def test_the_interval_of_a_difference_is_what_resampling_the_same_examples_for_both_gives() -> None:
+    gold, ours = noisy(3, 60, 0.7)
+    theirs = np.where(np.random.default_rng(5).random((2, 60)) < 0.6, gold, 0)
+    found = difference(gold, ours, theirs, 0, resamples=4000)
+    samples = np.random.default_rng(7).integers(60, size=(2000, 60))
+    means = [
+        np.mean([by_hand(gold[chosen], one[chosen], 0) for one in ours])
+        - np.mean([by_hand(gold[chosen], one[chosen], 0) for one in theirs])
+        for chosen in samples
+    ]
+    assert (found.low, found.high) == pytest.approx((np.quantile(means, 0.025), np.quantile(means, 0.975)), abs=0.02)
+
+
+def test_nothing_differs_from_itself() -> None:
+    gold, ours = noisy(3, 60, 0.7)
+    assert difference(gold, ours, ours, 0) == Interval(0.0, 0.0)
 
 
 @pytest.mark.parametrize("seeds", [1, 3])

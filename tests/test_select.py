@@ -216,6 +216,12 @@ def test_the_card_says_where_answers_were_recorded_that_these_settings_need_not_
     assert ("its answers were recorded beforehand" in card()) == (engine == "batch")
 
 
+def test_a_system_may_take_no_written_sentence():
+    prepare(0, accepted("owns", 0))
+    run()
+    assert Path("crew.jsonl").read_text(encoding="utf-8") == ""
+
+
 def test_the_card_states_the_prompts_which_are_there():
     prepare(1, accepted("owns", 0), accepted("owns", 1, "one_by_one"))
     run()
@@ -265,7 +271,7 @@ def test_the_mixture_of_a_system_is_read_and_whether_it_is_hybrid():
         (None, "mixtures.crew is missing"),
         ({"crew": ONE}, "mixtures.crew.per_relation: Field required"),
         (
-            {"crew": {"methods": ["one_by_one"], "per_relation": 0}},
+            {"crew": {"methods": ["one_by_one"], "per_relation": -1}},
             "mixtures.crew.per_relation: Input should be greater",
         ),
         ({"crew": ONE | {"per_relation": 7, "of": 1}}, "mixtures.crew.of: Extra inputs"),

@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 
 LIBRARIES = (
+    "accelerate",
     "mlflow",
     "mlflow.entities",
     "mlflow.store.tracking.sqlalchemy_store",
