@@ -16,16 +16,18 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
 from accelerate import PartialState
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from stages import extractor, pretraining
-from stages.extractor.encoders import load_tokenizer
+from stages.extractor.encoders import load_tokenizer, longest_input
 from stages.extractor.hardware import seed_everything
 from stages.extractor.scratch import reserved, scratch_folder
 from stages.pipeline.command import run
+from stages.pipeline.errors import UserError
 from stages.pipeline.outputs import output_folder
 from stages.pipeline.params import section
 from stages.pretraining.corpus import Explained, Kind, corpus
@@ -60,6 +62,7 @@ def main(system: str, encoder: str, relations: Path, seeds: Path, explanations: 
         processes.wait_for_everyone()
         seed_everything(params.seed)
         masked_lm, fresh = load_masked_lm(encoder, texts, dropout=params.dropout)
+        _check_length(params, encoder, masked_lm)
         start = anchors(masked_lm.to(processes.device), tokenizer, schema)
         model = Pretraining(masked_lm, start, temperature=params.temperature, in_batch=params.in_batch)
         trainer = Pretrainer(model, params, Vocabulary.of(tokenizer), fresh_head=fresh, scratch=scratch)
@@ -81,6 +84,12 @@ def _scratch(params: Pretrain, encoder: str, texts: Sequence[Explained]) -> Path
     code = [path for room in (extractor, pretraining) for path in Path(room.__path__[0]).glob("*.py")]
     determining = {"params": params.model_dump(), "texts": [asdict(text) for text in texts]}
     return scratch_folder(Path(__file__), code, encoder, determining)
+
+
+def _check_length(params: Pretrain, encoder: str, masked_lm: PreTrainedModel) -> None:
+    longest = longest_input(cast(PreTrainedModel, masked_lm.base_model))
+    if longest is not None and params.max_length > longest:
+        raise UserError(f"pretrain.max_length is {params.max_length}, {encoder} takes {longest} tokens: lower it")
 
 
 def _tell(log: Run | None, step: Step) -> None:

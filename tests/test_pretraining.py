@@ -294,6 +294,14 @@ def test_the_stage_writes_an_encoder_that_loads_like_any_other_with_its_head_and
     assert not list((tmp_path / ".scratch").glob("pretrain-*"))
 
 
+def test_a_window_that_is_longer_than_the_encoder_s_positions_is_an_error_that_names_both(
+    tiny_encoder, tmp_path, monkeypatch
+):
+    with pytest.raises(UserError, match=r"pretrain\.max_length is 600, .* takes 512 tokens: lower it"):
+        run_in(project(tmp_path, max_length=600), str(tiny_encoder), monkeypatch)
+    assert not (tmp_path / "pretrained").exists()
+
+
 def test_without_updates_the_encoder_stays_as_it_is(tiny_encoder, tmp_path, monkeypatch):
     written = load_encoder(str(run_in(project(tmp_path, updates=0), str(tiny_encoder), monkeypatch))).state_dict()
     before = load_encoder(str(tiny_encoder)).state_dict()
