@@ -74,12 +74,18 @@ def run(name: Name) -> None:
 
 @app.command()
 def gather(name: Name) -> None:
-    """Write the scores of all variants, and how far each is from the first."""
+    """Write the scores of the variants that were run on all draws, and how far each is from the first."""
     study = read_study(name)
-    evaluations = {
-        variant: [_evaluation(study.system, experiment(name, variant, draw)) for draw in study.draws]
-        for variant in study.variants
-    }
+    done = _names("exp", "list", "--all-commits")
+    evaluations = {}
+    for variant in study.variants:
+        names = [experiment(name, variant, draw) for draw in study.draws]
+        if missing := set(names) - done:
+            print(f"{variant} is left out, not run: {', '.join(sorted(missing))}")
+        else:
+            evaluations[variant] = [_evaluation(study.system, one) for one in names]
+    if next(iter(study.variants)) not in evaluations:
+        raise SystemExit("the variant that the others are compared with has not been run")
     first = next(iter(evaluations.values()))
     rows = {variant: row(each, first) | {"changes": study.variants[variant]} for variant, each in evaluations.items()}
     text = json.dumps({"draws": study.draws, "variants": rows}, indent=1)

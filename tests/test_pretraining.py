@@ -16,6 +16,7 @@ from stages import pretrain as stage
 from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
 from stages.extractor.hardware import seed_everything
 from stages.pipeline.errors import UserError
+from stages.pretraining import loop
 from stages.pretraining.corpus import Explained, Kind
 from stages.pretraining.loop import Pretrain, Pretrainer, Step
 from stages.pretraining.losses import mslm_loss, scl_loss
@@ -329,6 +330,13 @@ def test_two_processes_share_the_work_and_one_of_them_writes(tiny_encoder, warm,
     assert [process.returncode for process in both] == [0, 0], errors
     assert [step["update"] for step in json.loads((tmp_path / "pretrained/history.json").read_text())] == [1, 2, 3, 4]
     assert load_encoder(str(tmp_path / "pretrained")).config.hidden_size == 32
+
+
+def test_more_processes_than_texts_in_a_batch_are_an_error_that_names_both(tiny_encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop.Accelerator, "num_processes", 8)
+    own, fresh = model(tiny_encoder)
+    with pytest.raises(UserError, match=r"pretrain\.batch_size is 4, and 8 processes share each batch"):
+        Pretrainer(own, PARAMS, WORDS, fresh_head=fresh, scratch=tmp_path)
 
 
 def test_the_embedded_encoder_has_its_head_made_and_says_so():

@@ -65,13 +65,14 @@ def test_a_row_holds_every_training_s_score_their_spread_and_the_paired_differen
 
 
 def test_a_study_is_queued_goes_on_where_it_was_runs_on_its_own_parameters_and_is_gathered(
-    built, warm, tmp_path, monkeypatch
+    built, warm, tmp_path, monkeypatch, capsys
 ):
     folder = copy(built, tmp_path / "study")
     monkeypatch.chdir(folder)
     for name, value in (ENVIRONMENT | warm).items():
         monkeypatch.setenv(name, value)
-    chosen = {"system": "gold", "common": [], "draws": [1], "variants": {"as it is": [], "other": ["evaluate.seed=2"]}}
+    variants = {"as it is": [], "other": ["evaluate.seed=2"]}
+    chosen = {"system": "gold", "common": [], "draws": [1], "variants": variants}
     Path("benchmarks/studies/small.yaml").write_text(yaml.safe_dump(chosen), encoding="utf-8")
     run(folder, "dvc", "exp", "run", "--queue", "--name", "small-as-it-is-draw1", "evaluate@gold")  # queued before
     study.run("small")
@@ -79,7 +80,10 @@ def test_a_study_is_queued_goes_on_where_it_was_runs_on_its_own_parameters_and_i
     experiments = {one["name"]: one["revs"][0]["data"] for rev in shown for one in rev["experiments"] or []}
     seeds = {name: data["params"]["params.yaml"]["data"]["evaluate"]["seed"] for name, data in experiments.items()}
     assert seeds == {"small-as-it-is-draw1": 1, "small-other-draw1": 2}
+    variants["never run"] = []
+    Path("benchmarks/studies/small.yaml").write_text(yaml.safe_dump(chosen), encoding="utf-8")
     study.gather("small")
+    assert "never run is left out, not run: small-never-run-draw1" in capsys.readouterr().out
     rows = json.loads(Path("benchmarks/studies/small.json").read_text(encoding="utf-8"))["variants"]
     assert rows["other"]["micro_f1"] == rows["as it is"]["micro_f1"]
     assert rows["other"]["changes"] == ["evaluate.seed=2"]

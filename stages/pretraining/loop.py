@@ -68,8 +68,18 @@ class Pretrainer:
     def __init__(
         self, model: Pretraining, params: Pretrain, vocabulary: Vocabulary, *, fresh_head: bool, scratch: Path
     ):
+        """Nothing is trained or read yet.
+
+        Raises:
+            UserError: There are more processes than texts in a batch.
+        """
         self.model, self.params, self.vocabulary = model, params, vocabulary
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
+        if params.batch_size < self.accelerator.num_processes:
+            raise UserError(
+                f"pretrain.batch_size is {params.batch_size}, and {self.accelerator.num_processes} processes share "
+                "each batch: raise it, or launch fewer"
+            )
         self.device = self.accelerator.device
         self.state = scratch / "state.pt"
         self.optimizer = torch.optim.AdamW(_groups(model, params, fresh_head), fused=True)
