@@ -168,7 +168,7 @@ def files() -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
-    one.__name__: one for one in (graph, stages, results, baselines, written, training, asking, files)
+    one.__name__: one for one in (graph, stages, results, baselines, written, tkre, training, asking, files)
 }
 
 
