@@ -30,6 +30,7 @@ from stages.extractor.checkpoint import About, Extractor
 from stages.extractor.classifier import Batch, RelationClassifier
 from stages.extractor.encoders import encoder_path, load_encoder, load_tokenizer
 from stages.extractor.hardware import device, has_bf16, seed_everything
+from stages.extractor.heads import MarkerHead
 from stages.extractor.inference import probabilities
 from stages.extractor.marking import Labelled, has_types
 from stages.extractor.training import Recipe, Trainer
@@ -108,8 +109,10 @@ def prepare(load: Load, number: int, seed: int, updates: int) -> Task:
     schema = read_schema(GAZETTE / "relations.jsonl")
     seeds = draw(read_examples(GAZETTE / "train.jsonl", schema), shots=8, seed=number)
     seed_everything(seed)
-    model = RelationClassifier(load(recipe), len(schema.labels), dropout=recipe.dropout).to(device())
-    about = About(recipe.encoder, False, recipe.max_length, has_types(seeds), recipe.precision)
+    encoder = load(recipe)
+    head = MarkerHead(encoder.config.hidden_size, len(schema.labels), dropout=recipe.dropout)
+    model = RelationClassifier(encoder, head).to(device())
+    about = About(recipe.encoder, recipe.head, False, recipe.max_length, has_types(seeds), recipe.precision)
     extractor = Extractor(model, load_tokenizer(recipe.encoder), schema, about)
     validation = read_examples(GAZETTE / "validation.jsonl", schema)
     train, look, whole = map(extractor.labelled, (seeds, draw(validation, shots=8, seed=number), validation))
@@ -161,7 +164,7 @@ def all_layers(model: RelationClassifier, batch: Batch) -> torch.Tensor:
     """Logits by all layers at all tokens."""
     states = model.encoder(input_ids=batch.ids, attention_mask=batch.attention).last_hidden_state
     rows = torch.arange(len(states), device=states.device)
-    return model.head(torch.cat([states[rows, batch.head], states[rows, batch.tail]], dim=-1))
+    return model.head(states[rows.unsqueeze(1), batch.at])
 
 
 def padded(batch: Batch, length: int | None, pad: int) -> Batch:

@@ -14,16 +14,19 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 from pydantic import Field, NonNegativeInt, field_validator
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from stages.extractor import training
 from stages.extractor.checkpoint import PRETRAINING, About, Extractor, save_extractor
 from stages.extractor.classifier import RelationClassifier
 from stages.extractor.encoders import load_encoder, load_tokenizer, longest_input
 from stages.extractor.hardware import device, seed_everything
+from stages.extractor.heads import InfillingHead, MarkerHead
 from stages.extractor.marking import has_types, untyped
+from stages.extractor.masked_lm import load_masked_lm
 from stages.extractor.scratch import reserved, scratch_folder
 from stages.extractor.training import Look, Recipe, Trainer
 from stages.pipeline.command import run
@@ -120,10 +123,13 @@ def _train(
     log: Run,
 ) -> tuple[Extractor, list[Look]]:
     seed_everything(seed)
-    model = RelationClassifier(load_encoder(start, dropout=params.dropout), len(schema.labels), dropout=params.dropout)
+    tokenizer = load_tokenizer(start)
+    model = _classifier(params, start, tokenizer, schema)
     _check_length(params, model.encoder)
-    about = About(params.encoder, start != params.encoder, params.max_length, has_types(train), params.precision)
-    extractor = Extractor(model.to(device()), load_tokenizer(start), schema, about)
+    about = About(
+        params.encoder, params.head, start != params.encoder, params.max_length, has_types(train), params.precision
+    )
+    extractor = Extractor(model.to(device()), tokenizer, schema, about)
     trainer = Trainer(extractor.model, params, pad=extractor.pad, seed=seed, scratch=scratch)
     looks = trainer.train(
         extractor.labelled(train),
@@ -134,6 +140,18 @@ def _train(
         ),
     )
     return extractor, looks
+
+
+def _classifier(params: Finetune, start: str, tokenizer: PreTrainedTokenizerBase, schema: Schema) -> RelationClassifier:
+    """The encoder with the head that `finetune.head` names."""
+    if params.head == "typed_marker":
+        encoder = load_encoder(start, dropout=params.dropout)
+        width = encoder.config.hidden_size
+        return RelationClassifier(encoder, MarkerHead(width, len(schema.labels), dropout=params.dropout))
+    names = [tokenizer(relation.name, add_special_tokens=False)["input_ids"] for relation in schema.relations]
+    masked_lm, _ = load_masked_lm(start, names, dropout=params.dropout)
+    head = InfillingHead.from_masked_lm(masked_lm, names)
+    return RelationClassifier(cast(PreTrainedModel, masked_lm.base_model), head)
 
 
 def _check_length(params: Finetune, encoder: PreTrainedModel) -> None:

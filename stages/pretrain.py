@@ -1,9 +1,10 @@
 """Pre-train the encoder of a system on explanations of its seeds (TKRE, section 3.3): MSLM and SCL.
 
-Reads    an encoder, by name or path; data/dataset/relations.jsonl; data/seeds/train.jsonl; data/explanations.jsonl
+Reads    an encoder, by name or path; data/dataset/relations.jsonl; data/seeds/train.jsonl; data/explanations.jsonl;
+         data/synthetic/<system>.jsonl, which it trains on where `pretrain.written` says so
 Writes   models/pretrained/<system>: the encoder with its head for hidden tokens, its tokenizer, history of the training
 Alone    python -m stages.pretrain tkre all-MiniLM-L6-v2 data/dataset/relations.jsonl data/seeds/train.jsonl
-         data/explanations.jsonl models/pretrained/tkre
+         data/explanations.jsonl data/synthetic/tkre.jsonl models/pretrained/tkre
          (on several GPUs: `accelerate launch --multi_gpu -m stages.pretrain ...`)
 
 An interrupted run goes on where it was: its state lies in .scratch, as that of `finetune`.
@@ -25,21 +26,23 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from stages import extractor, pretraining
 from stages.extractor.encoders import load_tokenizer, longest_input
 from stages.extractor.hardware import seed_everything
+from stages.extractor.masked_lm import load_masked_lm
 from stages.extractor.scratch import reserved, scratch_folder
 from stages.pipeline.command import run
 from stages.pipeline.errors import UserError
 from stages.pipeline.outputs import output_folder
 from stages.pipeline.params import section
-from stages.pretraining.corpus import Explained, Kind, corpus
+from stages.pretraining.corpus import Kind, Text, alone, corpus
 from stages.pretraining.loop import Pretrain, Pretrainer, Step
-from stages.pretraining.masked_lm import load_masked_lm
 from stages.pretraining.model import Pretraining, Vocabulary, anchors
 from stages.records.files import read_examples, read_records, read_schema
 from stages.records.written import Explanation
 from stages.tracking.run import Run, tracked
 
 
-def main(system: str, encoder: str, relations: Path, seeds: Path, explanations: Path, pretrained: Path) -> None:
+def main(
+    system: str, encoder: str, relations: Path, seeds: Path, explanations: Path, synthetic: Path, pretrained: Path
+) -> None:
     """Pre-train and write the encoder."""
     params = section(Pretrain)
     schema = read_schema(relations)
@@ -47,9 +50,12 @@ def main(system: str, encoder: str, relations: Path, seeds: Path, explanations: 
     told = [one for _, one in read_records(explanations, Explanation, cure="build it with `dvc repro explain`")]
     tokenizer = load_tokenizer(encoder)
     texts = corpus(tokenizer, schema, examples, told, params.max_length)
+    if params.written:
+        written = read_examples(synthetic, schema, empty=True)
+        texts += [alone(tokenizer, schema, one, params.max_length) for one in written]
     print(_summary(texts))
     scratch = _scratch(params, encoder, texts)
-    reads = [relations, seeds, explanations]
+    reads = [relations, seeds, explanations, synthetic]
     processes = PartialState(cpu=not torch.cuda.is_available())
     with ExitStack() as stack:
         log = folder = None
@@ -61,7 +67,7 @@ def main(system: str, encoder: str, relations: Path, seeds: Path, explanations: 
             folder = stack.enter_context(output_folder(pretrained))
         processes.wait_for_everyone()
         seed_everything(params.seed)
-        masked_lm, fresh = load_masked_lm(encoder, texts, dropout=params.dropout)
+        masked_lm, fresh = load_masked_lm(encoder, [text.ids for text in texts], dropout=params.dropout)
         _check_length(params, encoder, masked_lm)
         start = anchors(masked_lm.to(processes.device), tokenizer, schema)
         model = Pretraining(masked_lm, start, temperature=params.temperature, in_batch=params.in_batch)
@@ -71,16 +77,16 @@ def main(system: str, encoder: str, relations: Path, seeds: Path, explanations: 
             _write(masked_lm, tokenizer, steps, folder)
 
 
-def _summary(texts: Sequence[Explained]) -> str:
+def _summary(texts: Sequence[Text]) -> str:
     kinds = Counter(kind for text in texts for kind in text.kinds)
     spans = sum(text.span is not None for text in texts)
     return (
-        f"{len(texts)} explanations, {spans} with a relation span in their seed; {sum(kinds.values()):,} tokens, "
+        f"{len(texts)} texts, {spans} with a relation span; {sum(kinds.values()):,} tokens, "
         f"{kinds[Kind.RELATION]:,} of them in relation spans, {kinds[Kind.MENTION]:,} in mentions"
     )
 
 
-def _scratch(params: Pretrain, encoder: str, texts: Sequence[Explained]) -> Path:
+def _scratch(params: Pretrain, encoder: str, texts: Sequence[Text]) -> Path:
     code = [path for room in (extractor, pretraining) for path in Path(room.__path__[0]).glob("*.py")]
     determining = {"params": params.model_dump(), "texts": [asdict(text) for text in texts]}
     return scratch_folder(Path(__file__), code, encoder, determining)

@@ -1,6 +1,15 @@
 """Sentences as tests write them down."""
 
+from transformers import PreTrainedModel
+
+from stages.extractor.classifier import RelationClassifier
+from stages.extractor.heads import MarkerHead
 from stages.records.example import Sentence
+
+
+def marker_classifier(encoder: PreTrainedModel, labels: int, *, dropout: float = 0.0) -> RelationClassifier:
+    """An encoder with a fresh typed-marker head."""
+    return RelationClassifier(encoder, MarkerHead(encoder.config.hidden_size, labels, dropout=dropout))
 
 
 def sentence(text: str, head: tuple, tail: tuple) -> Sentence:

@@ -31,7 +31,7 @@ from stages.extractor.hardware import has_bf16
 from stages.extractor.marking import encode, has_types, mark, untyped
 from stages.extractor.vocabulary import restore, trim
 from stages.pipeline.errors import UserError
-from tests.sentences import sentence
+from tests.sentences import marker_classifier, sentence
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +86,7 @@ def test_marker_offsets_point_at_the_markers_whatever_the_text(one, typed):
 @given(marked_sentences())
 def test_marker_tokens_are_the_markers_even_where_the_text_holds_such_characters(tokenizer, one):
     encoded = encode(tokenizer, mark(one, typed=False), 512)
-    assert tokenizer.convert_ids_to_tokens([encoded.ids[encoded.head], encoded.ids[encoded.tail]]) == ["@", "#"]
+    assert tokenizer.convert_ids_to_tokens([encoded.ids[at] for at in encoded.at]) == ["@", "#"]
 
 
 def test_a_long_sentence_is_cut_to_a_window_that_keeps_both_mentions(tokenizer):
@@ -94,8 +94,9 @@ def test_a_long_sentence_is_cut_to_a_window_that_keeps_both_mentions(tokenizer):
     encoded = encode(tokenizer, mark(sentence(text, (1000, 1003), (1008, 1010)), typed=False), 32)
     tokens = tokenizer.convert_ids_to_tokens(encoded.ids)
     assert len(tokens) == 32
-    assert tokens[encoded.head : encoded.head + 2] == ["@", "ada"]
-    assert tokens[encoded.tail : encoded.tail + 3] == ["#", "bo", "#"]
+    head, tail = encoded.at
+    assert tokens[head : head + 2] == ["@", "ada"]
+    assert tokens[tail : tail + 3] == ["#", "bo", "#"]
     assert (tokens[0], tokens[-1]) == ("[CLS]", "[SEP]")
 
 
@@ -178,7 +179,7 @@ def _six_sentences(vocabulary: int) -> Batch:
     lengths = torch.tensor([12, 5, 9, 12, 7, 3])
     ids = torch.randint(5, vocabulary, (6, 12), generator=generator)
     attention = (torch.arange(12) < lengths.unsqueeze(1)).long()
-    return Batch(ids, attention, torch.zeros(6, dtype=torch.long), lengths - 1)
+    return Batch(ids, attention, torch.stack([torch.zeros(6, dtype=torch.long), lengths - 1], dim=1))
 
 
 SMALL = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
@@ -197,7 +198,7 @@ def _logits_and_gradients(model: RelationClassifier) -> tuple[torch.Tensor, dict
 )
 def test_the_last_layer_at_the_markers_alone_gives_the_logits_and_gradients_of_the_whole(build):
     torch.manual_seed(1)
-    model = RelationClassifier(build(), 4)
+    model = marker_classifier(build(), 4)
     assert model.narrow
     logits, gradients = _logits_and_gradients(model)
     model.narrow = False
@@ -208,7 +209,7 @@ def test_the_last_layer_at_the_markers_alone_gives_the_logits_and_gradients_of_t
 
 def test_an_encoder_built_otherwise_is_computed_whole():
     config = DistilBertConfig(vocab_size=64, dim=32, n_layers=2, n_heads=2, hidden_dim=48)
-    model = RelationClassifier(DistilBertModel(config), 4)
+    model = marker_classifier(DistilBertModel(config), 4)
     assert not model.narrow
     assert model(_six_sentences(64)).shape == (6, 4)
 
@@ -216,7 +217,7 @@ def test_an_encoder_built_otherwise_is_computed_whole():
 def test_an_encoder_that_answers_at_the_markers_keeps_the_names_of_its_weights():
     encoder = BertModel(BertConfig(**SMALL))
     names = set(encoder.state_dict())
-    RelationClassifier(encoder, 4)
+    marker_classifier(encoder, 4)
     assert set(encoder.state_dict()) == names
 
 

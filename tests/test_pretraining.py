@@ -15,12 +15,12 @@ from transformers import AutoModel, AutoModelForMaskedLM
 from stages import pretrain as stage
 from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
 from stages.extractor.hardware import seed_everything
+from stages.extractor.masked_lm import load_masked_lm
 from stages.pipeline.errors import UserError
 from stages.pretraining import loop
-from stages.pretraining.corpus import Explained, Kind
+from stages.pretraining.corpus import Kind, Text
 from stages.pretraining.loop import Pretrain, Pretrainer, Step
 from stages.pretraining.losses import mslm_loss, scl_loss
-from stages.pretraining.masked_lm import load_masked_lm
 from stages.pretraining.masks import IGNORED, hidden, negative_span
 from stages.pretraining.model import Pretraining, Vocabulary, anchors, batch_of
 from stages.records.example import Relation, Schema
@@ -33,20 +33,22 @@ WORDS = Vocabulary(PAD, MASK, list(range(1000, 2000)))
 SCHEMA = Schema(relations=(Relation(relation="owns", definition=""), Relation(relation="rows_to", definition="")))
 S, W, M, R = Kind.SPECIAL, Kind.OTHER, Kind.MENTION, Kind.RELATION
 PARAMS = Pretrain(
-    mode="joint", masking="spans", mslm=1.0, scl=1.0, temperature=0.1, in_batch=False, max_length=32, updates=6,
-    batch_size=4, encoder_lr=1e-3, head_lr=1e-2, weight_decay=0.01, warmup=0.1, clip=1.0, dropout=0.1, save_every=2,
+    mode="joint", masking="spans", mslm=1.0, scl=1.0, temperature=0.1, in_batch=False, written=False, frozen=0,
+    max_length=32, updates=6, batch_size=4, encoder_lr=1e-3, head_lr=1e-2,
+    weight_decay=0.01, warmup=0.1, clip=1.0, dropout=0.1, save_every=2,
     precision="fp32", seed=1,
 )  # fmt: skip
 
 
-def text(relation: int = 0, first: int = 1000, *, span: bool = True) -> Explained:
+def text(relation: int = 0, first: int = 1000, *, span: bool = True) -> Text:
     """[CLS], a mention, three other words, a relation span of two, a mention, two other words, [SEP]."""
     kinds = [S, M, W, W, W, R, R, M, W, W, S]
     ids = [101, *range(first, first + 9), 102]
-    return Explained(ids, kinds, relation, (5, 7) if span else None)
+    return Text(ids, kinds, relation, (5, 7) if span else None)
 
 
 TEXTS = [text(number % 2, 1000 + 20 * number) for number in range(8)]
+IDS = [one.ids for one in TEXTS]
 
 
 @pytest.mark.parametrize(("kind", "rate"), [(R, 0.8), (M, 0.5), (W, 0.2), (S, 0.0)])
@@ -80,15 +82,13 @@ def test_a_wrong_span_is_as_long_as_the_right_one_and_holds_nothing_but_other_wo
 
 
 def test_a_text_without_room_for_a_wrong_span_takes_no_part_in_the_contrast():
-    crowded = Explained([101, 7, 8, 9, 102], [S, M, R, M, S], 0, (2, 3))
+    crowded = Text([101, 7, 8, 9, 102], [S, M, R, M, S], 0, (2, 3))
     batch = batch_of([crowded, text(1), text(span=False)], WORDS, "spans", np.random.default_rng(0), CPU)
     assert (batch.rows, batch.relations.tolist(), batch.positive) == ([1], [1], [(5, 7)])
 
 
 def test_shorter_texts_are_padded_and_their_padding_is_neither_seen_nor_told():
-    batch = batch_of(
-        [text(), Explained([101, 7, 102], [S, W, S], 0, None)], WORDS, "spans", np.random.default_rng(0), CPU
-    )
+    batch = batch_of([text(), Text([101, 7, 102], [S, W, S], 0, None)], WORDS, "spans", np.random.default_rng(0), CPU)
     assert batch.ids[1, 3:].tolist() == [PAD] * 8
     assert batch.attention.tolist() == [[1] * 11, [1] * 3 + [0] * 8]
     assert set(batch.labels[1, 3:].tolist()) == {IGNORED}
@@ -133,7 +133,7 @@ def test_scl_of_no_spans_is_zero_and_can_be_trained_on():
 
 def model(tiny_encoder: Path, **changes) -> tuple[Pretraining, bool]:
     seed_everything(1)
-    masked_lm, fresh = load_masked_lm(str(tiny_encoder), TEXTS, dropout=0.0)
+    masked_lm, fresh = load_masked_lm(str(tiny_encoder), IDS, dropout=0.0)
     start = anchors(masked_lm, load_tokenizer(str(tiny_encoder)), SCHEMA)
     return Pretraining(masked_lm, start, **{"temperature": 0.1, "in_batch": False, **changes}), fresh
 
@@ -180,19 +180,19 @@ def test_the_head_that_a_checkpoint_has_is_kept(tiny_encoder, tmp_path):
     own, _ = model(tiny_encoder)
     torch.nn.init.constant_(own.masked_lm.cls.predictions.transform.dense.bias, 0.25)
     own.masked_lm.save_pretrained(tmp_path)
-    kept, fresh = load_masked_lm(str(tmp_path), TEXTS, dropout=0.0)
+    kept, fresh = load_masked_lm(str(tmp_path), IDS, dropout=0.0)
     assert not fresh
     assert kept.cls.predictions.transform.dense.bias.tolist() == [0.25] * 32
 
 
 def test_a_model_without_such_a_head_is_refused(tmp_path, tiny_encoder):
     with pytest.raises(UserError, match="could not be loaded"):
-        load_masked_lm(str(tmp_path), TEXTS, dropout=0.0)
+        load_masked_lm(str(tmp_path), IDS, dropout=0.0)
 
 
 def test_an_anchor_begins_as_the_mean_state_of_its_relation_s_name(tiny_encoder):
     encoder, words = load_encoder(str(tiny_encoder)).eval(), load_tokenizer(str(tiny_encoder))
-    masked_lm, _ = load_masked_lm(str(tiny_encoder), TEXTS, dropout=0.0)
+    masked_lm, _ = load_masked_lm(str(tiny_encoder), IDS, dropout=0.0)
     states = encoder(**words("rows to", return_tensors="pt")).last_hidden_state[0, 1:-1]
     assert torch.allclose(anchors(masked_lm, words, SCHEMA)[1], states.mean(0), atol=1e-6)
 
@@ -249,7 +249,20 @@ def test_a_loss_that_is_no_number_ends_the_training_with_its_cure(tiny_encoder, 
         trained(tiny_encoder, tmp_path, encoder_lr=1e30, head_lr=1e30, clip=1e30, updates=6)
 
 
-ARGUMENTS = ("tkre", "relations.jsonl", "seeds.jsonl", "explanations.jsonl")
+def test_frozen_layers_stay_as_they_are_and_the_ones_above_learn(tiny_encoder, tmp_path):
+    _, weights = trained(tiny_encoder, tmp_path, frozen=1)
+    start = model(tiny_encoder)[0].state_dict()
+    moved = {name for name, weight in weights.items() if not torch.equal(weight, start[name])}
+    assert not any(".embeddings." in name or ".layer.0." in name for name in moved)
+    assert any(".layer.1." in name for name in moved)
+
+
+def test_more_frozen_layers_than_there_are_are_refused(tiny_encoder, tmp_path):
+    with pytest.raises(UserError, match=r"pretrain\.frozen is 3, the encoder has 2 layers: lower it"):
+        trained(tiny_encoder, tmp_path, frozen=3)
+
+
+ARGUMENTS = ("tkre", "relations.jsonl", "seeds.jsonl", "explanations.jsonl", "synthetic.jsonl")
 
 
 def project(folder: Path, **changes) -> Path:
@@ -269,7 +282,9 @@ def project(folder: Path, **changes) -> Path:
             )
             why = {"text": f"That Ada {verb} Ulm is said in so many words.", "trigger": verb}
             told.append({"id": f"explain/{name}/0", "seed": name, "relation": relation, **why})
-    for name, records in (("relations", SCHEMA.model_dump()["relations"]), ("seeds", seeds), ("explanations", told)):
+    written = [one | {"id": f"{one['id']}/written"} for one in seeds]
+    files = {"relations": SCHEMA.model_dump()["relations"], "seeds": seeds, "explanations": told, "synthetic": written}
+    for name, records in files.items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records), encoding="utf-8")
     return folder
 
@@ -285,7 +300,7 @@ def test_the_stage_writes_an_encoder_that_loads_like_any_other_with_its_head_and
     tiny_encoder, tmp_path, monkeypatch, capsys
 ):
     written = run_in(project(tmp_path), str(tiny_encoder), monkeypatch)
-    assert "4 explanations, 4 with a relation span in their seed" in capsys.readouterr().out
+    assert "4 texts, 4 with a relation span" in capsys.readouterr().out
     encoder, plain = load_encoder(str(written)), AutoModel.from_pretrained(written)
     assert torch.equal(encoder.embeddings.word_embeddings.weight, plain.embeddings.word_embeddings.weight)
     _, report = AutoModelForMaskedLM.from_pretrained(written, output_loading_info=True)
@@ -293,6 +308,11 @@ def test_the_stage_writes_an_encoder_that_loads_like_any_other_with_its_head_and
     assert load_tokenizer(str(written)).tokenize("rows to") == ["rows", "to"]
     assert [step["update"] for step in json.loads((written / "history.json").read_text())] == [1, 2, 3, 4]
     assert not list((tmp_path / ".scratch").glob("pretrain-*"))
+
+
+def test_the_written_sentences_are_texts_too_if_asked(tiny_encoder, tmp_path, monkeypatch, capsys):
+    run_in(project(tmp_path, written=True), str(tiny_encoder), monkeypatch)
+    assert "8 texts, 8 with a relation span" in capsys.readouterr().out
 
 
 def test_a_window_that_is_longer_than_the_encoder_s_positions_is_an_error_that_names_both(
@@ -340,6 +360,6 @@ def test_more_processes_than_texts_in_a_batch_are_an_error_that_names_both(tiny_
 
 
 def test_the_embedded_encoder_has_its_head_made_and_says_so():
-    masked_lm, fresh = load_masked_lm(EMBEDDED, TEXTS, dropout=0.0)
+    masked_lm, fresh = load_masked_lm(EMBEDDED, IDS, dropout=0.0)
     assert fresh
     assert masked_lm.cls.predictions.decoder.weight is masked_lm.bert.embeddings.word_embeddings.weight

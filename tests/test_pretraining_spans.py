@@ -5,7 +5,7 @@ from hypothesis import given
 
 from stages.extractor.encoders import EMBEDDED, load_tokenizer
 from stages.pipeline.errors import UserError
-from stages.pretraining.corpus import Kind, corpus, explained
+from stages.pretraining.corpus import Kind, alone, corpus, explained
 from stages.pretraining.spans import mentions, relation_span
 from stages.records.example import Example, Relation, Schema
 from stages.records.spans import untag
@@ -143,6 +143,17 @@ def test_of_a_text_that_is_too_long_the_end_of_the_explanation_is_cut():
 def test_a_seed_that_fills_the_window_by_itself_is_an_error_that_names_the_parameter():
     with pytest.raises(UserError, match=r"seed s is longer than 16 tokens: raise pretrain\.max_length"):
         explained(WORDS, SCHEMA, example(f"<e1>Huka</e1> {'so ' * 20}by <e2>Ana</e2>."), told("Huka by Ana.", "by"), 16)
+
+
+def test_a_sentence_that_nobody_explained_has_its_span_between_its_mentions():
+    item = alone(WORDS, SCHEMA, example("So <e1>Huka</e1> was begun by <e2>Ana</e2>."), 64)
+    assert WORDS.convert_ids_to_tokens(item.ids[slice(*item.span)]) == ["was", "begun", "by"]
+    assert [kind for kind in item.kinds if kind is Kind.SPECIAL] == [Kind.SPECIAL] * 2
+
+
+def test_a_sentence_that_is_too_long_by_itself_is_an_error_that_names_the_parameter():
+    with pytest.raises(UserError, match=r"sentence s is longer than 16 tokens: raise pretrain\.max_length"):
+        alone(WORDS, SCHEMA, example(f"<e1>Huka</e1> {'so ' * 20}by <e2>Ana</e2>."), 16)
 
 
 def test_an_explanation_of_what_is_no_seed_is_an_error():

@@ -7,7 +7,6 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from stages import finetune
-from stages.extractor.classifier import RelationClassifier
 from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
 from stages.extractor.hardware import seed_everything
 from stages.extractor.inference import probabilities
@@ -17,10 +16,11 @@ from stages.extractor.training import Recipe, Trainer
 from stages.finetune import Finetune
 from stages.pipeline.errors import UserError
 from stages.records.example import Example, Relation, Schema
-from tests.sentences import sentence
+from tests.sentences import marker_classifier, sentence
 
 RECIPE = Recipe(
     encoder=EMBEDDED,
+    head="typed_marker",
     max_length=64,
     updates=10,
     batch_size=4,
@@ -69,7 +69,7 @@ def test_a_state_is_resumed_only_by_a_training_that_would_give_the_same(other):
 def trainer(tmp_path, tiny_encoder, **changes) -> tuple[Trainer, Labelled]:
     seed_everything(1)
     recipe = RECIPE.model_copy(update={"encoder": str(tiny_encoder), **changes})
-    model = RelationClassifier(load_encoder(recipe.encoder, dropout=recipe.dropout), 2, dropout=recipe.dropout)
+    model = marker_classifier(load_encoder(recipe.encoder, dropout=recipe.dropout), 2, dropout=recipe.dropout)
     words = load_tokenizer(recipe.encoder)
     texts = [sentence(f"Ada {verb} Bo{' now' * n}", (0, 3), (10, 12)) for verb in ("likes", "hates") for n in range(8)]
     labelled = Labelled([encode(words, mark(one, typed=False), 64) for one in texts], [0] * 8 + [1] * 8)

@@ -13,7 +13,8 @@ from transformers import PreTrainedTokenizerBase
 from stages.extractor.classifier import RelationClassifier
 from stages.extractor.encoders import load_encoder, load_tokenizer
 from stages.extractor.hardware import Precision
-from stages.extractor.marking import Encoded, Labelled, encode, mark
+from stages.extractor.heads import Head, HeadName, InfillingHead, MarkerHead
+from stages.extractor.marking import Encoded, Labelled, encode, mark, prompt
 from stages.pipeline.errors import UserError
 from stages.pipeline.templates import render
 from stages.records.example import Example, Schema, Sentence
@@ -29,6 +30,7 @@ class About:
     """What a checkpoint was made from and how sentences are shown to it."""
 
     encoder: str  # that all training started from
+    head: HeadName
     pretrained: bool  # whether it was pre-trained on explanations before
     max_length: int  # tokens
     typed: bool  # whether the markers carry entity types
@@ -50,13 +52,17 @@ class Extractor:
         return self.tokenizer.pad_token_id
 
     def encode(self, sentence: Sentence) -> Encoded:
-        """Mark and tokenize a sentence as the extractor was trained to see it.
+        """Mark, prompt and tokenize a sentence as the extractor was trained to see it.
 
         Raises:
             UserError: The mentions lie further apart than `max_length`.
         """
+        typed, mask, head = self.about.typed, self.tokenizer.mask_token, self.model.head
+        asked = None
+        if isinstance(head, InfillingHead):
+            asked = prompt(sentence, typed=typed, places=head.places, mask=mask)
         try:
-            return encode(self.tokenizer, mark(sentence, typed=self.about.typed), self.about.max_length)
+            return encode(self.tokenizer, mark(sentence, typed=typed), self.about.max_length, asked)
         except ValueError as error:
             raise UserError(f"sentence {sentence.id or repr(sentence.text[:60])}: {error}") from None
 
@@ -80,7 +86,7 @@ def save_extractor(extractor: Extractor, folder: Path) -> None:
     )
     write_records(folder / "relations.jsonl", extractor.schema.relations)
     (folder / _ABOUT).write_text(json.dumps(asdict(extractor.about), indent=2) + "\n", encoding="utf-8")
-    card = render(_CARD, about=extractor.about, schema=extractor.schema)
+    card = render(_CARD, about=extractor.about, schema=extractor.schema, mask=extractor.tokenizer.mask_token)
     (folder / "README.md").write_text(card + "\n", encoding="utf-8")
 
 
@@ -105,7 +111,12 @@ def load_extractor(folder: Path, device: torch.device) -> Extractor:
 
 def _load(folder: Path) -> Extractor:
     schema = read_schema(folder / "relations.jsonl")
-    model = RelationClassifier(load_encoder(str(folder)), len(schema.labels))
-    model.head.load_state_dict(load_file(folder / "head.safetensors"))
     about = About(**json.loads((folder / _ABOUT).read_text(encoding="utf-8")))
-    return Extractor(model, load_tokenizer(str(folder)), schema, about)
+    encoder, state = load_encoder(str(folder)), load_file(folder / "head.safetensors")
+    head: Head
+    if about.head == "genpt":
+        head = InfillingHead.from_state(encoder.config, state)
+    else:
+        head = MarkerHead(encoder.config.hidden_size, len(schema.labels))
+        head.load_state_dict(state)
+    return Extractor(RelationClassifier(encoder, head), load_tokenizer(str(folder)), schema, about)

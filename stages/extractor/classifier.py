@@ -1,4 +1,4 @@
-"""The relation classifier: an encoder, and a head over the states of the two start markers."""
+"""The relation classifier: an encoder, and a head over its states at a few places of the input."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from stages.extractor.heads import Head
 from stages.extractor.last_layer import narrow
 from stages.extractor.marking import Encoded
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Padded sentences: `ids` and `attention` [batch, length], `head` and `tail` marker positions [batch]."""
+    """Padded sentences: `ids` and `attention` [batch, length], `at` [batch, n], the positions that the head reads."""
 
     ids: torch.Tensor
     attention: torch.Tensor
-    head: torch.Tensor
-    tail: torch.Tensor
+    at: torch.Tensor
 
     @classmethod
     def of(cls, sentences: Sequence[Encoded], pad: int, device: torch.device) -> "Batch":
@@ -26,31 +26,23 @@ class Batch:
         length = max(len(sentence.ids) for sentence in sentences)
         ids = [sentence.ids + [pad] * (length - len(sentence.ids)) for sentence in sentences]
         attention = [[1] * len(sentence.ids) + [0] * (length - len(sentence.ids)) for sentence in sentences]
-        head, tail = [sentence.head for sentence in sentences], [sentence.tail for sentence in sentences]
-        return cls(*(torch.tensor(values, device=device) for values in (ids, attention, head, tail)))
+        at = [sentence.at for sentence in sentences]
+        return cls(*(torch.tensor(values, device=device) for values in (ids, attention, at)))
 
 
 class RelationClassifier(nn.Module):
-    """Typed-marker classifier (Zhou and Chen 2022, section 3.2 and their code).
+    """An encoder, and a head that reads its last states at the places that a batch names."""
 
-    The states of the two start markers, [batch, 2h], go through Linear(2h, h), ReLU, dropout and
-    Linear(h, labels).
-    """
-
-    def __init__(self, encoder: PreTrainedModel, labels: int, *, dropout: float = 0.0) -> None:
+    def __init__(self, encoder: PreTrainedModel, head: Head) -> None:
         super().__init__()
-        width = encoder.config.hidden_size
-        self.encoder = encoder
-        self.labels = labels
+        self.encoder, self.head = encoder, head
         self.narrow = narrow(encoder)
-        self.head = nn.Sequential(nn.Linear(2 * width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, labels))
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Logits [batch, labels]."""
-        markers = torch.stack([batch.head, batch.tail], dim=1)
         if self.narrow:
-            states = self.encoder(input_ids=batch.ids, attention_mask=batch.attention, at=markers).last_hidden_state
+            states = self.encoder(input_ids=batch.ids, attention_mask=batch.attention, at=batch.at).last_hidden_state
         else:
             every = self.encoder(input_ids=batch.ids, attention_mask=batch.attention).last_hidden_state
-            states = every[torch.arange(len(every), device=every.device).unsqueeze(1), markers]
-        return self.head(states.flatten(1))
+            states = every[torch.arange(len(every), device=every.device).unsqueeze(1), batch.at]
+        return self.head(states)

@@ -21,7 +21,7 @@ def probabilities(
     """Softmax over the labels, [sentences, labels], in the order of `sentences`; a bar if `desc` is given."""
     model.eval()
     device = next(model.parameters()).device
-    result = np.empty((len(sentences), model.labels), dtype=np.float32)
+    result = np.empty((len(sentences), model.head.labels), dtype=np.float32)
     batches = by_length([len(sentence.ids) for sentence in sentences], _BATCH_SIZE)
     for indices in bar(batches, desc=desc, unit="batch") if desc else batches:
         with autocast(device, precision):

@@ -1,4 +1,4 @@
-"""The last layer of a BERT-like encoder at the two start markers alone: no other state of it is read.
+"""The last layer of a BERT-like encoder at the places that the head reads alone: no other state of it counts.
 
 Of the last layer's work at the other tokens only keys and values count: a sixth of its matrix products, and the last
 layer is a sixth of the embedded encoder. The states are those of the whole layer.

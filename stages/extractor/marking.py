@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from stages.records.example import Sentence
+from stages.records.example import Mention, Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,19 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """A text to be completed; character offsets of its hidden places."""
+
+    text: str
+    places: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Encoded:
-    """A marked sentence as token ids, and the token positions of the two start markers."""
+    """A marked sentence, with its prompt if it has one, as token ids; the token positions that the head reads."""
 
     ids: list[int]
-    head: int
-    tail: int
+    at: list[int]  # of the two start markers, or of the hidden places of the prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,21 @@ def mark(sentence: Sentence, *, typed: bool) -> Marked:
     return Marked(_spaced(text) + sentence.text[position:].removeprefix(" "), end=end, **starts)
 
 
+def prompt(sentence: Sentence, *, typed: bool, places: int, mask: str) -> Prompt:
+    """The prompt of GenPT: `person Ada [MASK] [MASK] city Skagen`, with `places` times the token `mask`.
+
+    Han et al. 2022, figure 2, with words in place of learnt prompt tokens, and types given, not to be told.
+    """
+    text = f"{_named(sentence, sentence.head, typed)} "
+    starts = [len(text) + at * (len(mask) + 1) for at in range(places)]
+    return Prompt(f"{text}{f'{mask} ' * places}{_named(sentence, sentence.tail, typed)}", starts)
+
+
+def _named(sentence: Sentence, mention: Mention, typed: bool) -> str:
+    words = mention.within(sentence.text)
+    return f"{_words(mention.type)} {words}" if typed and mention.type else words
+
+
 def _words(entity_type: str) -> str:
     return entity_type.replace("_", " ").lower()
 
@@ -76,21 +98,25 @@ def _spaced(text: str) -> str:
     return text if not text or text.endswith(" ") else f"{text} "
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, marked: Marked, max_length: int) -> Encoded:
-    """Tokenize a marked text and find its start markers by offset mapping.
+def encode(
+    tokenizer: PreTrainedTokenizerBase, marked: Marked, max_length: int, prompt: Prompt | None = None
+) -> Encoded:
+    """Tokenize a marked text, and its prompt after it, and find what the head reads by offset mapping.
 
-    A text of more than `max_length` tokens (specials included) is cut to a window around the mentions.
+    A text of more than `max_length` tokens (specials and prompt included) is cut to a window around the mentions.
 
     Raises:
         ValueError: The mentions lie further apart than the window is long.
     """
-    batch = tokenizer(marked.text, return_offsets_mapping=True, verbose=False)
+    batch = tokenizer(marked.text, prompt.text if prompt else None, return_offsets_mapping=True, verbose=False)
     ids = batch["input_ids"]
     if len(ids) > max_length:
-        own = batch.sequence_ids()  # None for special tokens
-        spans = [span for span, part in zip(batch["offset_mapping"], own, strict=True) if part is not None]
-        return encode(tokenizer, _window(marked, spans, len(ids) - max_length), max_length)
-    return Encoded(ids, batch.char_to_token(marked.head), batch.char_to_token(marked.tail))
+        parts = batch.sequence_ids()  # None for special tokens
+        spans = [span for span, part in zip(batch["offset_mapping"], parts, strict=True) if part == 0]
+        return encode(tokenizer, _window(marked, spans, len(ids) - max_length), max_length, prompt)
+    if prompt:
+        return Encoded(ids, [batch.char_to_token(place, sequence_index=1) for place in prompt.places])
+    return Encoded(ids, [batch.char_to_token(marker) for marker in (marked.head, marked.tail)])
 
 
 def _window(marked: Marked, spans: list[tuple[int, int]], surplus: int) -> Marked:

@@ -16,6 +16,7 @@ from stages.extractor.batches import bucketed
 from stages.extractor.classifier import Batch, RelationClassifier
 from stages.extractor.dropout import use_byte_dropout
 from stages.extractor.hardware import Precision, autocast
+from stages.extractor.heads import HeadName
 from stages.extractor.inference import probabilities
 from stages.extractor.marking import Labelled
 from stages.extractor.state import load_state, save_state, save_weights
@@ -32,6 +33,7 @@ class Recipe(Section):
     """How to train one extractor: all that decides the result besides the data and the training seed."""
 
     encoder: str  # a Hugging Face name or path, or the embedded all-MiniLM-L6-v2
+    head: HeadName
     max_length: int = Field(ge=16)  # tokens, markers included
     updates: int = Field(gt=0)  # optimizer steps
     batch_size: int = Field(gt=0)  # sentences in one forward pass

@@ -1,16 +1,18 @@
-"""The corpus of pre-training: each seed with its explanation, tokenized together, every token of a kind."""
+"""The corpus of pre-training: seeds with their explanations, and written sentences; every token of a kind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from transformers import PreTrainedTokenizerBase
+from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from stages.pipeline.errors import UserError
 from stages.pretraining.spans import mentions, occurrences, relation_span
 from stages.records.example import Example, Schema
 from stages.records.spans import Span
 from stages.records.written import Explanation
+
+_Spans = Sequence[Span]
 
 
 class Kind(IntEnum):
@@ -23,11 +25,11 @@ class Kind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
-    """A seed and its explanation: token ids, their kinds, the class number of the relation.
+class Text:
+    """A sentence, with its explanation if it has one: token ids, their kinds, the class number of the relation.
 
-    `span`: token positions of the relation span in the seed, end exclusive; None for the negative label, which asserts
-    no relation, and where no words carry one.
+    `span`: token positions of the relation span in the sentence, end exclusive; None for the negative label, which
+    asserts no relation, and where no words carry one.
     """
 
     ids: list[int]
@@ -42,7 +44,7 @@ def corpus(
     seeds: Sequence[Example],
     explanations: Sequence[Explanation],
     max_length: int,
-) -> list[Explained]:
+) -> list[Text]:
     """Every explanation with the seed that it explains, in the order of `explanations`.
 
     Raises:
@@ -58,7 +60,7 @@ def corpus(
 
 def explained(
     tokenizer: PreTrainedTokenizerBase, schema: Schema, seed: Example, explanation: Explanation, max_length: int
-) -> Explained:
+) -> Text:
     """A seed and its explanation as one input; of what exceeds `max_length` tokens, the explanation's end is cut.
 
     Raises:
@@ -71,8 +73,7 @@ def explained(
         batch = tokenizer(
             seed.text, explanation.text, return_offsets_mapping=True, truncation="only_second", max_length=max_length
         )
-    negative = schema.by_label[seed.relation].negative
-    carrying = None if negative else relation_span(seed, explanation.trigger)
+    carrying = _carrying(schema, seed, explanation.trigger)
     named = [words for mention in (seed.head, seed.tail) for words in [mention.within(seed.text)]]
     parts = (
         (mentions(seed), [carrying] if carrying else []),
@@ -81,13 +82,35 @@ def explained(
             occurrences(explanation.text, seed.text[slice(*carrying)]) if carrying else [],
         ),
     )
+    return _text(batch, schema, seed, parts)
+
+
+def alone(tokenizer: PreTrainedTokenizerBase, schema: Schema, sentence: Example, max_length: int) -> Text:
+    """A sentence that nobody explained: its relation span are the words between its mentions.
+
+    Raises:
+        UserError: It is too long.
+    """
+    batch = tokenizer(sentence.text, return_offsets_mapping=True, verbose=False)
+    if len(batch["input_ids"]) > max_length:
+        raise UserError(f"sentence {sentence.id} is longer than {max_length} tokens: raise pretrain.max_length")
+    carrying = _carrying(schema, sentence, "")
+    return _text(batch, schema, sentence, [(mentions(sentence), [carrying] if carrying else [])])
+
+
+def _carrying(schema: Schema, sentence: Example, trigger: str) -> Span | None:
+    return None if schema.by_label[sentence.relation].negative else relation_span(sentence, trigger)
+
+
+def _text(batch: BatchEncoding, schema: Schema, sentence: Example, parts: Sequence[tuple[_Spans, _Spans]]) -> Text:
+    """The tokens with their kinds; `parts` has the mentions and the words of the relation in each part of the input."""
     kinds = [
         Kind.SPECIAL if part is None else _kind(span, *parts[part])
         for span, part in zip(batch["offset_mapping"], batch.sequence_ids(), strict=True)
     ]
     inside = [at for at, part in enumerate(batch.sequence_ids()) if part == 0 and kinds[at] is Kind.RELATION]
     span = (inside[0], inside[-1] + 1) if inside else None
-    return Explained(batch["input_ids"], kinds, schema.labels.index(seed.relation), span)
+    return Text(batch["input_ids"], kinds, schema.labels.index(sentence.relation), span)
 
 
 def _kind(token: Span, named: Sequence[Span], carrying: Sequence[Span]) -> Kind:

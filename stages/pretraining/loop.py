@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from pydantic import Field, NonNegativeInt
 from torch import nn
-from transformers import get_linear_schedule_with_warmup
+from transformers import PreTrainedModel, get_linear_schedule_with_warmup
 
 from stages.extractor.batches import bucketed
 from stages.extractor.dropout import use_byte_dropout
@@ -20,7 +20,7 @@ from stages.extractor.state import load_state, save_state
 from stages.pipeline.errors import UserError
 from stages.pipeline.params import Section
 from stages.pipeline.progress import bar
-from stages.pretraining.corpus import Explained
+from stages.pretraining.corpus import Text
 from stages.pretraining.masks import Masking
 from stages.pretraining.model import Pretraining, Vocabulary, batch_of
 
@@ -34,6 +34,8 @@ class Pretrain(Section):
     scl: float = Field(ge=0)  # weight of span contrast, the paper's lambda 2
     temperature: float = Field(gt=0)  # of span contrast
     in_batch: bool  # the relation spans of other relations in a batch are negatives, too
+    written: bool  # the sentences that were written for the system are texts, too
+    frozen: NonNegativeInt  # lowest layers that stay as they are, and the embeddings with them (0: everything learns)
     max_length: int = Field(ge=16)  # tokens of a seed with its explanation
     updates: NonNegativeInt  # 0: the encoder stays as it is
     batch_size: int = Field(gt=0)  # texts in one update, on all devices together
@@ -71,7 +73,7 @@ class Pretrainer:
         """Nothing is trained or read yet.
 
         Raises:
-            UserError: There are more processes than texts in a batch.
+            UserError: There are more processes than texts in a batch, or more frozen layers than the encoder has.
         """
         self.model, self.params, self.vocabulary = model, params, vocabulary
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
@@ -80,6 +82,7 @@ class Pretrainer:
                 f"pretrain.batch_size is {params.batch_size}, and {self.accelerator.num_processes} processes share "
                 "each batch: raise it, or launch fewer"
             )
+        _freeze(cast(PreTrainedModel, model.encoder), params.frozen)
         self.device = self.accelerator.device
         self.state = scratch / "state.pt"
         self.optimizer = torch.optim.AdamW(_groups(model, params, fresh_head), fused=True)
@@ -87,7 +90,7 @@ class Pretrainer:
         self.schedule = get_linear_schedule_with_warmup(self.optimizer, warmup, params.updates)
         self.parts = {"model": model, "optimizer": self.optimizer, "schedule": self.schedule}
 
-    def train(self, texts: Sequence[Explained], on_step: Callable[[Step], None]) -> list[Step]:
+    def train(self, texts: Sequence[Text], on_step: Callable[[Step], None]) -> list[Step]:
         """Train the model in place and return all updates, of which `on_step` hears, too.
 
         What an interrupted run did is taken up. Each update's masks and wrong spans come from the seed and its number.
@@ -114,7 +117,7 @@ class Pretrainer:
                     self._save(steps)
         return steps
 
-    def _step(self, parallel: nn.Module, texts: Sequence[Explained], update: int) -> Step:
+    def _step(self, parallel: nn.Module, texts: Sequence[Text], update: int) -> Step:
         rank, params = self.accelerator.process_index, self.params
         own = texts[rank :: self.accelerator.num_processes]
         chance = np.random.default_rng([params.seed, update, rank])
@@ -140,6 +143,17 @@ class Pretrainer:
             save_state(self.state, self.parts, self.device, [asdict(step) for step in steps])
 
 
+def _freeze(encoder: PreTrainedModel, lowest: int) -> None:
+    """Keep the embeddings and the `lowest` layers as they are; nothing where that is zero."""
+    if not lowest:
+        return
+    layers = cast(nn.ModuleList, cast(nn.Module, encoder.encoder).layer)
+    if lowest > len(layers):
+        raise UserError(f"pretrain.frozen is {lowest}, the encoder has {len(layers)} layers: lower it")
+    for part in (cast(nn.Module, encoder.embeddings), *layers[:lowest]):
+        part.requires_grad_(False)
+
+
 def _groups(model: Pretraining, params: Pretrain, fresh_head: bool) -> list[dict[str, object]]:
     """The parameters by learning rate and decay; embeddings, biases and norms do not decay."""
     embedding = model.masked_lm.get_input_embeddings().weight
@@ -147,7 +161,7 @@ def _groups(model: Pretraining, params: Pretrain, fresh_head: bool) -> list[dict
     if fresh_head:
         fresh |= {id(one) for one in model.head.parameters() if one is not embedding}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for one in model.parameters():
+    for one in filter(lambda parameter: parameter.requires_grad, model.parameters()):
         rate = params.head_lr if id(one) in fresh else params.encoder_lr
         decay = params.weight_decay if one.dim() > 1 and one is not embedding else 0.0
         groups.setdefault((rate, decay), []).append(one)

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from stages.pretraining.corpus import Explained
+from stages.extractor.masked_lm import head_of
+from stages.pretraining.corpus import Text
 from stages.pretraining.losses import mslm_loss, scl_loss
-from stages.pretraining.masked_lm import head_of
 from stages.pretraining.masks import IGNORED, Masking, hidden, negative_span
 from stages.records.example import Schema
 from stages.records.spans import Span
@@ -49,7 +49,7 @@ class Vocabulary:
 
 
 def batch_of(
-    texts: Sequence[Explained],
+    texts: Sequence[Text],
     vocabulary: Vocabulary,
     masking: Masking,
     chance: np.random.Generator,

@@ -1,6 +1,6 @@
 """Encoders with the head that tells hidden tokens, tied to their embeddings; fresh where a checkpoint has none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import torch
@@ -9,18 +9,17 @@ from transformers import AutoModelForMaskedLM, PreTrainedModel
 
 from stages.extractor.encoders import encoder_path, lacks_weights, loading, prepared_config
 from stages.pipeline.errors import UserError
-from stages.pretraining.corpus import Explained
 
 _HEADS = ("cls", "lm_head")  # of BERT; of RoBERTa and its kin
 _UNSEEN = 0.01  # how often a token counts as seen that is in no text
 _QUIET = 0.1  # of the fresh norm
 
 
-def load_masked_lm(name: str, texts: Sequence[Explained], *, dropout: float) -> tuple[PreTrainedModel, bool]:
+def load_masked_lm(name: str, texts: Iterable[Sequence[int]], *, dropout: float) -> tuple[PreTrainedModel, bool]:
     """Load an encoder in fp32 with its head for hidden tokens, and whether that head is fresh.
 
     A checkpoint without one gets a fresh one (all-MiniLM-L6-v2, whose training threw it away). It begins by telling how
-    frequent each token is in `texts`: see `begin`.
+    frequent each token is in `texts`, which are token ids: see `begin`.
 
     Raises:
         UserError: There is no such model here, it is no BERT-like encoder, or it lacks other weights.
@@ -55,7 +54,7 @@ def head_of(model: PreTrainedModel) -> nn.Module:
 
 
 @torch.no_grad()
-def begin(head: nn.Module, embeddings: nn.Embedding, texts: Sequence[Explained]) -> None:
+def begin(head: nn.Module, embeddings: nn.Embedding, texts: Iterable[Sequence[int]]) -> None:
     """Set a fresh head, tied to `embeddings`, to its beginning.
 
     Its dense layer is the identity and its norm scales to a tenth, so that the bias of the last layer, the logarithm of
@@ -64,7 +63,7 @@ def begin(head: nn.Module, embeddings: nn.Embedding, texts: Sequence[Explained])
     """
     counts = torch.full((len(embeddings.weight),), _UNSEEN, device=embeddings.weight.device)
     for text in texts:
-        counts += torch.bincount(torch.tensor(text.ids, device=counts.device), minlength=len(counts))
+        counts += torch.bincount(torch.tensor(text, device=counts.device), minlength=len(counts))
     for module in head.modules():
         if isinstance(module, nn.LayerNorm):
             nn.init.constant_(module.weight, _QUIET)
