@@ -67,7 +67,7 @@ class Told:
 
 
 async def _explain(tasks: list[Explaining], teacher: Teacher, params: Explain) -> list[Told]:
-    async with open_client("explain") as client:
+    async with open_client("explain", teacher) as client:
         asking = Asking(client, "explain", len(tasks))
         asking.announce(Expected.of([_request(task, 0, teacher, params)[1] for task in tasks]))
         return await asking.all([_tell(task, asking, teacher, params) for task in tasks])

@@ -56,7 +56,7 @@ def completed(text: str, tokens: int | None = 5) -> Completion:
 
 def written(method: str, number: int, completion: Completion) -> Answer:
     """A request for samples with its answer, as `generate` keeps it."""
-    samples = Samples(method, SCHEMA, OWNS, "stated", 1, 4, 30, TYPES, diversity=True)
+    samples = Samples(method, method, SCHEMA, OWNS, "stated", 1, 4, 30, TYPES, diversity=True)
     id = f"{method}/owns/{number}"
     request = TEACHER.request(id, samples.messages([tagged(SEED)]), samples.answer(), 90)
     drafts = tuple(samples.parse(id, completion.text, truncated=completion.truncated))

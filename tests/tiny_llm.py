@@ -26,7 +26,9 @@ _TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n\n{% endfor 
 def born_in(count: int) -> Samples:
     """A request for so many samples, of any length, of the one relation that states something."""
     types = ("PERSON", "PLACE")
-    return Samples("one_by_one", SCHEMA, SCHEMA.relations[0], "stated", count, 1, 500, types, diversity=False)
+    return Samples(
+        "one_by_one", "one_by_one", SCHEMA, SCHEMA.relations[0], "stated", count, 1, 500, types, diversity=False
+    )
 
 
 def save_tiny_llm(folder: Path) -> Path:

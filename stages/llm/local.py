@@ -3,7 +3,9 @@
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from typing import Any
 
 import llguidance
@@ -11,6 +13,7 @@ import llguidance.hf
 import numpy as np
 import torch
 from pydantic import PositiveInt
+from tokenizers.decoders import WordPiece
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -21,7 +24,7 @@ from transformers import (
 )
 
 from stages.extractor.hardware import device
-from stages.llm.request import Completion, Request
+from stages.llm.request import Completion, Request, UnansweredError
 from stages.pipeline.errors import UserError
 from stages.pipeline.params import Section
 
@@ -29,7 +32,7 @@ _NEVER = float("-inf")
 
 
 class Transformers(Section):
-    """How to run the teacher in this process."""
+    """How to run a model in this process."""
 
     batch_size: PositiveInt  # requests that are answered together
 
@@ -39,8 +42,8 @@ class Local:
 
     name = "transformers"
 
-    def __init__(self, params: Transformers, model: str, revision: str | None) -> None:
-        """Load the model, from a folder or the Hugging Face cache.
+    def __init__(self, params: Transformers, model: str, revision: str | None, adapters: Mapping[str, str]) -> None:
+        """Load the model, from a folder or the Hugging Face cache, and the LoRA adapters on it, folders by name.
 
         Raises:
             UserError: It is not there.
@@ -52,11 +55,13 @@ class Local:
             raise UserError(
                 f"no causal model {model!r}: name a folder, or a model of the Hugging Face Hub ({error})"
             ) from error
+        for name, folder in adapters.items():
+            loaded = _with_adapter(loaded, name, folder)
+        self._adapters = frozenset(adapters)
         self._model = loaded.to(device()).eval()
         self._tokenizer = tokenizer
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
-        self._grammars = llguidance.hf.from_tokenizer(self._tokenizer, n_vocab=self._model.config.vocab_size)
         self._size, self._name = params.batch_size, model
         self._waiting: list[tuple[Request, asyncio.Future[Completion]]] = []
         self._worker: asyncio.Task[None] | None = None
@@ -72,7 +77,7 @@ class Local:
     async def _work(self) -> None:
         while self._waiting:
             await asyncio.sleep(0)  # whoever asks in the same moment joins the batch
-            batch, self._waiting = self._waiting[: self._size], self._waiting[self._size :]
+            batch = self._next()
             try:
                 completions = await asyncio.to_thread(self._answer, [request for request, _ in batch])
             except Exception as error:  # each of those who wait must hear of it
@@ -84,6 +89,26 @@ class Local:
                 if not future.cancelled():
                     future.set_result(completion)
 
+    def _next(self) -> list[tuple[Request, asyncio.Future[Completion]]]:
+        """The longest waiting request, and others of the same adapter."""
+        adapter = self._waiting[0][0].adapter
+        batch = [one for one in self._waiting if one[0].adapter == adapter][: self._size]
+        self._waiting = [one for one in self._waiting if one not in batch]
+        return batch
+
+    @cached_property
+    def _grammars(self) -> llguidance.LLTokenizer:
+        vocabulary = self._model.config.vocab_size
+        if isinstance(self._tokenizer.backend_tokenizer.decoder, WordPiece):
+            return llguidance.LLTokenizer(llguidance.TokenizerWrapper(_WordPieces(self._tokenizer)), n_vocab=vocabulary)
+        return llguidance.hf.from_tokenizer(self._tokenizer, n_vocab=vocabulary)
+
+    def _using(self, adapter: str | None) -> AbstractContextManager[None]:
+        if adapter is None:
+            return self._model.disable_adapter() if self._adapters else nullcontext()
+        self._model.set_adapter(adapter)
+        return nullcontext()
+
     @torch.inference_mode()
     def _answer(self, requests: Sequence[Request]) -> list[Completion]:
         start = time.monotonic()
@@ -93,14 +118,18 @@ class Local:
             add_special_tokens=False,
             return_tensors="pt",
         ).to(self._model.device)
-        writing = _Writing(requests, self._grammars, self._tokenizer.eos_token_id)
-        output = self._model.generate(
-            **prompts,
-            do_sample=False,  # the sampling is in `writing`, by each request's own seed
-            max_new_tokens=max(request.max_tokens for request in requests),
-            logits_processor=LogitsProcessorList([writing]),
-            pad_token_id=self._tokenizer.pad_token_id,
-        )
+        most = max(request.max_tokens for request in requests)
+        self._check_room(prompts["input_ids"].shape[1] + most)
+        constrained = any(request.answer is not None for request in requests)
+        writing = _Writing(requests, self._grammars if constrained else None, self._tokenizer.eos_token_id)
+        with self._using(requests[0].adapter):
+            output = self._model.generate(
+                **prompts,
+                do_sample=False,  # the sampling is in `writing`, by each request's own seed
+                max_new_tokens=most,
+                logits_processor=LogitsProcessorList([writing]),
+                pad_token_id=self._tokenizer.pad_token_id,
+            )
         seconds = round(time.monotonic() - start, 3)
         asked = prompts["attention_mask"].sum(1).tolist()
         written = output[:, prompts["input_ids"].shape[1] :].tolist()
@@ -108,6 +137,13 @@ class Local:
             self._completion(ids, request, prompt_tokens, seconds)
             for ids, request, prompt_tokens in zip(written, requests, asked, strict=True)
         ]
+
+    def _check_room(self, tokens: int) -> None:
+        limit = getattr(self._model.config, "max_position_embeddings", None)
+        if limit is not None and tokens > limit:
+            raise UnansweredError(
+                "too_long", f"{self._name} has room for {limit} tokens, prompt and answer may take {tokens}: show less"
+            )
 
     def _completion(self, ids: list[int], request: Request, prompt_tokens: int, seconds: float) -> Completion:
         end = self._tokenizer.eos_token_id
@@ -130,15 +166,13 @@ class _Writing(LogitsProcessor):
     Drawing from a softmax is taking the largest of the logits with Gumbel noise added (Gumbel 1954).
     """
 
-    def __init__(self, requests: Sequence[Request], grammars: llguidance.LLTokenizer, end: int) -> None:
+    def __init__(self, requests: Sequence[Request], grammars: llguidance.LLTokenizer | None, end: int) -> None:
         self._requests, self._end, self._written = requests, end, 0
         self._noise = [torch.Generator().manual_seed(request.seed) for request in requests]
         self._matchers = [
             None
-            if request.answer is None
-            else llguidance.LLMatcher(
-                grammars, llguidance.LLMatcher.grammar_from_json_schema(json.dumps(request.answer))
-            )
+            if request.answer is None or grammars is None
+            else llguidance.LLMatcher(grammars, _grammar(request.answer))
             for request in requests
         ]
 
@@ -171,6 +205,46 @@ class _Writing(LogitsProcessor):
         if not mask.any():
             mask[self._end] = True
         return mask
+
+
+def _grammar(answer: dict[str, Any]) -> str:
+    if "regex" in answer:
+        return llguidance.LLMatcher.grammar_from_regex(answer["regex"])
+    return llguidance.LLMatcher.grammar_from_json_schema(json.dumps(answer))
+
+
+class _WordPieces:
+    """The tokens of a WordPiece vocabulary as bytes, a blank before each word: llguidance cannot tell by itself."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self.eos_token_id, self.bos_token_id = tokenizer.eos_token_id, tokenizer.bos_token_id
+        self.special_token_ids = list(tokenizer.all_special_ids)
+        words = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+        self.tokens = [(word[2:] if word.startswith("##") else f" {word}").encode() for word in words]
+
+    def __call__(self, text: bytes | str) -> list[int]:
+        plain = text if isinstance(text, str) else text.decode(errors="replace")
+        return self._tokenizer.encode(plain, add_special_tokens=False)
+
+
+def _with_adapter(model: Any, name: str, folder: str) -> Any:
+    """The model with one more adapter.
+
+    Raises:
+        UserError: There is no adapter in the folder, or it is one of another model.
+    """
+    from peft import PeftModel  # late: it takes seconds to load, and only tuned models need it
+
+    try:
+        if not isinstance(model, PeftModel):
+            return PeftModel.from_pretrained(model, folder, adapter_name=name)
+        model.load_adapter(folder, adapter_name=name)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"{folder} holds no LoRA adapter of this model ({error}): build it with `dvc repro dpo`"
+        ) from error
+    return model
 
 
 def _prompt(tokenizer: PreTrainedTokenizerBase, request: Request) -> str:

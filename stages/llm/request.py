@@ -33,7 +33,7 @@ class Request(BaseModel):
     revision: str | None = None  # of the model's weights, where it has one
     adapter: str | None = None  # a LoRA adapter on it, by the name that the engine knows
     messages: tuple[Message, ...] = Field(min_length=1)
-    answer: dict[str, Any] | None = None  # JSON schema that the answer must fit; None: free text
+    answer: dict[str, Any] | None = None  # JSON schema that the answer must fit, or {"regex": ...}; None: free text
     temperature: float = Field(ge=0)
     top_p: float = Field(gt=0, le=1)
     max_tokens: PositiveInt  # of the answer

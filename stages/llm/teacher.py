@@ -1,11 +1,12 @@
-"""The frozen LLM that explains and writes: which it is, how it samples, and the way to it."""
+"""The LLMs that explain and write: which they are, how they sample, and the way to them."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from stages.llm.batch import Batch, BatchFile
 from stages.llm.cache import Cache
@@ -19,7 +20,7 @@ from stages.pipeline.params import PARAMS, Section, section
 
 
 class Teacher(Section):
-    """Which model answers, through which engine, and how it samples."""
+    """Which model answers, through which engine, and how it samples: the frozen one."""
 
     engine: Literal["batch", "openai", "vllm", "transformers"]
     model: str = Field(min_length=1)  # as the engine names it
@@ -37,8 +38,10 @@ class Teacher(Section):
             raise ValueError("the engine transformers takes no adapter: merge it into the model, or use vllm")
         return self
 
-    def request(self, id: str, messages: tuple[Message, ...], answer: dict[str, Any], max_tokens: int) -> Request:
-        """The request named `id`, unique in a run, to be answered as the JSON schema `answer` says."""
+    def request(
+        self, id: str, messages: tuple[Message, ...], answer: dict[str, Any] | None, max_tokens: int
+    ) -> Request:
+        """The request named `id`, unique in a run, to be answered as the JSON schema `answer` says, if there is one."""
         digest = hashlib.sha256(f"{self.seed}/{id}".encode()).digest()
         return Request(
             model=self.model,
@@ -53,15 +56,32 @@ class Teacher(Section):
         )
 
 
+class Generator(Teacher):
+    """The LLM that DPO tunes, and that then writes; its adapters are those that were made of it."""
+
+    engine: Literal["vllm", "transformers"]
+    adapter: str | None = None  # of a request, not of params.yaml: which one depends on the relation
+    prompt: Literal["instruct", "continuation"]  # for a model that follows instructions; for a small one: see `teach`
+    prompt_characters: PositiveInt  # continuation: of the samples that are shown, at most
+
+    @model_validator(mode="after")
+    def _adapter_is_served(self) -> "Generator":
+        if self.prompt == "continuation" and self.engine == "vllm":
+            raise ValueError("vllm serves none of the models that `teach` makes: take the engine transformers")
+        return self  # both engines take adapters here
+
+
 @asynccontextmanager
-async def open_client(title: str) -> AsyncIterator[Client]:
-    """The way to the teacher, as params.yaml sets it; `title` names what is asked for, in the files of engines.
+async def open_client(
+    title: str, llm: Teacher, adapters: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Client]:
+    """The way to an LLM; `title` names what is asked for, in the files of engines, `adapters` are folders by name.
 
     Raises:
         UserError: The engine cannot start; or, at the end, the recorded answers lack some.
     """
-    teacher, budget = section(Teacher), section(Budget)
-    if teacher.engine == "batch":
+    budget = section(Budget)
+    if llm.engine == "batch":
         recorded = BatchFile(section(Batch), title)
         free = budget.model_copy(update={"tokens": None, "cost": None})  # what is recorded was paid for
         try:
@@ -72,21 +92,22 @@ async def open_client(title: str) -> AsyncIterator[Client]:
         return
     async with AsyncExitStack() as stack:
         cache = stack.enter_context(closing(Cache(scratch() / "requests.db")))
-        yield Client(await _engine(teacher, title, stack), cache, budget)
+        yield Client(await _engine(llm, adapters, title, stack), cache, budget)
 
 
-async def _engine(teacher: Teacher, title: str, stack: AsyncExitStack) -> Engine:
-    if teacher.engine == "transformers":
+async def _engine(llm: Teacher, adapters: Mapping[str, str], title: str, stack: AsyncExitStack) -> Engine:
+    if llm.engine == "transformers":
         from stages.llm.local import Local, Transformers  # late: it loads torch, which the other engines don't need
 
-        return Local(section(Transformers), teacher.model, teacher.revision)
-    if teacher.engine == "openai":
+        return Local(section(Transformers), llm.model, llm.revision, adapters)
+    if llm.engine == "openai":
         url = section(Openai).url
     else:
         params, log = section(Vllm), scratch() / "vllm" / f"{title}.log"
-        if teacher.adapter is not None and teacher.adapter not in params.lora:
-            raise UserError(f"{PARAMS}: vllm.lora has no folder for teacher.adapter {teacher.adapter!r}")
-        url = await stack.enter_async_context(serving(params, teacher.model, teacher.revision, log))
-    endpoint = Endpoint(teacher.engine, url, section(Limits))
+        params = params.model_copy(update={"lora": params.lora | dict(adapters)})
+        if llm.adapter is not None and llm.adapter not in params.lora:
+            raise UserError(f"{PARAMS}: vllm.lora has no folder for teacher.adapter {llm.adapter!r}")
+        url = await stack.enter_async_context(serving(params, llm.model, llm.revision, log))
+    endpoint = Endpoint(llm.engine, url, section(Limits))
     stack.push_async_callback(endpoint.close)
     return endpoint

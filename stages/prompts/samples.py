@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stages.llm.request import Message
 from stages.prompts.reading import json_object, json_schema, say
-from stages.prompts.templates import prompt
-from stages.records.example import Relation, Schema
+from stages.prompts.templates import demonstration, prompt
+from stages.records.example import Example, Relation, Schema
 from stages.records.written import Draft
 
-Method = Literal["all_at_once", "one_by_one"]
+Manner = Literal["all_at_once", "one_by_one"]
 # What a sample does with the relation. A negative one shows the two mentions together for no reason, or comes close.
 Kind = Literal["stated", "co_occurrence", "hard"]
 
@@ -45,7 +45,8 @@ class _Answer(BaseModel):
 class Samples:
     """A request for `count` samples of a relation."""
 
-    method: Method
+    method: str  # in the ids of drafts
+    manner: Manner
     schema: Schema
     relation: Relation
     kind: Kind
@@ -58,7 +59,7 @@ class Samples:
     def messages(self, demonstrations: Sequence[str]) -> tuple[Message, ...]:
         """The conversation that shows `demonstrations`, sentences with tags, in the order given."""
         asked = prompt(
-            self.method,
+            self.manner,
             relation=self.relation,
             kind=self.kind,
             others=[other for other in self.schema.relations if not other.negative],
@@ -86,6 +87,14 @@ class Samples:
                 "maxItems": self.count,
             },
         )
+
+    def completion(self, sentence: Example) -> str:
+        """The answer that an LLM would give if it wrote this one sentence."""
+        written: dict[str, Any] = {"sentence": demonstration(sentence)}
+        for role, mention in (("head_type", sentence.head), ("tail_type", sentence.tail)):
+            if self._types(role):
+                written[role] = mention.type
+        return json.dumps({"relation": self.relation.name, "samples": [written]}, ensure_ascii=False)
 
     def parse(self, id: str, text: str, *, truncated: bool) -> list[Draft]:
         """Read an answer, whatever it is; what cannot be read becomes a draft that says why.

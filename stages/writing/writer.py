@@ -1,20 +1,22 @@
 """The two ways to have samples written: all at once, and one by one."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field, PositiveInt
 
 from stages.llm.client import CHARACTERS_PER_TOKEN
 from stages.llm.request import Request
-from stages.llm.teacher import Teacher
+from stages.llm.teacher import Generator, Teacher, open_client
 from stages.pipeline.params import Section
-from stages.prompts.samples import Kind, Method, Samples
+from stages.prompts.continuation import Continuation
+from stages.prompts.samples import Kind, Manner, Samples
 from stages.prompts.templates import demonstration
 from stages.quality.checks import Judge
-from stages.records.example import Relation
+from stages.records.example import Example, Relation, Schema
 from stages.records.spans import tagged
 from stages.records.written import Accepted, Rejected
 from stages.writing.answers import Answer
@@ -40,19 +42,30 @@ class Generate(Section):
         return int(round(self.per_relation * self.at_most, 6))
 
 
+Asked = Samples | Continuation
+
+
+class Write(Generate):
+    """How many samples the generator is to write, and how."""
+
+    manner: Manner
+
+
 class Writer:
-    """Has the samples of one relation written, by one method."""
+    """Has the samples of one relation written, all at once or one by one, under the name of a method."""
 
     def __init__(
         self,
-        method: Method,
+        method: str,
+        manner: Manner,
         relation: Relation,
         judge: Judge,
         teacher: Teacher,
         generate: Generate,
     ) -> None:
         """Show the seeds of `judge`, and count what its checks accept; its pool stays as it is."""
-        self.method, self.relation, self.teacher, self.generate = method, relation, teacher, generate
+        self.method, self.manner, self.relation = method, manner, relation
+        self.teacher, self.generate = teacher, generate
         self._judge = judge.anew()
         self.rejected: list[Rejected] = []
         own = [seed for seed in judge.seeds if seed.relation == relation.relation]
@@ -60,10 +73,10 @@ class Writer:
 
     def expected(self) -> Expected:
         """What the writing will take if every sample is accepted."""
-        if self.method == "all_at_once":
+        if self.manner == "all_at_once":
             wanted = self._round(0, self.generate.per_relation)
             return Expected.of([self._shuffled(number, count)[1] for number, count in wanted])
-        first = Expected.of([self._request(0, 1, self._shown)[1]])
+        first = Expected.of([self.request(0, 1, self._shown)[1]])
         count = self.generate.per_relation
         sample = sum(map(len, self._shown)) // max(1, len(self._shown)) // CHARACTERS_PER_TOKEN
         grown = sample * count * (count - 1) // 2  # the second prompt shows one sample more, the third two
@@ -75,7 +88,7 @@ class Writer:
         Raises:
             StoppedError: An answer did not come.
         """
-        return await (self._one_by_one(asking) if self.method == "one_by_one" else self._all_at_once(asking))
+        return await (self._one_by_one(asking) if self.manner == "one_by_one" else self._all_at_once(asking))
 
     async def _all_at_once(self, asking: Asking) -> list[Answer]:
         """Ask for what is missing, several answers at a time (Xu et al. 2023; TKRE's schema-constrained generation)."""
@@ -101,7 +114,7 @@ class Writer:
         written = 0
         while written < self.generate.per_relation and len(answers) < self.generate.bound:
             number = len(answers)
-            answers.append(await self._ask(asking, number, *self._request(number, 1, shown)))
+            answers.append(await self._ask(asking, number, *self.request(number, 1, shown)))
             new = self._accepted(asking, answers[-1])
             shown += map(tagged, new)
             written += len(new)
@@ -113,15 +126,23 @@ class Writer:
         counts = [min(size, missing - done) for done in range(0, missing, size)]
         return list(enumerate(counts, start))
 
-    def _shuffled(self, number: int, count: int) -> tuple[Samples, Request]:
+    def _shuffled(self, number: int, count: int) -> tuple[Asked, Request]:
         """A request that shows the seeds in an order of its own, lest the last one be copied time and again."""
         shown = list(self._shown)
         random.Random(f"{self.teacher.seed}/{self._id(number)}").shuffle(shown)
-        return self._request(number, count, shown)
+        return self.request(number, count, shown)
 
-    def _request(self, number: int, count: int, shown: Sequence[str]) -> tuple[Samples, Request]:
-        samples = Samples(
+    def request(self, number: int, count: int, shown: Sequence[str]) -> tuple[Asked, Request]:
+        """What is asked for as number `number`, and how, where `shown` are the samples in the prompt."""
+        asked, tokens = self._asked(number, count), self.generate.sample_tokens * (count + 1)
+        return asked, self.teacher.request(self._id(number), asked.messages(shown), asked.answer(), tokens)
+
+    def _asked(self, number: int, count: int) -> Asked:
+        if isinstance(self.teacher, Generator) and self.teacher.prompt == "continuation":
+            return Continuation(self.method, self.relation, self.teacher.prompt_characters)
+        return Samples(
             method=self.method,
+            manner=self.manner,
             schema=self._judge.schema,
             relation=self.relation,
             kind=self._kind(number),
@@ -131,8 +152,6 @@ class Writer:
             types=self._judge.types,
             diversity=self.generate.diversity,
         )
-        tokens = self.generate.sample_tokens * (count + 1)
-        return samples, self.teacher.request(self._id(number), samples.messages(shown), samples.answer(), tokens)
 
     def _kind(self, number: int) -> Kind:
         kinds = self.generate.negatives
@@ -141,9 +160,9 @@ class Writer:
     def _id(self, number: int) -> str:
         return f"{self.method}/{self.relation.relation}/{number}"
 
-    async def _ask(self, asking: Asking, number: int, samples: Samples, request: Request) -> Answer:
+    async def _ask(self, asking: Asking, number: int, asked: Asked, request: Request) -> Answer:
         id = self._id(number)
-        return await asking.ask(id, request, partial(samples.parse, id))
+        return await asking.ask(id, request, partial(asked.parse, id))
 
     def _accepted(self, asking: Asking, answer: Answer) -> list[Accepted]:
         judged = list(map(self._judge.judge, answer.drafts))
@@ -151,3 +170,27 @@ class Writer:
         self.rejected += [one for one in judged if isinstance(one, Rejected)]
         asking.accept(len(accepted))
         return accepted
+
+
+def to_write(schema: Schema, seeds: Sequence[Example], params: Generate) -> list[Relation]:
+    """The relations to have samples of: those with seeds to show, the negative label only where it is wanted."""
+    seeded = {seed.relation for seed in seeds}
+    wanted = [relation for relation in schema.relations if params.negatives or not relation.negative]
+    for relation in wanted:
+        if relation.relation not in seeded:
+            print(f"no samples of {relation.relation} are asked for: it has no seeds to show")
+    return [relation for relation in wanted if relation.relation in seeded]
+
+
+async def written_by(
+    writers: Sequence[Writer], llm: Teacher, title: str, shown: str, adapters: Mapping[str, str] = MappingProxyType({})
+) -> list[Answer]:
+    """Have all writers write, side by side; `title` names it in files, `shown` on the progress bar.
+
+    Raises:
+        UserError: Not everything was answered.
+    """
+    async with open_client(title, llm, adapters) as client:
+        asking = Asking(client, shown, sum(writer.generate.per_relation for writer in writers))
+        asking.announce(sum((writer.expected() for writer in writers), Expected(0, 0, 0)))
+        return [answer for each in await asking.all([writer.write(asking) for writer in writers]) for answer in each]

@@ -1,0 +1,127 @@
+"""DPO of a LoRA adapter on preference pairs, by `trl` and `peft`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from pydantic import Field, NonNegativeInt, PositiveInt
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from trl import DPOConfig, DPOTrainer
+
+from stages.extractor.hardware import Precision, autocast, device, has_bf16
+from stages.generator.pairs import Pair
+from stages.pipeline.errors import UserError
+from stages.pipeline.params import Section
+
+# What of trl's log goes to MLflow, and under which name.
+METRICS = {"loss": "loss", "rewards/margins": "reward_margin", "rewards/accuracies": "reward_accuracy"}
+
+
+class Dpo(Section):
+    """How to tune the generator."""
+
+    beta: float = Field(gt=0)  # how strongly it is held to the reference
+    rank: PositiveInt  # of the LoRA adapter
+    alpha: PositiveInt  # its scale, in ranks
+    targets: tuple[str, ...] = Field(min_length=1)  # the layers that it changes, by the ends of their names
+    lr: float = Field(gt=0)
+    updates: PositiveInt  # optimizer steps
+    batch_size: PositiveInt  # pairs in one update
+    warmup: float = Field(ge=0, lt=1)  # share of the updates
+    max_length: PositiveInt  # tokens of prompt and answer
+    save_every: PositiveInt  # updates between two saved states
+    precision: Precision
+    seed: NonNegativeInt
+
+    @property
+    def bf16(self) -> bool:
+        """Whether matrix products are in bf16."""
+        return self.precision == "bf16" or (self.precision == "auto" and has_bf16(device()))
+
+
+def trainer_of(params: Dpo, model: str, pairs: Sequence[Pair], scratch: Path) -> DPOTrainer:
+    """The trainer of an adapter, which begins as one that changes nothing.
+
+    Raises:
+        UserError: There is no such model here, or it has none of the layers to change.
+    """
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(model)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype="float32" if device().type == "cpu" else "auto")
+    except OSError as error:
+        raise UserError(
+            f"no causal model {model!r}: build it with `dvc repro teach`, or download it ({error})"
+        ) from error
+    lora = LoraConfig(
+        r=params.rank, lora_alpha=params.alpha, target_modules=list(params.targets), task_type="CAUSAL_LM"
+    )
+    try:
+        return DPOTrainer(
+            model=loaded,
+            args=_arguments(params, scratch),
+            train_dataset=_conversations(pairs),
+            processing_class=tokenizer,
+            peft_config=lora,
+        )
+    except ValueError as error:
+        raise UserError(f"dpo.targets or dpo.max_length do not fit {model}: {error}") from error
+
+
+def _arguments(params: Dpo, scratch: Path) -> DPOConfig:
+    return DPOConfig(
+        output_dir=str(scratch),
+        beta=params.beta,
+        learning_rate=params.lr,
+        max_steps=params.updates,
+        per_device_train_batch_size=params.batch_size,
+        warmup_steps=round(params.warmup * params.updates),
+        max_length=params.max_length,
+        bf16=params.bf16,
+        save_steps=params.save_every,
+        save_total_limit=2,
+        logging_steps=5,
+        seed=params.seed,
+        report_to=[],
+        use_cpu=device().type == "cpu",
+        dataloader_pin_memory=False,
+        gradient_checkpointing=device().type != "cpu",
+    )
+
+
+def _conversations(pairs: Sequence[Pair]) -> Dataset:
+    return Dataset.from_list(
+        [
+            {
+                "prompt": [message.model_dump() for message in pair.prompt],
+                "chosen": [{"role": "assistant", "content": pair.chosen}],
+                "rejected": [{"role": "assistant", "content": pair.rejected}],
+            }
+            for pair in pairs
+        ]
+    )
+
+
+@torch.no_grad()
+def divergence(trainer: DPOTrainer, batches: int = 8) -> float:
+    """KL divergence of the tuned model from its reference, in nats a token, on the first answers trained on.
+
+    The mean over the tokens of the answers of sum p log(p/q), p being the tuned model's, q the reference's.
+    """
+    model: Any = trainer.model
+    model.eval()
+    total, count = 0.0, 0
+    for number, batch in enumerate(trainer.get_train_dataloader()):
+        if number == batches:
+            break
+        inputs = {name: batch[name].to(model.device) for name in ("input_ids", "attention_mask")}
+        with autocast(model.device, "fp32"):
+            tuned = model(**inputs).logits[:, :-1].float().log_softmax(-1)
+            with model.disable_adapter():
+                reference = model(**inputs).logits[:, :-1].float().log_softmax(-1)
+        answered = batch["completion_mask"][:, 1:].to(model.device).bool()
+        each = (tuned.exp() * (tuned - reference)).sum(-1)[answered]
+        total, count = total + each.sum().item(), count + each.numel()
+    return total / max(1, count)
