@@ -1,8 +1,8 @@
 """Put the scores of all systems side by side: a table, a page with figures, plots and metrics for DVC, a run in MLflow.
 
 Reads    CARD: the data card; EVALUATIONS: the folder of `<system>.json`, one for each of `systems` in params.yaml;
-         ACCEPTED, REJECTED, POOLS: folders of `<method>.jsonl` and `<method>.json`, one for each method of `judged`, and for what
-         passed of those in `verified`
+         ACCEPTED, REJECTED, POOLS: folders of `<method>.jsonl` and `<method>.json`, one for each of `judged` and
+         `verified`
 Writes   TABLE (Markdown), PAGE (HTML with everything inside), SENTENCES (HTML), PLOTS (a folder of CSV files),
          METRICS (JSON)
 Alone    python -m stages.report data/dataset/card.json results/evaluation data/accepted data/rejected results/pools \

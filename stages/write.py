@@ -3,8 +3,8 @@
 Reads    data/dataset/relations.jsonl; data/seeds/train.jsonl; data/preferences/base/halves.json;
          models/generator: the adapters base-one and base-two; the generator, a folder or a name (generator.model)
 Writes   data/candidates/<method>.jsonl: each request, its completion verbatim, the draft in it
-Alone    python -m stages.write tuned data/dataset/relations.jsonl data/seeds/train.jsonl data/preferences/base/halves.json
-         models/generator data/candidates/tuned.jsonl
+Alone    python -m stages.write tuned data/dataset/relations.jsonl data/seeds/train.jsonl
+         data/preferences/base/halves.json models/generator data/candidates/tuned.jsonl
 
 A relation is written by the adapter that was tuned on the other half of the relations. Every answer is in the request
 cache before the next step, so that a killed run goes on where it was.
