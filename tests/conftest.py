@@ -31,6 +31,10 @@ ENVIRONMENT = {
 TINY = {
     "systems": ["gold"],
     "methods": [],
+    "generators": [],
+    "writers": [],
+    "judged": [],
+    "verified": [],
     "mixtures": {},
     "pretrained": [],
     "finetune": {"updates": 12, "evaluate_every": 3, "batch_size": 4, "training_seeds": [1, 2]},

@@ -92,7 +92,16 @@ KEPT = seed("boats-9", "Old <e1>Marit Ness</e1> still keeps the <e2>Petrel</e2> 
 
 def samples(label: str = "owner_of", schema: Schema = SCHEMA, **changes) -> Samples:
     """A request for samples of a relation."""
-    fields = {"method": "all_at_once", "kind": "stated", "count": 3, "shortest": 4, "longest": 24, "diversity": False}
+    manner = changes.get("method", "all_at_once")
+    fields = {
+        "method": manner,
+        "manner": manner,
+        "kind": "stated",
+        "count": 3,
+        "shortest": 4,
+        "longest": 24,
+        "diversity": False,
+    }
     known = {"schema": schema, "relation": schema.by_label[label], "types": known_types(schema, [])}
     return Samples(**{**fields, **known, **changes})
 

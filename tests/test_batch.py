@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stages import generate
 from stages.llm.batch import Batch, BatchFile, export_line, read_answers
 from stages.llm.request import Completion, Message, Request, UnansweredError
-from stages.llm.teacher import open_client
+from stages.llm.teacher import Teacher, open_client
 from stages.pipeline.errors import UserError
 from stages.records.example import Example, Schema
 from stages.records.files import DataError, write_records
@@ -274,7 +274,7 @@ def test_an_answer_that_is_taken_out_of_its_file_is_gone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     async def ask_once() -> str:
-        async with open_client("explain") as client:
+        async with open_client("explain", section(Teacher)) as client:
             return (await client.ask(request())).text
 
     path = record(tmp_path / "data/recorded/a.jsonl", openai_line(request().key))

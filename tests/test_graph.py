@@ -16,10 +16,16 @@ STAGES = pipeline()
 NAMES = [stage.name for stage in STAGES]
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-NO_SECTIONS = {"systems", "methods", "pretrained"}
+OF_REQUESTS = {"generator": {"adapter"}}  # fields that a stage sets for each request
+NO_SECTIONS = {"systems", "methods", "generators", "writers", "judged", "verified", "pretrained"}
 EACH = {
     "generate": PARAMS["methods"],
-    "filter": PARAMS["methods"],
+    "filter": PARAMS["judged"],
+    "teach": PARAMS["generators"],
+    "prefer": PARAMS["generators"],
+    "dpo": [f"{generator}-{half}" for generator in PARAMS["generators"] for half in ("one", "two")],
+    "write": PARAMS["writers"],
+    "verify": PARAMS["verified"],
     "select": list(PARAMS["mixtures"]),
     "pretrain": PARAMS["pretrained"],
     "finetune": PARAMS["systems"],
@@ -91,7 +97,7 @@ def ancestors(stage) -> set[str]:
 def test_the_pipeline_has_a_stage_for_every_verb_of_the_path():
     assert {verb(stage) for stage in STAGES} == {
         "ingest", "sample", "explain", "generate", "describe", "filter", "select",
-        "pretrain", "finetune", "evaluate", "report",
+        "teach", "prefer", "dpo", "write", "verify", "pretrain", "finetune", "evaluate", "report",
     }  # fmt: skip
 
 
@@ -118,7 +124,12 @@ def test_every_system_starts_from_a_pre_trained_encoder_or_has_an_empty_file_tha
 
 def test_every_mixture_takes_what_a_method_wrote():
     taken = {method for mixture in PARAMS["mixtures"].values() for method in mixture["methods"]}
-    assert taken <= set(PARAMS["methods"])
+    assert taken <= {*PARAMS["judged"], *(f"{method}_verified" for method in PARAMS["verified"])}
+
+
+def test_what_is_judged_was_written_and_what_is_verified_was_judged():
+    assert PARAMS["judged"] == [*PARAMS["methods"], *PARAMS["writers"]]
+    assert set(PARAMS["verified"]) <= set(PARAMS["judged"])
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=NAMES)
@@ -154,7 +165,7 @@ def test_every_key_of_a_section_is_known_to_the_class_that_reads_it(name):
     [kind] = [one for one in _sections() if one.__name__.lower() == name and one.__module__.startswith("stages.")]
     kind.model_validate(PARAMS[name])
     if kind.model_config["extra"] == "forbid":
-        assert set(PARAMS[name]) == set(kind.model_fields)
+        assert set(PARAMS[name]) == set(kind.model_fields) - OF_REQUESTS.get(name, set())
 
 
 @pytest.mark.parametrize("system", PARAMS["mixtures"])

@@ -22,7 +22,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def engine(model):
-    return Local(Transformers(batch_size=4), model, None)
+    return Local(Transformers(batch_size=4), model, None, {})
 
 
 def request(seed: int = 1, **changes) -> Request:
@@ -93,4 +93,4 @@ def test_a_schema_of_any_kind_is_kept(engine):
 
 def test_a_model_that_is_not_there_is_an_error_that_says_so(tmp_path):
     with pytest.raises(UserError, match="no causal model"):
-        Local(Transformers(batch_size=1), str(tmp_path / "nothing"), None)
+        Local(Transformers(batch_size=1), str(tmp_path / "nothing"), None, {})

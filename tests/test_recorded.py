@@ -29,8 +29,8 @@ SEEDS = draw(read_examples(Path("data/gazette/train.jsonl"), SCHEMA), shots=8, s
 
 async def _write(method: str) -> list[Answer]:
     judge, teacher, params = Judge(SCHEMA, section(Checks), SEEDS), section(Teacher), section(Generate)
-    writers = [Writer(method, relation, judge, teacher, params) for relation in SCHEMA.relations]
-    async with open_client("test") as client:
+    writers = [Writer(method, method, relation, judge, teacher, params) for relation in SCHEMA.relations]
+    async with open_client("test", teacher) as client:
         asking = Asking(client, method, 1)
         return [answer for each in await asking.all([one.write(asking) for one in writers]) for answer in each]
 

@@ -110,7 +110,7 @@ def in_turn(*counts: int) -> Script:
 
 
 def writer(method: str, name: str, teacher: Teacher = TEACHER, **changes: object) -> Writer:
-    return Writer(method, SCHEMA.by_label[name], JUDGE, teacher, GENERATE.model_copy(update=changes))
+    return Writer(method, method, SCHEMA.by_label[name], JUDGE, teacher, GENERATE.model_copy(update=changes))
 
 
 def write(client: Client, *writers: Writer) -> list[list[Answer]]:
@@ -265,12 +265,12 @@ def test_a_relation_without_seeds_is_said_and_nothing_is_asked_of_it(tmp_path, m
 def test_a_seed_that_holds_a_tag_is_an_error_that_names_it(method):
     bad = SEEDS[0].model_copy(update={"id": "boats-7", "text": "Marit owns Sula </e1> still"})
     with pytest.raises(UserError, match="seed boats-7 cannot be shown to an LLM: the text itself holds </e1>"):
-        Writer(method, SCHEMA.by_label["owns"], Judge(SCHEMA, CHECKS, [bad]), TEACHER, GENERATE)
+        Writer(method, method, SCHEMA.by_label["owns"], Judge(SCHEMA, CHECKS, [bad]), TEACHER, GENERATE)
 
 
 def test_types_that_only_seeds_have_may_be_used_where_a_relation_names_none():
     seeds = [one.model_copy(update={"tail": one.tail.model_copy(update={"type": "BOAT"})}) for one in SEEDS]
-    asked = Writer("one_by_one", SCHEMA.by_label["owns"], Judge(SCHEMA, CHECKS, seeds), TEACHER, GENERATE)
+    asked = Writer("one_by_one", "one_by_one", SCHEMA.by_label["owns"], Judge(SCHEMA, CHECKS, seeds), TEACHER, GENERATE)
     engine = Scripted(good)
     write(Client(engine, None, FREE), asked)
     assert engine.asked[0].answer["properties"]["samples"]["items"]["properties"]["tail_type"] == {"enum": ["BOAT"]}

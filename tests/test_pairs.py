@@ -1,0 +1,165 @@
+"""Preference pairs: each kind as it is meant, no leak from one half into the other, the prompts of generation."""
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages import prefer
+from stages.generator.halves import halved
+from stages.generator.pairs import KINDS, Pair, near_copy, pairs_of
+from stages.llm.teacher import Generator
+from stages.prompts.templates import demonstration
+from stages.quality.checks import Checks, Judge
+from stages.records.example import Example
+from stages.records.files import read_examples, read_schema, write_records
+from stages.records.spans import tagged, untag
+from stages.records.written import Accepted, Draft, Rejected
+from stages.seeds.draw import draw
+from stages.writing.writer import Write, Writer
+from tests.graph import ROOT
+
+SCHEMA = read_schema(ROOT / "data/gazette/relations.jsonl")
+SEEDS = draw(read_examples(ROOT / "data/gazette/train.jsonl", SCHEMA), shots=4, seed=1)
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+ALL = dict.fromkeys(KINDS, 1)
+LABEL = SCHEMA.labels[0]
+OWN = [seed for seed in SEEDS if seed.relation == LABEL]
+OTHERS = [seed for seed in SEEDS if seed.relation == SCHEMA.labels[1]]
+
+
+def writer(prompt: str = "continuation", seeds: list[Example] = SEEDS) -> Writer:
+    generator = Generator.model_validate(PARAMS["generator"] | {"prompt": prompt})
+    write = Write.model_validate(PARAMS["write"])
+    judge = Judge(SCHEMA, Checks.model_validate(PARAMS["checks"]), seeds)
+    return Writer("tuned", "one_by_one", SCHEMA.by_label[LABEL], judge, generator, write)
+
+
+def built(counts: dict = ALL, prompt: str = "continuation", pools=((), ())) -> list[Pair]:
+    return list(pairs_of(writer(prompt), OWN, OTHERS, counts, pools, random.Random(1)))
+
+
+def test_the_halves_share_no_relation_and_leave_out_the_negative_label_alone():
+    halves = halved(SCHEMA.relations, seed=1)
+    assert not set(halves.one) & set(halves.two)
+    assert {*halves.one, *halves.two} == set(SCHEMA.labels) - {SCHEMA.negative}
+    assert abs(len(halves.one) - len(halves.two)) <= 1
+    assert halves == halved(SCHEMA.relations, seed=1) != halved(SCHEMA.relations, seed=2)
+
+
+def test_a_relation_is_written_by_the_adapter_that_was_tuned_on_the_other_half():
+    halves = halved(SCHEMA.relations, seed=1)
+    assert {halves.adapter_for(label) for label in halves.one} == {"base-two"}
+    assert {halves.adapter_for(label) for label in halves.two} == {"base-one"}
+
+
+def test_what_is_preferred_is_a_seed_of_the_relation_each_after_those_before_it():
+    for pair in built():
+        number = int(pair.id.split("/")[1])
+        assert pair.chosen.strip() == demonstration(OWN[number])
+        assert [demonstration(one) in pair.prompt[0].content for one in OWN] == [at < number for at in range(len(OWN))]
+
+
+def test_a_wrong_relation_is_a_sample_of_another_one_of_the_half():
+    found = [pair.rejected.strip() for pair in built() if pair.kind == "wrong_relation"]
+    assert len(found) == len(OWN)
+    assert set(found) <= set(map(demonstration, OTHERS))
+
+
+def test_an_exact_copy_is_a_sample_that_the_prompt_shows():
+    found = [pair for pair in built() if pair.kind == "exact_copy"]
+    assert len(found) == len(OWN) - 1  # the first prompt shows none
+    assert all(pair.rejected.strip() in pair.prompt[0].content for pair in found)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_near_copy_has_other_mentions_of_the_same_types_and_a_word_less(seed):
+    shown = OWN[seed % len(OWN)]
+    copied = near_copy(shown, [*OWN, *OTHERS], random.Random(seed))
+    outside = [set(one.text.split()) - set(one.head.within(one.text).split()) for one in (shown, copied)]
+    assert len(outside[0] & outside[1]) > len(outside[0]) / 2
+    assert copied.head.within(copied.text) != shown.head.within(shown.text)
+    assert untag(tagged(copied)) == copied
+    known = {mention.within(one.text) for one in [*OWN, *OTHERS] for mention in (one.head, one.tail)}
+    assert {copied.head.within(copied.text), copied.tail.within(copied.text)} <= known
+
+
+def test_a_kind_can_be_switched_off_or_be_there_twice():
+    counts = Counter(pair.kind for pair in built({**ALL, "wrong_relation": 2, "near_copy": 0}))
+    assert counts == {"wrong_relation": 2 * len(OWN), "exact_copy": len(OWN) - 1}
+
+
+def test_the_ids_of_pairs_differ():
+    pairs = built({**ALL, "wrong_relation": 2})
+    assert len({pair.id for pair in pairs}) == len(pairs)
+
+
+@pytest.mark.parametrize("prompt", ["continuation", "instruct"])
+def test_prompts_are_those_of_generation_to_the_byte(prompt):
+    for pair in built(prompt=prompt):
+        number = int(pair.id.split("/")[1])
+        _, request = writer(prompt).request(number, 1, list(map(demonstration, OWN[:number])))
+        assert json.dumps([one.model_dump() for one in pair.prompt]) == json.dumps(
+            [one.model_dump() for one in request.messages]
+        )
+
+
+def test_an_answer_to_an_instruct_model_is_one_that_its_parser_reads():
+    asked, _ = writer("instruct").request(0, 1, [])
+    for pair in built(prompt="instruct"):
+        for text in (pair.chosen, pair.rejected):
+            [draft] = asked.parse("x", text, truncated=False)
+            assert draft.problem is None
+            assert (draft.said, draft.head_type) == (SCHEMA.by_label[LABEL].name, SCHEMA.by_label[LABEL].head_type)
+
+
+def test_mined_pairs_set_the_rarest_accepted_against_what_was_rejected_as_a_copy():
+    fields = [one.model_dump(exclude_unset=True) | {"method": "one_by_one"} for one in OWN]
+    accepted = [Accepted.model_validate(one) for one in [*fields[:2], fields[0] | {"id": "again"}]]
+    draft = Draft(id="d", method="one_by_one", relation=LABEL, text=tagged(OWN[2]))
+    rejected = [
+        Rejected(draft=draft, check="near_duplicate", reason="alike"),
+        Rejected(draft=draft, check="length", reason="short"),
+    ]
+    [pair] = built({**dict.fromkeys(KINDS, 0), "mined": 5}, pools=(accepted, rejected))
+    assert (pair.chosen.strip(), pair.rejected.strip()) == (tagged(OWN[1]), tagged(OWN[2]))
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS), encoding="utf-8")
+    write_records(tmp_path / "seeds.jsonl", SEEDS)
+    for folder in ("accepted", "rejected"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "one_by_one.jsonl").touch()
+    return tmp_path
+
+
+def test_no_half_holds_a_sentence_of_the_other(project):
+    paths = map(Path, ("seeds.jsonl", "accepted", "rejected", "preferences"))
+    prefer.main(ROOT / "data/gazette/relations.jsonl", *paths)
+    halves = json.loads((project / "preferences/halves.json").read_text(encoding="utf-8"))
+    for name, other in (("one", "two"), ("two", "one")):
+        text = (project / f"preferences/{name}.jsonl").read_text(encoding="utf-8")
+        assert text.count("\n") > 60
+        mentions = [
+            mention.within(seed.text)
+            for seed in SEEDS
+            for mention in (seed.head, seed.tail)
+            if seed.relation in halves[other]
+        ]
+        own = " ".join(seed.text for seed in SEEDS if seed.relation in halves[name])
+        assert not [words for words in mentions if words not in own and f">{words}<" in text]
+
+
+def test_without_any_kind_there_are_no_pairs_and_the_error_says_what_to_raise(project):
+    none = PARAMS | {"prefer": PARAMS["prefer"] | {"kinds": dict.fromkeys(KINDS, 0)}}
+    (project / "params.yaml").write_text(yaml.safe_dump(none), encoding="utf-8")
+    with pytest.raises(prefer.UserError, match=r"half one has no pairs: raise a value of prefer\.kinds"):
+        prefer.main(ROOT / "data/gazette/relations.jsonl", *map(Path, ("seeds.jsonl", "accepted", "rejected", "p")))
+    assert not (project / "p").exists()
