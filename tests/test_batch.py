@@ -15,6 +15,7 @@ from stages.llm.batch import Batch, BatchFile, export_line, read_answers
 from stages.llm.request import Completion, Message, Request, UnansweredError
 from stages.llm.teacher import Teacher, open_client
 from stages.pipeline.errors import UserError
+from stages.pipeline.params import section
 from stages.records.example import Example, Schema
 from stages.records.files import DataError, write_records
 from stages.records.spans import untag

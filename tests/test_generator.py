@@ -1,0 +1,347 @@
+"""The small generator: warm start, teaching, DPO of adapters, writing with the other half's, and being verified."""
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import pytest
+import regex
+import torch
+import yaml
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+
+from stages import dpo, prefer, teach, verify, write
+from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
+from stages.generator.documents import documents
+from stages.generator.tuning import trainer_of
+from stages.generator.warm_start import TAGS, warm_start
+from stages.llm.local import Local, Transformers
+from stages.llm.request import Completion, Request
+from stages.pipeline.errors import UserError
+from stages.prompts.continuation import SENTENCE, Continuation, document
+from stages.records.files import read_examples, read_schema, write_records
+from stages.records.spans import tagged
+from stages.records.written import Accepted
+from stages.seeds.draw import draw
+from stages.writing.answers import read_answers
+from stages.writing.pool import read_judged, read_pool
+from tests.graph import ROOT
+
+ALMANAC = ROOT / "data/almanac"
+BACKGROUND = read_schema(ALMANAC / "relations.jsonl")
+SCHEMA = read_schema(ROOT / "data/gazette/relations.jsonl")
+SEEDS = draw(read_examples(ROOT / "data/gazette/train.jsonl", SCHEMA), shots=3, seed=1)
+TEXTS = [document(SCHEMA.relations[0], [tagged(one) for one in SEEDS[:3]])]
+KINDS = {"wrong_relation": 1, "near_copy": 1, "exact_copy": 1, "mined": 0}
+
+
+@pytest.fixture(scope="module")
+def begun(tiny_encoder):
+    torch.manual_seed(1)
+    return warm_start(str(tiny_encoder), TEXTS, frequent=12000, dropout=0.0)
+
+
+def test_the_embeddings_and_layers_begin_as_the_encoder_s(begun, tiny_encoder):
+    model, tokenizer = begun
+    encoder, old = load_encoder(str(tiny_encoder)), load_tokenizer(str(tiny_encoder))
+    for word in ("the", "##s", "founded"):
+        rows = [
+            one.get_input_embeddings().weight[words.convert_tokens_to_ids(word)]
+            for one, words in ((model, tokenizer), (encoder, old))
+        ]
+        assert torch.equal(*rows)
+    ours, theirs = model.bert.encoder.state_dict(), encoder.encoder.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_it_is_causal(begun):
+    model, tokenizer = begun
+    first, second = (tokenizer(text, return_tensors="pt").input_ids for text in ("the old town", "the old boat"))
+    logits = [model.eval()(ids).logits[0, :-1] for ids in (first, second)]
+    torch.testing.assert_close(*logits)
+
+
+def test_the_vocabulary_holds_what_is_frequent_what_the_texts_hold_and_the_tags(begun):
+    model, tokenizer = begun
+    assert 11000 < len(tokenizer) < 11200  # the rest of the first 12,000 are unused places
+    assert model.config.vocab_size == len(tokenizer) == len(model.get_output_embeddings().weight)
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    assert tokenizer.unk_token_id not in tokenizer(TEXTS[0])["input_ids"]
+    assert [tokenizer.tokenize(f"x{tag}y")[1:-1] for tag in TAGS] == [[tag] for tag in TAGS]
+
+
+def test_a_text_comes_back_from_its_tokens_in_lower_case(begun):
+    _, tokenizer = begun
+    text = "so <e1> ada </e1> has the <e2> boat </e2>, they say."
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+def test_its_chat_template_gives_a_document_and_what_continues_it_as_they_are(begun):
+    _, tokenizer = begun
+    turns = [{"role": "user", "content": TEXTS[0]}, {"role": "assistant", "content": " <e1>a</e1>"}]
+    assert tokenizer.apply_chat_template(turns, tokenize=False) == f"{TEXTS[0]} <e1>a</e1> [SEP]"
+
+
+def test_an_encoder_that_is_no_bert_is_refused(tmp_path):
+    from transformers import DistilBertConfig
+
+    load_tokenizer(EMBEDDED).save_pretrained(tmp_path)
+    DistilBertConfig().save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=r"teach\.encoder is .*, a distilbert: take a BERT"):
+        warm_start(str(tmp_path), TEXTS, frequent=100, dropout=0.0)
+
+
+def test_documents_show_every_sample_of_a_relation_before_any_again():
+    examples = read_examples(ALMANAC / "sentences.jsonl", BACKGROUND)
+    relation = BACKGROUND.relations[0]
+    own = [tagged(one) for one in examples if one.relation == relation.relation]
+    stream = documents([relation], examples, samples=6, seed=1)
+    shown = [text for _ in range(len(own) // 6) for text in next(stream).split(" [SEP]")[1:-1]]
+    assert sorted(one.strip() for one in shown) == sorted(own)
+
+
+def test_the_background_relations_are_none_of_those_that_are_written():
+    assert not set(BACKGROUND.labels) & set(SCHEMA.labels)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, tiny_encoder) -> Path:
+    """A folder in which the stages of the generator have run, each with little to do."""
+    folder = tmp_path_factory.mktemp("generator")
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["teach"] |= {"encoder": str(tiny_encoder), "frequent": 1000, "updates": 4, "save_every": 2, "samples": 3}
+    params["dpo"] |= {"updates": 6, "save_every": 2, "lr": 5e-3, "precision": "fp32"}
+    params["prefer"] |= {"kinds": KINDS}
+    params["generator"] |= {"model": "generator/base"}
+    params["write"] |= {"per_relation": 2, "at_most": 2, "demonstrations": 2}
+    params["verify"] |= {"encoder": str(tiny_encoder), "updates": 2, "evaluate_every": 1, "threshold": 0.0}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    write_records(folder / "seeds.jsonl", SEEDS)
+    for name in ("accepted", "rejected"):
+        (folder / name).mkdir()
+        (folder / name / "one_by_one.jsonl").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
+        teach.main(ALMANAC, Path("generator/base"))
+        prefer.main(RELATIONS, *map(Path, ("seeds.jsonl", "accepted", "rejected", "preferences")))
+        for half in ("one", "two"):
+            dpo.main(half, "generator/base", Path("preferences"), Path(f"generator/base-{half}"))
+    return folder
+
+
+RELATIONS = ROOT / "data/gazette/relations.jsonl"
+
+
+@pytest.fixture
+def there(project, monkeypatch) -> Path:
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
+    return project
+
+
+def test_teaching_writes_a_model_that_transformers_loads_with_its_tokenizer_and_its_history(there):
+    model = AutoModelForCausalLM.from_pretrained("generator/base")
+    assert model.config.is_decoder
+    assert len(AutoTokenizer.from_pretrained("generator/base")) == model.config.vocab_size
+    assert json.loads(Path("generator/base/history.json").read_text(encoding="utf-8"))
+    assert not list(Path(".scratch").glob("teach-*"))
+
+
+def pairs(half: str = "one") -> list:
+    from stages.generator.pairs import Pair
+
+    lines = Path(f"preferences/{half}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [Pair.model_validate_json(line) for line in lines]
+
+
+def test_steps_of_dpo_raise_the_margin_of_what_is_preferred(there, tmp_path):
+    params = prefer.section(dpo.Dpo).model_copy(
+        update={"updates": 30, "lr": 5e-2, "targets": ("query", "value", "dense")}
+    )
+    trainer = trainer_of(params, "generator/base", pairs(), tmp_path)
+    trainer.train()
+    margins = [one["rewards/margins"] for one in trainer.state.log_history if "rewards/margins" in one]
+    assert margins[-1] > max(0.05, margins[0])
+
+
+def test_an_adapter_changes_the_model_that_it_is_loaded_onto_and_none_of_its_weights(there):
+    base = AutoModelForCausalLM.from_pretrained("generator/base").eval()
+    before = {name: weight.clone() for name, weight in base.state_dict().items()}
+    ids = AutoTokenizer.from_pretrained("generator/base")(TEXTS[0], return_tensors="pt").input_ids
+    plain = base(ids).logits
+    tuned = PeftModel.from_pretrained(base, "generator/base-one").eval()
+    assert not torch.allclose(tuned(ids).logits, plain)
+    with tuned.disable_adapter():
+        assert torch.allclose(tuned(ids).logits, plain)
+    whole = tuned.merge_and_unload()
+    assert set(whole.state_dict()) == set(before)
+
+
+def test_an_interrupted_dpo_goes_on_and_ends_with_the_same_adapter(there, monkeypatch):
+    class Stop(TrainerCallback):
+        def on_step_end(self, args, state, control, **_):
+            if state.global_step == 5:
+                raise KeyboardInterrupt
+
+    whole = trainer_of
+    with monkeypatch.context() as patch:
+        patch.setattr(dpo, "trainer_of", lambda *given: _with(whole(*given), Stop()))
+        with pytest.raises(KeyboardInterrupt):
+            dpo.main("one", "generator/base", Path("preferences"), Path("generator/again"))
+    assert not Path("generator/again").exists()
+    assert list(Path(".scratch").glob("dpo-*/checkpoint-4"))
+    dpo.main("one", "generator/base", Path("preferences"), Path("generator/again"))
+    first, second = (Path(f"generator/{name}/adapter_model.safetensors").read_bytes() for name in ("base-one", "again"))
+    assert first == second
+
+
+def _with(trainer, callback: TrainerCallback):
+    trainer.add_callback(callback)
+    return trainer
+
+
+def test_layers_that_the_model_lacks_are_an_error_that_names_the_parameter(there, tmp_path):
+    params = prefer.section(dpo.Dpo).model_copy(update={"targets": ("q_proj",)})
+    with pytest.raises(UserError, match=r"dpo\.targets .* do not fit generator/base"):
+        trainer_of(params, "generator/base", pairs(), tmp_path)
+
+
+def test_a_generator_that_is_not_there_is_an_error_with_its_cure(there, tmp_path):
+    with pytest.raises(UserError, match=r"no causal model 'generator/none': build it with `dvc repro teach`"):
+        trainer_of(prefer.section(dpo.Dpo), "generator/none", pairs(), tmp_path)
+
+
+def answered(engine: Local, *requests: Request) -> list[Completion]:
+    async def ask() -> list[Completion]:
+        return list(await asyncio.gather(*map(engine.complete, requests)))
+
+    return asyncio.run(ask())
+
+
+def request(seed: int, adapter: str | None = None, tokens: int = 60) -> Request:
+    asked = Continuation("tuned", SCHEMA.relations[0], 1000)
+    return Request(
+        model="base", adapter=adapter, messages=asked.messages([tagged(SEEDS[0])]), answer=asked.answer(),
+        temperature=1, top_p=1, max_tokens=tokens, seed=seed,
+    )  # fmt: skip
+
+
+ADAPTERS = {"base-one": "generator/base-one", "base-two": "generator/base-two"}
+
+
+def test_whatever_it_writes_holds_one_head_and_one_tail(there):
+    engine = Local(Transformers(batch_size=8), "generator/base", None, {})
+    for one in answered(engine, *map(request, range(16))):
+        assert regex.fullmatch(SENTENCE, f" {one.text}", partial=one.finish == "length")
+        assert "<e1>" in one.text or "<e2>" in one.text or one.finish == "length"
+
+
+def test_each_request_is_answered_by_its_own_adapter_whoever_waits_beside_it(there):
+    engine = Local(Transformers(batch_size=8), "generator/base", None, ADAPTERS)
+    mixed = answered(engine, request(1), request(1, "base-one"), request(1, "base-two"), request(1))
+    plain = answered(Local(Transformers(batch_size=8), "generator/base", None, {}), request(1))
+    alone = answered(Local(Transformers(batch_size=8), "generator/base", None, ADAPTERS), request(1, "base-two"))
+    assert mixed[0].text == mixed[3].text == plain[0].text
+    assert mixed[2].text == alone[0].text
+
+
+def test_a_folder_without_an_adapter_is_an_error_with_its_cure(there, tmp_path):
+    with pytest.raises(UserError, match=r"holds no LoRA adapter of this model .*: build it with `dvc repro dpo`"):
+        Local(Transformers(batch_size=8), "generator/base", None, {"x": str(tmp_path)})
+
+
+def test_a_prompt_that_leaves_no_room_for_an_answer_is_not_asked(there):
+    engine = Local(Transformers(batch_size=8), "generator/base", None, {})
+    with pytest.raises(Exception, match=r"too_long: .* has room for 512 tokens"):
+        answered(engine, request(1, tokens=600))
+
+
+@pytest.fixture(scope="module")
+def written(project) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        patch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
+        for method in ("untuned", "tuned"):
+            write.main(method, RELATIONS, Path("seeds.jsonl"), Path("preferences/halves.json"), Path("generator"),
+                       Path(f"candidates/{method}.jsonl"))  # fmt: skip
+    return project
+
+
+def test_the_stage_writes_each_relation_with_the_adapter_of_the_other_half(written, there):
+    halves = json.loads(Path("preferences/halves.json").read_text(encoding="utf-8"))
+    for answer in read_answers(Path("candidates/tuned.jsonl")):
+        assert answer.request.adapter == ("base-two" if answer.relation in halves["one"] else "base-one")
+    assert {answer.request.adapter for answer in read_answers(Path("candidates/untuned.jsonl"))} == {None}
+
+
+def test_requests_name_the_weights_so_that_the_cache_answers_for_no_other_model(written, there):
+    tuned, untuned = (read_answers(Path(f"candidates/{method}.jsonl")) for method in ("tuned", "untuned"))
+    assert len({answer.request.revision for answer in tuned}) == 1
+    assert tuned[0].request.revision != untuned[0].request.revision != None  # noqa: E711
+
+
+def test_the_negative_label_is_not_written(written, there):
+    assert SCHEMA.negative not in {answer.relation for answer in read_answers(Path("candidates/tuned.jsonl"))}
+
+
+def test_a_method_that_there_is_none_of_is_named(there):
+    with pytest.raises(UserError, match="no method 'x': there are untuned, tuned"):
+        write.main("x", *map(Path, ("a", "b", "c", "d", "e")))
+
+
+@pytest.fixture
+def accepted(there) -> Path:
+    """Sentences of two relations as if the generator had written them, and what `filter` says of them."""
+    labels = SCHEMA.labels[:2]
+    ours = [one for one in SEEDS if one.relation in labels]
+    records = [
+        Accepted.model_validate(one.model_dump(exclude_unset=True) | {"id": f"tuned/{n}/0", "method": "tuned"})
+        for n, one in enumerate(ours)
+    ]
+    write_records(Path("accepted/tuned.jsonl"), records)
+    figures = {"distinct_1": 1, "distinct_2": 1, "self_bleu": 0, "distance": 1, "distance_masked": 1, "vendi": 1}
+    pool = {
+        "method": "tuned", "model": "m", "requests": 6, "refused": 0, "drafts": 6, "accepted": 6, "rejected": {},
+        "per_relation": dict.fromkeys(labels, 3), "prompt_tokens": 1, "completion_tokens": 1, "cost": None,
+        "cost_per_accepted": None, "before": figures, "after": figures, "vendi_before": {}, "vendi": {},
+    }  # fmt: skip
+    Path("tuned.json").write_text(json.dumps(pool), encoding="utf-8")
+    return there
+
+
+def verified(**changes) -> tuple[list[Accepted], Path]:
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    kept = params["verify"]
+    Path("params.yaml").write_text(yaml.safe_dump(params | {"verify": kept | changes}), encoding="utf-8")
+    try:
+        files = ("out/tuned_verified.jsonl", "out/rejected.jsonl", "out/tuned_verified.json")
+        verify.main("tuned", Path("accepted/tuned.jsonl"), Path("tuned.json"), RELATIONS, Path("seeds.jsonl"),
+                    *map(Path, files))  # fmt: skip
+    finally:
+        Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    return read_judged(Path(files[0]), Accepted), Path(files[1])
+
+
+def test_whatever_judges_allow_passes_under_a_name_of_its_own(accepted):
+    passed, rejected = verified(threshold=0.0)
+    assert [one.method for one in passed] == ["tuned_verified"] * 6
+    assert rejected.read_text(encoding="utf-8") == ""
+    pool = read_pool(Path("out/tuned_verified.json"))
+    assert (pool.method, pool.drafts, pool.accepted, pool.rejected) == ("tuned_verified", 6, 6, {})
+
+
+def test_what_judges_do_not_think_likely_enough_is_rejected_with_their_numbers(accepted):
+    passed, rejected = verified(threshold=1.0)
+    assert passed == []
+    lines = [json.loads(line) for line in rejected.read_text(encoding="utf-8").splitlines()]
+    assert {line["check"] for line in lines} == {"contradicted"}
+    assert re.fullmatch(r"\w+ has a probability of 0\.\d\d, \w+ one of 0\.\d\d", lines[0]["reason"])
+    assert read_pool(Path("out/tuned_verified.json")).rejected == {"contradicted": 6}
+
+
+def test_more_folds_than_seeds_are_an_error_that_names_the_parameter(accepted):
+    with pytest.raises(UserError, match=r"verify\.folds is 9, \w+ has 3 seeds: lower it"):
+        verified(folds=9)
