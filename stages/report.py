@@ -1,8 +1,8 @@
 """Put the scores of all systems side by side: a table, a page with figures, plots and metrics for DVC, a run in MLflow.
 
 Reads    CARD: the data card; EVALUATIONS: the folder of `<system>.json`, one for each of `systems` in params.yaml;
-         ACCEPTED, REJECTED, POOLS: folders of `<method>.jsonl` and `<method>.json`, one for each of `judged` and
-         `verified`
+         ACCEPTED, REJECTED, POOLS: folders of `<method>.jsonl` and `<method>.json`, one for each of `methods` and
+         `writers`
 Writes   TABLE (Markdown), PAGE (HTML with everything inside), SENTENCES (HTML), PLOTS (a folder of CSV files),
          METRICS (JSON)
 Alone    python -m stages.report data/dataset/card.json results/evaluation data/accepted data/rejected results/pools \
@@ -46,7 +46,7 @@ def main(
     """Read the evaluations and what was written, write the report, and print the table."""
     params = read_params()
     reads = {system: evaluations / f"{system}.json" for system in _listed(params, "systems")}
-    methods = [*_listed(params, "judged"), *(f"{method}_verified" for method in _listed(params, "verified"))]
+    methods = [*_listed(params, "methods"), *_listed(params, "writers")]
     summaries = {method: pools / f"{method}.json" for method in methods}
     texts = {folder: [folder / f"{method}.jsonl" for method in methods] for folder in (accepted, rejected)}
     writes = [table, page, sentences, plots, metrics]

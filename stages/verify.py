@@ -1,13 +1,13 @@
-"""Keep of what a weak generator wrote what extractors that learnt from the seeds alone do not contradict.
+"""Check what the generator wrote, and keep what extractors that learnt from the seeds alone do not contradict.
 
-Reads    data/accepted/<method>.jsonl and results/pools/<method>.json; data/dataset/relations.jsonl;
-         data/seeds/train.jsonl
-Writes   <method>_verified: of data/accepted and data/rejected .jsonl, of results/pools .json
-Alone    python -m stages.verify tuned data/accepted/tuned.jsonl results/pools/tuned.json data/dataset/relations.jsonl
-         data/seeds/train.jsonl data/accepted/tuned_verified.jsonl data/rejected/tuned_verified.jsonl
-         results/pools/tuned_verified.json
+Reads    data/candidates/<method>.jsonl; data/dataset/relations.jsonl; data/seeds/train.jsonl
+Writes   data/accepted/<method>.jsonl; data/rejected/<method>.jsonl; results/pools/<method>.json: counts, cost,
+         diversity
+Alone    python -m stages.verify tuned data/candidates/tuned.jsonl data/dataset/relations.jsonl data/seeds/train.jsonl
+         data/accepted/tuned.jsonl data/rejected/tuned.jsonl results/pools/tuned.json
 
-An interrupted run goes on where it was: its state lies in .scratch, as that of `finetune`.
+The checks are those of `filter`. An interrupted run goes on where it was: its state lies in .scratch, as that of
+`finetune`.
 """
 
 from collections import Counter
@@ -21,18 +21,19 @@ from stages import extractor, generator
 from stages.extractor.scratch import reserved, scratch_folder
 from stages.extractor.training import Recipe
 from stages.generator.verifying import cross_fitted
+from stages.llm.client import Budget
 from stages.pipeline.command import run
 from stages.pipeline.errors import UserError
 from stages.pipeline.outputs import output_file
 from stages.pipeline.params import section
-from stages.quality.diversity import diversity, embedded, mean
+from stages.quality.checks import Checks, Judge
 from stages.records.example import Example, Schema, identity
 from stages.records.files import read_examples, read_schema, write_records
-from stages.records.spans import tagged
-from stages.records.written import Accepted, Draft, Rejected
+from stages.records.written import Accepted, Rejected
 from stages.tracking.run import tracked
+from stages.writing.answers import Answer, read_answers
 from stages.writing.counts import reject_table
-from stages.writing.pool import Pool, read_judged, read_pool
+from stages.writing.judging import Verdicts, summary_of, verdicts
 
 
 class Verify(Recipe):
@@ -48,45 +49,38 @@ class Verify(Recipe):
 
 
 def main(
-    method: str, accepted: Path, before: Path, relations: Path, seeds: Path, kept: Path, rejected: Path, pool: Path
+    method: str, candidates: Path, relations: Path, seeds: Path, accepted: Path, rejected: Path, pool: Path
 ) -> None:
-    """Train the judges, let them judge, and write."""
-    params = section(Verify)
+    """Check, train the judges, let them judge, and write."""
+    params, checks, budget = section(Verify), section(Checks), section(Budget)
     schema = read_schema(relations)
     examples = read_examples(seeds, schema)
-    written, checked = read_judged(accepted, Accepted), read_pool(before)
     _check_folds(params, examples)
     scratches = [_scratch(params, fold, schema, examples) for fold in range(params.folds)]
-    reads = [accepted, relations, seeds]
+    reads, writes = [candidates, relations, seeds], [accepted, rejected, pool]
     with (
         reserved(scratches),
-        tracked(
-            "verify", params={"method": method, **params.model_dump()}, reads=reads, writes=[kept, rejected, pool]
-        ) as log,
+        tracked("verify", params={"method": method, **params.model_dump()}, reads=reads, writes=writes) as log,
     ):
+        answers = read_answers(candidates)
+        checked = verdicts(answers, Judge(schema, checks, examples))
         probabilities = cross_fitted(
             params.judges(),
             schema,
             examples,
-            written,
+            checked.kept,
             seed=params.seed,
             scratches=scratches,
             on_look=lambda fold, look: log.log_metrics({f"micro_f1/fold-{fold}": look.micro_f1}, step=look.update),
         )
-        judged = [
-            _judged(one, row, schema, params.threshold, pool.stem)
-            for one, row in zip(written, probabilities, strict=True)
-        ]
-        passed = [one for one in judged if isinstance(one, Accepted)]
-        refused = [one for one in judged if isinstance(one, Rejected)]
-        print("\n".join(reject_table(refused, len(passed))))
-        log.log_metrics({"passed": len(passed), "refused": len(refused)})
-        write_records(kept, passed)
-        write_records(rejected, refused)
+        judged = _judged(answers, checked, probabilities, schema, params.threshold)
+        print("\n".join(reject_table(judged.refused, len(judged.kept))))
+        summary = summary_of(method, answers, judged, budget)
+        log.log_metrics(summary.model_dump(include={"drafts", "accepted", "rejected", "cost_per_accepted", "after"}))
+        write_records(accepted, judged.kept)
+        write_records(rejected, judged.refused)
         with output_file(pool) as partial:
-            partial.write_text(
-                _pool(pool.stem, checked, passed, refused).model_dump_json(indent=2) + "\n", encoding="utf-8"
-            )
+            partial.write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def _check_folds(params: Verify, seeds: Sequence[Example]) -> None:
@@ -107,45 +101,21 @@ def _scratch(params: Verify, fold: int, schema: Schema, seeds: Sequence[Example]
 
 
 def _judged(
-    one: Accepted, probabilities: np.ndarray, schema: Schema, threshold: float, name: str
-) -> Accepted | Rejected:
-    asked, likeliest = schema.labels.index(one.relation), int(probabilities.argmax())
-    if probabilities[asked] >= threshold:
-        return one.model_copy(update={"method": name})
-    draft = Draft(
-        id=one.id,
-        method=name,
-        relation=one.relation,
-        text=tagged(one),
-        head_type=one.head.type,
-        tail_type=one.tail.type,
-    )
-    reason = (
-        f"{one.relation} has a probability of {probabilities[asked]:.2f}, {schema.labels[likeliest]} one of "
-        f"{probabilities[likeliest]:.2f}"
-    )
-    return Rejected(draft=draft, check="contradicted", reason=reason)
-
-
-def _pool(name: str, checked: Pool, passed: Sequence[Accepted], refused: Sequence[Rejected]) -> Pool:
-    """The summary of what passed, with what its writing took."""
-    vectors = dict(zip((one.id for one in passed), embedded(passed, "embed verified"), strict=True)) if passed else {}
-    groups = {label: [vectors[one.id] for one in passed if one.relation == label] for label in checked.per_relation}
-    after = diversity(groups)
-    return checked.model_copy(
-        update={
-            "method": name,
-            "drafts": len(passed) + len(refused),
-            "accepted": len(passed),
-            "rejected": {"contradicted": len(refused)} if refused else {},
-            "per_relation": {label: len(group) for label, group in groups.items()},
-            "cost_per_accepted": None if checked.cost is None or not passed else checked.cost / len(passed),
-            "before": checked.after,
-            "after": mean(after),
-            "vendi_before": checked.vendi,
-            "vendi": {label: one.vendi for label, one in after.items()},
-        }
-    )
+    answers: Sequence[Answer], checked: Verdicts, probabilities: np.ndarray, schema: Schema, threshold: float
+) -> Verdicts:
+    """What the checks let pass and the judges do not contradict, and all the others."""
+    drafts = {draft.id: draft for answer in answers for draft in answer.drafts}
+    kept: list[Accepted] = []
+    refused = list(checked.refused)
+    for one, row in zip(checked.kept, probabilities, strict=True):
+        asked, likeliest = schema.labels.index(one.relation), int(row.argmax())
+        if row[asked] >= threshold:
+            kept.append(one)
+            continue
+        likely = f"{schema.labels[likeliest]} one of {row[likeliest]:.2f}"
+        reason = f"{one.relation} has a probability of {row[asked]:.2f}, {likely}"
+        refused.append(Rejected(draft=drafts[one.id], check="contradicted", reason=reason))
+    return Verdicts(kept, refused)
 
 
 if __name__ == "__main__":

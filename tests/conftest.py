@@ -33,8 +33,6 @@ TINY = {
     "methods": [],
     "generators": [],
     "writers": [],
-    "judged": [],
-    "verified": [],
     "mixtures": {},
     "pretrained": [],
     "finetune": {"updates": 12, "evaluate_every": 3, "batch_size": 4, "training_seeds": [1, 2]},

@@ -17,15 +17,15 @@ NAMES = [stage.name for stage in STAGES]
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 OF_REQUESTS = {"generator": {"adapter"}}  # fields that a stage sets for each request
-NO_SECTIONS = {"systems", "methods", "generators", "writers", "judged", "verified", "pretrained"}
+NO_SECTIONS = {"systems", "methods", "generators", "writers", "pretrained"}
 EACH = {
     "generate": PARAMS["methods"],
-    "filter": PARAMS["judged"],
+    "filter": PARAMS["methods"],
     "teach": PARAMS["generators"],
     "prefer": PARAMS["generators"],
     "dpo": [f"{generator}-{half}" for generator in PARAMS["generators"] for half in ("one", "two")],
     "write": PARAMS["writers"],
-    "verify": PARAMS["verified"],
+    "verify": PARAMS["writers"],
     "select": list(PARAMS["mixtures"]),
     "pretrain": PARAMS["pretrained"],
     "finetune": PARAMS["systems"],
@@ -124,12 +124,7 @@ def test_every_system_starts_from_a_pre_trained_encoder_or_has_an_empty_file_tha
 
 def test_every_mixture_takes_what_a_method_wrote():
     taken = {method for mixture in PARAMS["mixtures"].values() for method in mixture["methods"]}
-    assert taken <= {*PARAMS["judged"], *(f"{method}_verified" for method in PARAMS["verified"])}
-
-
-def test_what_is_judged_was_written_and_what_is_verified_was_judged():
-    assert PARAMS["judged"] == [*PARAMS["methods"], *PARAMS["writers"]]
-    assert set(PARAMS["verified"]) <= set(PARAMS["judged"])
+    assert taken <= {*PARAMS["methods"], *PARAMS["writers"]}
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=NAMES)

@@ -28,7 +28,6 @@ def _grow(built: Path, folder: Path, warm: dict[str, str]) -> None:
         folder,
         systems=["gold", "tkre"],
         methods=["one_by_one"],
-        judged=["one_by_one"],
         mixtures={"tkre": {"methods": ["one_by_one"], "per_relation": TAKEN}},
         generate={"per_relation": WANTED},
         pretrained=["tkre"],

@@ -43,7 +43,7 @@ def put(*evaluations: Evaluation, pools: Sequence[Pool] = ()) -> None:
         Path(f"results/pools/{one.method}.json").write_text(one.model_dump_json())
         write_records(Path(f"data/accepted/{one.method}.jsonl"), [accepted(method=one.method)])
         write_records(Path(f"data/rejected/{one.method}.jsonl"), [rejected(method=one.method)])
-    params = {"systems": [one.system for one in evaluations], "judged": [one.method for one in pools], "verified": []}
+    params = {"systems": [one.system for one in evaluations], "methods": [one.method for one in pools], "writers": []}
     Path("params.yaml").write_text(json.dumps(params))
 
 
@@ -184,7 +184,7 @@ def test_systems_evaluated_on_different_draws_are_not_put_side_by_side() -> None
 
 @pytest.mark.parametrize(
     ("params", "missing"),
-    [("systems: []\njudged: []\n", "systems"), ("judged: []\n", "systems"), ("systems: [gold]\n", "judged")],
+    [("systems: []\nmethods: []\n", "systems"), ("methods: []\n", "systems"), ("systems: [gold]\n", "methods")],
 )
 def test_params_that_do_not_say_what_is_reported_are_refused(params: str, missing: str) -> None:
     Path("params.yaml").write_text(params)
@@ -219,12 +219,12 @@ def test_the_mlflow_run_carries_all_parameters_the_metrics_and_the_pages(
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     put(evaluation())
     Path("params.yaml").write_text(
-        json.dumps({"systems": ["gold"], "judged": [], "verified": [], "sample": {"shots": 8}})
+        json.dumps({"systems": ["gold"], "methods": [], "writers": [], "sample": {"shots": 8}})
     )
     main(*map(Path, ARGUMENTS))
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     [experiment] = [found for found in client.search_experiments() if found.name == "relseed"]
     [run] = client.search_runs([experiment.experiment_id])
-    assert run.data.params == {"systems": "['gold']", "judged": "[]", "verified": "[]", "sample.shots": "8"}
+    assert run.data.params == {"systems": "['gold']", "methods": "[]", "writers": "[]", "sample.shots": "8"}
     assert (run.data.metrics["gold.micro_f1.mean"], run.data.metrics["majority.micro_f1.mean"]) == (0.651, 0.125)
     assert [file.path for file in client.list_artifacts(run.info.run_id)] == ["report.html", "sentences.html"]

@@ -19,7 +19,7 @@ from stages.records.spans import untag
 from stages.records.written import Accepted, Draft, Rejected
 from stages.seeds.mixture import hybrid, mixture
 from stages.writing.answers import Answer
-from stages.writing.pool import pool_of
+from stages.writing.pool import pool_of, read_pool
 from tests.graph import ROOT
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -206,7 +206,7 @@ def test_the_md5_on_the_card_is_that_of_the_file():
 def test_the_card_states_the_model_and_how_it_sampled(revision, says):
     prepare(1, accepted("owns", 0), revision=revision)
     run()
-    assert f"- Model: {says}; asked for with temperature 0.5, top_p 0.75, seed 11" in card()
+    assert f"- The teacher: {says}; asked for with temperature 0.5, top_p 0.75, seed 11" in card()
 
 
 @pytest.mark.parametrize("engine", ["batch", "openai"])
@@ -222,12 +222,12 @@ def test_a_system_may_take_no_written_sentence():
     assert Path("crew.jsonl").read_text(encoding="utf-8") == ""
 
 
-def test_the_card_states_the_prompts_which_are_there():
+def test_the_card_states_which_model_wrote_by_which_method_and_where_the_prompts_are():
     prepare(1, accepted("owns", 0), accepted("owns", 1, "one_by_one"))
     run()
-    prompts = ["stages/prompts/all_at_once.jinja", "stages/prompts/one_by_one.jinja"]
-    assert f"- Prompts: `{prompts[0]}`, `{prompts[1]}`;" in card()
-    assert all((ROOT / prompt).is_file() for prompt in prompts)
+    model, other = (read_pool(Path(f"pools/{name}.json")).model for name in ("all_at_once", "one_by_one"))
+    assert f"- Models by method: `all_at_once` {model}, `one_by_one` {other}\n" in card()
+    assert "- Prompts: `stages/prompts`;" in card()
 
 
 def test_the_card_states_the_checks_in_their_order_and_where_they_draw_the_line():

@@ -1,0 +1,60 @@
+"""What the checks say of a method's drafts, and what became of all of them, summed up."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from stages.llm.client import Budget
+from stages.quality.checks import Judge
+from stages.quality.diversity import Diversity, Embedded, diversity, embedded
+from stages.records.example import Sentence
+from stages.records.spans import untag
+from stages.records.written import Accepted, Draft, Rejected
+from stages.writing.answers import Answer
+from stages.writing.pool import Pool, pool_of
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """The accepted and the rejected of a method, in the order of its answers."""
+
+    kept: list[Accepted]
+    refused: list[Rejected]
+
+
+def verdicts(answers: Sequence[Answer], judge: Judge) -> Verdicts:
+    """Have every draft in `answers` judged."""
+    judged = [judge.judge(draft) for answer in answers for draft in answer.drafts]
+    return Verdicts(
+        [one for one in judged if isinstance(one, Accepted)], [one for one in judged if isinstance(one, Rejected)]
+    )
+
+
+def summary_of(method: str, answers: Sequence[Answer], judged: Verdicts, budget: Budget) -> Pool:
+    """Counts, cost and diversity of what a method had written."""
+    drafts = [draft for answer in answers for draft in answer.drafts]
+    return pool_of(answers, judged.kept, judged.refused, *_diversity(drafts, judged.kept, method), budget)
+
+
+def _diversity(
+    drafts: Sequence[Draft], kept: Sequence[Accepted], method: str
+) -> tuple[dict[str, Diversity], dict[str, Diversity]]:
+    """Of all drafts that mark two mentions, and of the accepted, by relation."""
+    readable = dict(_readable(drafts))
+    vectors = dict(zip(readable, embedded(list(readable.values()), f"embed drafts, {method}"), strict=True))
+    before = diversity(_grouped((draft.relation, vectors[draft.id]) for draft in drafts if draft.id in vectors))
+    after = diversity(_grouped((one.relation, vectors[one.id]) for one in kept))
+    return before, after
+
+
+def _readable(drafts: Iterable[Draft]) -> Iterator[tuple[str, Sentence]]:
+    for draft in drafts:
+        with suppress(ValueError):
+            yield draft.id, untag(draft.text)
+
+
+def _grouped(pairs: Iterable[tuple[str, Embedded]]) -> dict[str, list[Embedded]]:
+    groups: dict[str, list[Embedded]] = {}
+    for relation, one in pairs:
+        groups.setdefault(relation, []).append(one)
+    return groups
