@@ -21,7 +21,10 @@ from benchmarks.generate import RESULT as GENERATE
 from benchmarks.gold import RESULT as GOLD
 from benchmarks.gold import over_draws
 from benchmarks.study import FOLDER as STUDIES
+from benchmarks.tuned import METHODS as TUNED_METHODS
+from benchmarks.tuned import RESULT as TUNED
 from benchmarks.written import RESULT as WRITTEN
+from stages.reporting.summary import spread
 
 README = Path("README.md")
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.S)
@@ -127,6 +130,27 @@ def tkre() -> str:
     return "\n".join(rows)
 
 
+def tuned() -> str:
+    """What DPO does to the small generator, from benchmarks/tuned.json: means and deviations over generator seeds."""
+    measured = json.loads(TUNED.read_text(encoding="utf-8"))
+    rows = [f"| of all drafts | {' | '.join(TUNED_METHODS)} |", f"|---|{'--:|' * len(TUNED_METHODS)}"]
+    figures: dict[str, Callable[[dict[str, Any]], float]] = {
+        "accepted by the checks, %": lambda one: 100 * one["accepted"] / one["drafts"],
+        "copies and near-copies, %": lambda one: 100 * one["copies"] / one["drafts"],
+        "tokens per accepted": lambda one: one["tokens_per_accepted"],
+        "seconds per accepted": lambda one: one["seconds_per_accepted"],
+    }
+    for name in ("distinct_1", "distinct_2", "self_bleu", "distance", "distance_masked", "vendi"):
+        figures[name.replace("_", "-")] = lambda one, name=name: one["diversity"][name]  # type: ignore[misc]
+    for label, figure in figures.items():
+        cells = []
+        for method in TUNED_METHODS:
+            each = spread([figure(one) for one in measured[method].values()])
+            cells.append(f"{each.mean:.3g} ± {each.std or 0:.2g}")
+        rows.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
 def training() -> str:
     """How fast training is beside a plain loop, from benchmarks/finetune.json."""
     measured = json.loads(FINETUNE.read_text(encoding="utf-8"))
@@ -168,7 +192,7 @@ def files() -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
-    one.__name__: one for one in (graph, stages, results, baselines, written, tkre, training, asking, files)
+    one.__name__: one for one in (graph, stages, results, baselines, written, tkre, tuned, training, asking, files)
 }
 
 

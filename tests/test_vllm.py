@@ -13,6 +13,8 @@ import psutil
 import pytest
 import requests
 
+from stages.generator.pairs import Pair
+from stages.generator.tuning import Dpo, trainer_of
 from stages.llm.batch import export_line, read_answers
 from stages.llm.cache import Cache
 from stages.llm.client import Budget, Client
@@ -243,3 +245,28 @@ def test_parallelism_adapters_and_ray_are_passed_on():
         "--max-model-len 2048 --enable-lora --lora-modules first=models/a -x",
     ):
         assert part in told
+
+
+def test_an_adapter_that_dpo_made_answers_by_its_name(vllm, model, tmp_path):
+    asked = Message(role="user", content="Write.")
+    pairs = [Pair(id=str(n), kind="exact_copy", prompt=(asked,), chosen=f"<e1>{n}", rejected="<e2>") for n in range(8)]
+    dpo = Dpo(
+        beta=0.1, rank=8, alpha=16, targets=("q_proj", "v_proj"), lr=1e-2, updates=4, batch_size=2, warmup=0.0,
+        max_length=128, save_every=4, precision="fp32", seed=1,
+    )  # fmt: skip
+    trainer = trainer_of(dpo, str(model), pairs, tmp_path / "state")
+    trainer.train()
+    trainer.model.save_pretrained(tmp_path / "half")
+
+    async def ask() -> list[Completion]:
+        served = params(command=vllm, lora={"half": str(tmp_path / "half")})
+        async with serving(served, str(model), None, tmp_path / "vllm.log") as url:
+            endpoint = Endpoint("vllm", url, LIMITS)
+            plain = request(model).model_copy(update={"max_tokens": 40})
+            both = await asyncio.gather(*map(endpoint.complete, (plain, plain.model_copy(update={"adapter": "half"}))))
+            await endpoint.close()
+            return list(both)
+
+    plain, tuned = asyncio.run(ask())
+    assert (plain.model, tuned.model) == (str(model), "half")
+    assert tuned.completion_tokens
