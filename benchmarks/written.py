@@ -2,9 +2,8 @@
 
     python -m benchmarks.written hybrid-32    # or hybrid-16, hybrid-8, pure-32: with or without seeds, per relation
 
-Without the tuned writer, so that each system has one method. Three training seeds each, the same number of updates
-whatever a system trains on. An interrupted measurement goes on when it is repeated. The metrics of all settings
-measured so far lie in benchmarks/written.json.
+Three training seeds each, the same number of updates whatever a system trains on. An interrupted measurement goes on
+when it is repeated. The metrics of all settings measured so far lie in benchmarks/written.json.
 """
 
 from pathlib import Path
@@ -24,7 +23,7 @@ def main(setting: Annotated[str, Argument(help="hybrid-<per relation> or pure-<p
     kind, _, count = setting.partition("-")
     if kind not in ("hybrid", "pure") or not count.isdigit():
         raise SystemExit(f"no setting {setting!r}: hybrid-<per relation> or pure-<per relation>")
-    changes = ["finetune.training_seeds=[1,2,3]", "mixtures.diverse.methods=[one_by_one]", "writers=[]"]
+    changes = ["finetune.training_seeds=[1,2,3]", "writers=[]"]
     changes += [f"mixtures.{system}.per_relation={count}" for system in SYSTEMS]
     changes += [f"hybrid.{system}={str(kind == 'hybrid').lower()}" for system in SYSTEMS]
     run_experiment(f"written-{setting}", changes)
