@@ -23,11 +23,11 @@ from stages.pipeline.command import run
 from stages.pipeline.params import PARAMS, read_params, section
 from stages.quality.checks import Checks, Judge
 from stages.records.files import read_examples, read_schema
+from stages.write import METHODS
 from stages.writing.answers import Answer, read_answers
 from stages.writing.judging import summary_of, verdicts
 
 RESULT = Path("benchmarks/tuned.json")
-METHODS = ("untuned", "tuned")
 COPIES = ("copy", "near_copy", "duplicate", "near_duplicate")  # checks that find what is written already
 
 

@@ -21,10 +21,11 @@ from benchmarks.generate import RESULT as GENERATE
 from benchmarks.gold import RESULT as GOLD
 from benchmarks.gold import over_draws
 from benchmarks.study import FOLDER as STUDIES
-from benchmarks.tuned import METHODS as TUNED_METHODS
 from benchmarks.tuned import RESULT as TUNED
 from benchmarks.written import RESULT as WRITTEN
+from stages.quality.diversity import Diversity
 from stages.reporting.summary import spread
+from stages.write import METHODS
 
 README = Path("README.md")
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.S)
@@ -133,18 +134,18 @@ def tkre() -> str:
 def tuned() -> str:
     """What DPO does to the small generator, from benchmarks/tuned.json: means and deviations over generator seeds."""
     measured = json.loads(TUNED.read_text(encoding="utf-8"))
-    rows = [f"| of all drafts | {' | '.join(TUNED_METHODS)} |", f"|---|{'--:|' * len(TUNED_METHODS)}"]
+    rows = [f"| of all drafts | {' | '.join(METHODS)} |", f"|---|{'--:|' * len(METHODS)}"]
     figures: dict[str, Callable[[dict[str, Any]], float]] = {
         "accepted by the checks, %": lambda one: 100 * one["accepted"] / one["drafts"],
         "copies and near-copies, %": lambda one: 100 * one["copies"] / one["drafts"],
         "tokens per accepted": lambda one: one["tokens_per_accepted"],
         "seconds per accepted": lambda one: one["seconds_per_accepted"],
     }
-    for name in ("distinct_1", "distinct_2", "self_bleu", "distance", "distance_masked", "vendi"):
+    for name in Diversity.model_fields:
         figures[name.replace("_", "-")] = lambda one, name=name: one["diversity"][name]  # type: ignore[misc]
     for label, figure in figures.items():
         cells = []
-        for method in TUNED_METHODS:
+        for method in METHODS:
             each = spread([figure(one) for one in measured[method].values()])
             cells.append(f"{each.mean:.3g} ± {each.std or 0:.2g}")
         rows.append(f"| {label} | {' | '.join(cells)} |")

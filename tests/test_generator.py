@@ -10,11 +10,12 @@ import regex
 import torch
 import yaml
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer, DistilBertConfig, TrainerCallback
 
 from stages import dpo, prefer, teach, verify, write
 from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
 from stages.generator.documents import documents
+from stages.generator.pairs import Pair
 from stages.generator.tuning import trainer_of
 from stages.generator.warm_start import TAGS, warm_start
 from stages.llm.local import Local, Transformers
@@ -85,8 +86,6 @@ def test_its_chat_template_gives_a_document_and_what_continues_it_as_they_are(be
 
 
 def test_an_encoder_that_is_no_bert_is_refused(tmp_path):
-    from transformers import DistilBertConfig
-
     load_tokenizer(EMBEDDED).save_pretrained(tmp_path)
     DistilBertConfig().save_pretrained(tmp_path)
     with pytest.raises(UserError, match=r"teach\.encoder is .*, a distilbert: take a BERT"):
@@ -151,9 +150,7 @@ def test_teaching_writes_a_model_that_transformers_loads_with_its_tokenizer_and_
     assert not list(Path(".scratch").glob("teach-*"))
 
 
-def pairs(half: str = "one") -> list:
-    from stages.generator.pairs import Pair
-
+def pairs(half: str = "one") -> list[Pair]:
     lines = Path(f"preferences/{half}.jsonl").read_text(encoding="utf-8").splitlines()
     return [Pair.model_validate_json(line) for line in lines]
 
