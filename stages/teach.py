@@ -24,7 +24,7 @@ from transformers import (
 
 from stages import generator
 from stages.extractor.dropout import use_byte_dropout
-from stages.extractor.hardware import Precision, device, has_bf16, seed_everything
+from stages.extractor.hardware import Precision, device, in_bf16, seed_everything
 from stages.extractor.scratch import reserved, scratch_folder
 from stages.generator.documents import documents
 from stages.generator.resumable import Told, train
@@ -104,7 +104,7 @@ def _arguments(params: Teach, scratch: Path) -> TrainingArguments:
         warmup_steps=round(params.warmup * params.updates),
         max_grad_norm=params.clip,
         lr_scheduler_type="linear",
-        bf16=params.precision == "bf16" or (params.precision == "auto" and has_bf16(device())),
+        bf16=in_bf16(device(), params.precision),
         save_steps=params.save_every,
         save_total_limit=2,
         logging_steps=10,

@@ -86,7 +86,7 @@ def save_extractor(extractor: Extractor, folder: Path) -> None:
     )
     write_records(folder / "relations.jsonl", extractor.schema.relations)
     (folder / _ABOUT).write_text(json.dumps(asdict(extractor.about), indent=2) + "\n", encoding="utf-8")
-    card = render(_CARD, about=extractor.about, schema=extractor.schema, mask=extractor.tokenizer.mask_token)
+    card = render(_CARD, about=extractor.about, schema=extractor.schema)
     (folder / "README.md").write_text(card + "\n", encoding="utf-8")
 
 

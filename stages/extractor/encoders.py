@@ -14,6 +14,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from stages.extractor.hardware import attention, device
 from stages.pipeline.errors import UserError
 
 EMBEDDED = "all-MiniLM-L6-v2"
@@ -54,7 +55,11 @@ def load_encoder(name: str, *, dropout: float = 0.0) -> PreTrainedModel:
     """
     with loading(name):
         encoder, report = AutoModel.from_pretrained(
-            encoder_path(name), config=prepared_config(name, dropout), dtype="float32", output_loading_info=True
+            encoder_path(name),
+            config=prepared_config(name, dropout),
+            dtype="float32",
+            attn_implementation=attention(device()),
+            output_loading_info=True,
         )
     # Models pre-trained without a pooler (RoBERTa) get a fresh one; the markers' head does not use it.
     if missing := sorted(key for key in report["missing_keys"] if not key.startswith("pooler.")):

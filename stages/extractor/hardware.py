@@ -28,10 +28,23 @@ def has_bf16(where: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
+def attention(where: torch.device) -> str | None:
+    """How to compute attention, in the words of transformers; None for its own choice.
+
+    On a CPU it is written out: for a batch of 16 sentences of 64 tokens, the backward pass of torch's fused kernel
+    takes 29 ms in bf16, and 4 ms written out (4.4 and 3.1 ms in fp32). From some 200 tokens on, the two are equal.
+    """
+    return "eager" if where.type == "cpu" else None
+
+
+def in_bf16(where: torch.device, precision: Precision) -> bool:
+    """Whether `precision` asks for matrix products in bf16."""
+    return precision == "bf16" or (precision == "auto" and has_bf16(where))
+
+
 def autocast(where: torch.device, precision: Precision) -> AbstractContextManager[None]:
     """Run the block's matrix products in bf16 where `precision` asks for it, weights staying fp32."""
-    wanted = precision == "bf16" or (precision == "auto" and has_bf16(where))
-    return torch.autocast(where.type, dtype=torch.bfloat16, enabled=wanted)
+    return torch.autocast(where.type, dtype=torch.bfloat16, enabled=in_bf16(where, precision))
 
 
 def seed_everything(seed: int) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 from transformers import PreTrainedModel
-from transformers.models.bert.modeling_bert import BertLayer
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.models.bert.modeling_bert import BertLayer, eager_attention_forward
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaLayer
 
@@ -49,6 +49,7 @@ def _forward(
     )
     # The mask of an encoder looks at the keys alone: one row of it serves every query.
     mask = None if mask is None else mask[..., :1, :]
-    context = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=attention.scaling)
-    attended = layer.attention.output(context.transpose(1, 2).flatten(2), asking)
+    attend = ALL_ATTENTION_FUNCTIONS.get_interface(attention.config._attn_implementation, eager_attention_forward)
+    context, _ = attend(attention, query, key, value, mask, dropout=0.0, scaling=attention.scaling)
+    attended = layer.attention.output(context.flatten(2), asking)
     return layer.feed_forward_chunk(attended)

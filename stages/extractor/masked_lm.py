@@ -8,6 +8,7 @@ from torch import nn
 from transformers import AutoModelForMaskedLM, PreTrainedModel
 
 from stages.extractor.encoders import encoder_path, lacks_weights, loading, prepared_config
+from stages.extractor.hardware import attention, device
 from stages.pipeline.errors import UserError
 
 _HEADS = ("cls", "lm_head")  # of BERT; of RoBERTa and its kin
@@ -26,7 +27,11 @@ def load_masked_lm(name: str, texts: Iterable[Sequence[int]], *, dropout: float)
     """
     with loading(name):
         model, report = AutoModelForMaskedLM.from_pretrained(
-            encoder_path(name), config=prepared_config(name, dropout), dtype="float32", output_loading_info=True
+            encoder_path(name),
+            config=prepared_config(name, dropout),
+            dtype="float32",
+            attn_implementation=attention(device()),
+            output_loading_info=True,
         )
     head = head_of(model)
     prefix = next(one for one in _HEADS if hasattr(model, one))

@@ -11,7 +11,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer
 
-from stages.extractor.hardware import Precision, autocast, device, has_bf16
+from stages.extractor.hardware import Precision, device, in_bf16
 from stages.generator.pairs import Pair
 from stages.pipeline.errors import UserError
 from stages.pipeline.params import Section
@@ -35,11 +35,6 @@ class Dpo(Section):
     save_every: PositiveInt  # updates between two saved states
     precision: Precision
     seed: NonNegativeInt
-
-    @property
-    def bf16(self) -> bool:
-        """Whether matrix products are in bf16."""
-        return self.precision == "bf16" or (self.precision == "auto" and has_bf16(device()))
 
 
 def trainer_of(params: Dpo, model: str, pairs: Sequence[Pair], scratch: Path) -> DPOTrainer:
@@ -79,7 +74,7 @@ def _arguments(params: Dpo, scratch: Path) -> DPOConfig:
         per_device_train_batch_size=params.batch_size,
         warmup_steps=round(params.warmup * params.updates),
         max_length=params.max_length,
-        bf16=params.bf16,
+        bf16=in_bf16(device(), params.precision),
         save_steps=params.save_every,
         save_total_limit=2,
         logging_steps=5,
@@ -117,10 +112,9 @@ def divergence(trainer: DPOTrainer, batches: int = 8) -> float:
         if number == batches:
             break
         inputs = {name: batch[name].to(model.device) for name in ("input_ids", "attention_mask")}
-        with autocast(model.device, "fp32"):
-            tuned = model(**inputs).logits[:, :-1].float().log_softmax(-1)
-            with model.disable_adapter():
-                reference = model(**inputs).logits[:, :-1].float().log_softmax(-1)
+        tuned = model(**inputs).logits[:, :-1].float().log_softmax(-1)
+        with model.disable_adapter():
+            reference = model(**inputs).logits[:, :-1].float().log_softmax(-1)
         answered = batch["completion_mask"][:, 1:].to(model.device).bool()
         each = (tuned.exp() * (tuned - reference)).sum(-1)[answered]
         total, count = total + each.sum().item(), count + each.numel()
