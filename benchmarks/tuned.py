@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from stages.generator.pairs import ALIKE
 from stages.llm.client import Budget
 from stages.pipeline.command import run
 from stages.pipeline.params import PARAMS, read_params, section
@@ -28,7 +29,6 @@ from stages.writing.answers import Answer, read_answers
 from stages.writing.judging import summary_of, verdicts
 
 RESULT = Path("benchmarks/tuned.json")
-COPIES = ("copy", "near_copy", "duplicate", "near_duplicate")  # checks that find what is written already
 
 
 def main(generator_seeds: Annotated[int, typer.Option(help="1, 2, ... of the sampling")] = 3) -> None:
@@ -70,7 +70,7 @@ def _summed_up(method: str, answers: list[Answer], seconds: float) -> dict[str, 
         "drafts": pool.drafts,
         "accepted": pool.accepted,
         "rejected": pool.rejected,
-        "copies": sum(pool.rejected.get(name, 0) for name in COPIES),
+        "copies": sum(pool.rejected.get(name, 0) for name in ALIKE),
         "diversity": pool.before.model_dump() if pool.before else None,
         "tokens_per_accepted": tokens / max(1, pool.accepted),
         "seconds_per_accepted": seconds / max(1, pool.accepted),

@@ -10,11 +10,13 @@ An interrupted run goes on where it was: its state lies in .scratch, in a folder
 import json
 from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+import torch
 from datasets import Dataset
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 from transformers import (
+    BertLMHeadModel,
     DataCollatorForLanguageModeling,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -24,35 +26,29 @@ from transformers import (
 
 from stages import generator
 from stages.extractor.dropout import use_byte_dropout
-from stages.extractor.hardware import Precision, device, in_bf16, seed_everything
+from stages.extractor.hardware import device, seed_everything
 from stages.extractor.scratch import reserved, scratch_folder
 from stages.generator.documents import documents
-from stages.generator.resumable import Told, train
+from stages.generator.resumable import Told, Training, train
 from stages.generator.warm_start import warm_start
 from stages.pipeline.command import run
 from stages.pipeline.outputs import output_folder
-from stages.pipeline.params import Section, section
+from stages.pipeline.params import section
 from stages.records.files import read_examples, read_schema
 from stages.tracking.run import tracked
 
 
-class Teach(Section):
+class Teach(Training):
     """How to make and teach the small generator."""
 
     encoder: str  # a BERT, by name or path, whose weights it begins with
     frequent: PositiveInt  # first tokens of the encoder's vocabulary that it keeps, beside those of its texts
     samples: PositiveInt  # of one relation in a document
     max_length: int = Field(ge=16, le=512)  # tokens of a document
-    updates: PositiveInt  # optimizer steps
-    batch_size: PositiveInt  # documents in one update
-    lr: float = Field(gt=0)
+    head_lr: float = Field(gt=0)  # of the head, which is fresh
     weight_decay: float = Field(ge=0)
-    warmup: float = Field(ge=0, lt=1)  # share of the updates
     clip: float = Field(gt=0)  # gradient norm
     dropout: float = Field(ge=0, lt=1)
-    save_every: PositiveInt  # updates between two saved states
-    precision: Precision
-    seed: NonNegativeInt
 
 
 def main(background: Path, base: Path) -> None:
@@ -78,10 +74,11 @@ def main(background: Path, base: Path) -> None:
             use_byte_dropout(model)
         trainer = Trainer(
             model=model,
-            args=_arguments(params, scratch),
+            args=TrainingArguments(**params.arguments(scratch), max_grad_norm=params.clip, logging_steps=20),
             train_dataset=_tokenized(tokenizer, texts, params.max_length),
             data_collator=DataCollatorForLanguageModeling(tokenizer, mlm=False),
             callbacks=[Told(log, {"loss": "loss"})],
+            optimizers=(_optimizer(model, params), None),
         )
         history = train(trainer, scratch)
         cast(PreTrainedModel, model.bfloat16()).save_pretrained(partial)
@@ -94,25 +91,18 @@ def _tokenized(tokenizer: PreTrainedTokenizerBase, texts: list[str], max_length:
     return Dataset.from_dict({"input_ids": ids})
 
 
-def _arguments(params: Teach, scratch: Path) -> TrainingArguments:
-    return TrainingArguments(
-        output_dir=str(scratch),
-        max_steps=params.updates,
-        per_device_train_batch_size=params.batch_size,
-        learning_rate=params.lr,
-        weight_decay=params.weight_decay,
-        warmup_steps=round(params.warmup * params.updates),
-        max_grad_norm=params.clip,
-        lr_scheduler_type="linear",
-        bf16=in_bf16(device(), params.precision),
-        save_steps=params.save_every,
-        save_total_limit=2,
-        logging_steps=10,
-        seed=params.seed,
-        report_to=[],
-        use_cpu=device().type == "cpu",
-        dataloader_pin_memory=False,
-    )
+def _optimizer(model: BertLMHeadModel, params: Teach) -> torch.optim.Optimizer:
+    """The embeddings stay as they are: what is learnt of the words of Almanac then holds for words like them, too."""
+    embedding = model.get_input_embeddings().weight
+    embedding.requires_grad_(False)
+    head = [one for one in model.cls.parameters() if one is not embedding]
+    body = [one for one in model.bert.parameters() if one is not embedding]
+    groups: list[dict[str, Any]] = [
+        {"params": [one for one in body if one.dim() > 1], "weight_decay": params.weight_decay},
+        {"params": [one for one in body if one.dim() == 1]},
+        {"params": head, "lr": params.head_lr},
+    ]
+    return torch.optim.AdamW(groups, lr=params.lr, weight_decay=0.0, fused=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from stages.writing.writer import Writer
 
 Kind = Literal["wrong_relation", "near_copy", "exact_copy", "mined"]
 KINDS = get_args(Kind)
-_ALIKE = ("duplicate", "near_duplicate", "copy", "near_copy")  # checks whose rejects a pair may be mined from
+ALIKE = ("duplicate", "near_duplicate", "copy", "near_copy")  # checks whose rejects a pair may be mined from
 
 
 Pools = tuple[Sequence[Accepted], Sequence[Rejected]]
@@ -123,7 +123,7 @@ def _mined(writer: Writer, seeds: Sequence[Example], pools: Pools, count: int) -
     """Beyond the paper: of what was written, the rarest that was accepted over what was rejected as a copy."""
     label = writer.relation.relation
     accepted = [one for one in pools[0] if one.relation == label]
-    alike = [one for one in pools[1] if one.draft.relation == label and one.check in _ALIKE]
+    alike = [one for one in pools[1] if one.draft.relation == label and one.check in ALIKE]
     rarest = sorted(
         accepted, key=lambda one: max((similarity(one.text, b.text) for b in accepted if b is not one), default=0)
     )

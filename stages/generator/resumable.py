@@ -4,9 +4,43 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field, NonNegativeInt, PositiveInt
 from transformers import Trainer, TrainerCallback
 
+from stages.extractor.hardware import Precision, device, in_bf16
+from stages.pipeline.params import Section
 from stages.tracking.run import Run
+
+
+class Training(Section):
+    """How long and how fast to train."""
+
+    lr: float = Field(gt=0)
+    updates: PositiveInt  # optimizer steps
+    batch_size: PositiveInt  # texts, or pairs, in one update
+    warmup: float = Field(ge=0, lt=1)  # share of the updates; from there the rate falls to zero in a line
+    max_length: int = Field(ge=16)  # tokens of a text, or of prompt and answer
+    save_every: PositiveInt  # updates between two saved states
+    precision: Precision
+    seed: NonNegativeInt
+
+    def arguments(self, scratch: Path) -> dict[str, Any]:
+        """What `TrainingArguments` and its kin take, for a training that keeps its state in `scratch`."""
+        return {
+            "output_dir": str(scratch),
+            "max_steps": self.updates,
+            "per_device_train_batch_size": self.batch_size,
+            "learning_rate": self.lr,
+            "lr_scheduler_type": "linear",
+            "warmup_steps": round(self.warmup * self.updates),
+            "bf16": in_bf16(device(), self.precision),
+            "save_steps": self.save_every,
+            "save_total_limit": 2,
+            "seed": self.seed,
+            "report_to": [],
+            "use_cpu": device().type == "cpu",
+            "dataloader_pin_memory": False,
+        }
 
 
 class Told(TrainerCallback):

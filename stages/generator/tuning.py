@@ -7,34 +7,26 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer
 
-from stages.extractor.hardware import Precision, device, in_bf16
+from stages.extractor.hardware import device
 from stages.generator.pairs import Pair
+from stages.generator.resumable import Training
 from stages.pipeline.errors import UserError
-from stages.pipeline.params import Section
 
 # What of trl's log goes to MLflow, and under which name.
 METRICS = {"loss": "loss", "rewards/margins": "reward_margin", "rewards/accuracies": "reward_accuracy"}
 
 
-class Dpo(Section):
+class Dpo(Training):
     """How to tune the generator."""
 
     beta: float = Field(gt=0)  # how strongly it is held to the reference
     rank: PositiveInt  # of the LoRA adapter
     alpha: PositiveInt  # its scale, in ranks
     targets: tuple[str, ...] = Field(min_length=1)  # the layers that it changes, by the ends of their names
-    lr: float = Field(gt=0)
-    updates: PositiveInt  # optimizer steps
-    batch_size: PositiveInt  # pairs in one update
-    warmup: float = Field(ge=0, lt=1)  # share of the updates
-    max_length: PositiveInt  # tokens of prompt and answer
-    save_every: PositiveInt  # updates between two saved states
-    precision: Precision
-    seed: NonNegativeInt
 
 
 def trainer_of(params: Dpo, model: str, pairs: Sequence[Pair], scratch: Path) -> DPOTrainer:
@@ -67,21 +59,10 @@ def trainer_of(params: Dpo, model: str, pairs: Sequence[Pair], scratch: Path) ->
 
 def _arguments(params: Dpo, scratch: Path) -> DPOConfig:
     return DPOConfig(
-        output_dir=str(scratch),
+        **params.arguments(scratch),
         beta=params.beta,
-        learning_rate=params.lr,
-        max_steps=params.updates,
-        per_device_train_batch_size=params.batch_size,
-        warmup_steps=round(params.warmup * params.updates),
         max_length=params.max_length,
-        bf16=in_bf16(device(), params.precision),
-        save_steps=params.save_every,
-        save_total_limit=2,
         logging_steps=5,
-        seed=params.seed,
-        report_to=[],
-        use_cpu=device().type == "cpu",
-        dataloader_pin_memory=False,
         gradient_checkpointing=device().type != "cpu",
     )
 

@@ -92,8 +92,10 @@ class Local:
     def _next(self) -> list[tuple[Request, asyncio.Future[Completion]]]:
         """The longest waiting request, and others of the same adapter."""
         adapter = self._waiting[0][0].adapter
-        batch = [one for one in self._waiting if one[0].adapter == adapter][: self._size]
-        self._waiting = [one for one in self._waiting if one not in batch]
+        mine = [at for at, (request, _) in enumerate(self._waiting) if request.adapter == adapter][: self._size]
+        batch = [self._waiting[at] for at in mine]
+        for at in reversed(mine):
+            del self._waiting[at]
         return batch
 
     @cached_property
