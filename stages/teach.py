@@ -92,14 +92,14 @@ def _tokenized(tokenizer: PreTrainedTokenizerBase, texts: list[str], max_length:
 
 
 def _optimizer(model: BertLMHeadModel, params: Teach) -> torch.optim.Optimizer:
-    """The embeddings stay as they are: what is learnt of the words of Almanac then holds for words like them, too."""
+    """Embeddings, biases and norms do not decay."""
     embedding = model.get_input_embeddings().weight
-    embedding.requires_grad_(False)
     head = [one for one in model.cls.parameters() if one is not embedding]
-    body = [one for one in model.bert.parameters() if one is not embedding]
+    matrices = [one for one in model.bert.parameters() if one.dim() > 1 and one is not embedding]
+    others = [one for one in model.bert.parameters() if one.dim() == 1 or one is embedding]
     groups: list[dict[str, Any]] = [
-        {"params": [one for one in body if one.dim() > 1], "weight_decay": params.weight_decay},
-        {"params": [one for one in body if one.dim() == 1]},
+        {"params": matrices, "weight_decay": params.weight_decay},
+        {"params": others},
         {"params": head, "lr": params.head_lr},
     ]
     return torch.optim.AdamW(groups, lr=params.lr, weight_decay=0.0, fused=True)
