@@ -20,7 +20,9 @@ from benchmarks.finetune import RESULT as FINETUNE
 from benchmarks.generate import RESULT as GENERATE
 from benchmarks.gold import RESULT as GOLD
 from benchmarks.gold import over_draws
+from benchmarks.probe import RESULT as PROBE
 from benchmarks.study import FOLDER as STUDIES
+from benchmarks.study import read_study
 from benchmarks.tuned import RESULT as TUNED
 from benchmarks.written import RESULT as WRITTEN
 from stages.quality.diversity import Diversity
@@ -118,16 +120,49 @@ def written() -> str:
 
 def tkre() -> str:
     """What each part of TKRE is worth, from the study tkre-table3."""
+    return _study(["tkre-table3"], "variant", "the whole")
+
+
+def pretraining() -> str:
+    """What ways of pre-training are worth, from the study tkre-pretraining."""
+    return _study(["tkre-pretraining"], "pre-training", "none")
+
+
+def probe() -> str:
+    """What pre-training does to the embeddings of relation spans, from benchmarks/probe.json."""
     rows = [
-        "| variant | real | written | micro-F1 | ± training seeds | difference from the whole, 95 % interval |",
+        "| pre-training | cosine within a relation | between relations | nearest mean is right, % |",
+        "|---|--:|--:|--:|",
+    ]
+    for name, one in json.loads(PROBE.read_text(encoding="utf-8"))["variants"].items():
+        rows.append(f"| {name} | {one['within']:.3f} | {one['between']:.3f} | {100 * one['nearest']:.1f} |")
+    return "\n".join(rows)
+
+
+def amount() -> str:
+    """What the amount of written sentences is worth to TKRE, from the study tkre-written."""
+    return _study(["tkre-written"], "written per relation", "none")
+
+
+def heads() -> str:
+    """The two heads of TKRE, on seeds alone and for the whole system, from the studies gold-heads and tkre-heads."""
+    return _study(["gold-heads", "tkre-heads"], "system, head", "typed markers")
+
+
+def _study(names: list[str], variant: str, first: str) -> str:
+    """Studies as one table; `first` is what the variants are compared with, in words."""
+    rows = [
+        f"| {variant} | real | written | micro-F1 | ± training seeds | difference from {first}, 95 % interval |",
         "|---|--:|--:|--:|--:|---|",
     ]
-    measured = json.loads((STUDIES / "tkre-table3.json").read_text(encoding="utf-8"))["variants"]
-    for number, (name, one) in enumerate(measured.items()):
-        percent = {key: 100 * one[key] for key in ("mean", "std", "difference", "low", "high")}
-        apart = f"{percent['difference']:+.1f} ({percent['low']:+.1f} to {percent['high']:+.1f})" if number else "–"
-        sizes = f"{one['real']} | {one['written']}"
-        rows.append(f"| {name} | {sizes} | **{percent['mean']:.1f}** | {percent['std']:.1f} | {apart} |")
+    for study in names:
+        measured = json.loads((STUDIES / f"{study}.json").read_text(encoding="utf-8"))["variants"]
+        prefix = f"`{read_study(study).system}`, " if len(names) > 1 else ""
+        for number, (name, one) in enumerate(measured.items()):
+            percent = {key: 100 * one[key] for key in ("mean", "std", "difference", "low", "high")}
+            apart = f"{percent['difference']:+.1f} ({percent['low']:+.1f} to {percent['high']:+.1f})" if number else "–"
+            sizes = f"{one['real']} | {one['written']}"
+            rows.append(f"| {prefix}{name} | {sizes} | **{percent['mean']:.1f}** | {percent['std']:.1f} | {apart} |")
     return "\n".join(rows)
 
 
@@ -193,7 +228,23 @@ def files() -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
-    one.__name__: one for one in (graph, stages, results, baselines, written, tkre, tuned, training, asking, files)
+    one.__name__: one
+    for one in (
+        graph,
+        stages,
+        results,
+        baselines,
+        written,
+        tkre,
+        pretraining,
+        probe,
+        amount,
+        heads,
+        tuned,
+        training,
+        asking,
+        files,
+    )
 }
 
 
