@@ -12,7 +12,7 @@ SCHEMA = Schema(relations=tuple(Relation(relation=name, definition="") for name 
 
 
 def example(relation: str, tagged: str) -> Example:
-    return Example(**untag(tagged).model_dump(), id=tagged, relation=relation)
+    return Example(**untag(tagged).model_dump() | {"id": tagged, "relation": relation})
 
 
 BEGUN = [example("founded_by", f"<e1>{firm}</e1> was begun by <e2>Ana</e2>") for firm in ("Huka", "Rata")]
