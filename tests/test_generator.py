@@ -21,7 +21,7 @@ from stages.generator.warm_start import TAGS, warm_start
 from stages.llm.local import Local, Transformers
 from stages.llm.request import Completion, Request
 from stages.pipeline.errors import UserError
-from stages.prompts.continuation import SENTENCE, Continuation, document
+from stages.prompts.continuation import END, SENTENCE, Continuation, document
 from stages.records.files import read_examples, read_schema, write_records
 from stages.records.spans import tagged
 from stages.records.written import Accepted, Rejected
@@ -97,7 +97,7 @@ def test_documents_show_every_sample_of_a_relation_before_any_again():
     relation = BACKGROUND.relations[0]
     own = [tagged(one) for one in examples if one.relation == relation.relation]
     stream = documents([relation], examples, samples=6, seed=1)
-    shown = [text for _ in range(len(own) // 6) for text in next(stream).split(" [SEP]")[1:-1]]
+    shown = [text for _ in range(len(own) // 6) for text in next(stream).split(" <end>")[1:-1]]
     assert sorted(one.strip() for one in shown) == sorted(own)
 
 
@@ -219,8 +219,8 @@ def answered(engine: Local, *requests: Request) -> list[Completion]:
     return asyncio.run(ask())
 
 
-def request(seed: int, adapter: str | None = None, tokens: int = 60) -> Request:
-    asked = Continuation("tuned", SCHEMA.relations[0], 1000)
+def request(seed: int, adapter: str | None = None, tokens: int = 60, count: int = 1) -> Request:
+    asked = Continuation("tuned", SCHEMA.relations[0], count, 1000)
     return Request(
         model="base", adapter=adapter, messages=asked.messages([tagged(SEEDS[0])]), answer=asked.answer(),
         temperature=1, top_p=1, max_tokens=tokens, seed=seed,
@@ -233,8 +233,16 @@ ADAPTERS = {"base-one": "generator/base-one", "base-two": "generator/base-two"}
 def test_whatever_it_writes_holds_one_head_and_one_tail(there):
     engine = Local(Transformers(batch_size=8), "generator/base", None, {})
     for one in answered(engine, *map(request, range(16))):
-        assert regex.fullmatch(SENTENCE, f" {one.text}", partial=one.finish == "length")
+        assert regex.fullmatch(f"{SENTENCE} {END}", f" {one.text}", partial=one.finish == "length")
         assert "<e1>" in one.text or "<e2>" in one.text or one.finish == "length"
+
+
+def test_it_writes_several_samples_in_one_answer(there):
+    engine = Local(Transformers(batch_size=8), "generator/base", None, {})
+    done = [one for one in answered(engine, *(request(seed, tokens=300, count=2) for seed in range(16)))
+            if one.finish == "stop"]  # fmt: skip
+    assert done
+    assert all(one.text.count(END) == 2 for one in done)
 
 
 def test_each_request_is_answered_by_its_own_adapter_whoever_waits_beside_it(there):
@@ -297,7 +305,7 @@ def candidates(there) -> Path:
     texts = [(one.relation, tagged(one)) for one in own[:6]] + [(SCHEMA.labels[0], "no tags at all")]
     answers = []
     for number, (label, text) in enumerate(texts):
-        [draft] = Continuation("tuned", SCHEMA.by_label[label], 9).parse(
+        [draft] = Continuation("tuned", SCHEMA.by_label[label], 1, 9).parse(
             f"tuned/{label}/{number}", text, truncated=False
         )
         completion = Completion(

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 
-from stages.prompts.continuation import document
+from stages.prompts.continuation import STOP, document
 from stages.prompts.templates import demonstration
 from stages.records.example import Example, Relation
 
@@ -18,4 +18,4 @@ def documents(relations: Sequence[Relation], examples: Sequence[Example], sample
             pool = left[relation.relation]
             while len(pool) < samples:
                 pool += chance.sample(own[relation.relation], len(own[relation.relation]))
-            yield document(relation, [demonstration(pool.pop(0)) for _ in range(samples)])
+            yield f"{document(relation, [demonstration(pool.pop(0)) for _ in range(samples)])} {STOP}"

@@ -16,9 +16,9 @@ from transformers import AutoConfig, BertConfig, BertLMHeadModel, PreTrainedToke
 from stages.extractor.encoders import encoder_path, load_tokenizer, loading
 from stages.extractor.masked_lm import begin, head_of
 from stages.pipeline.errors import UserError
-from stages.prompts.continuation import BEGIN, END
+from stages.prompts.continuation import BEGIN, END, STOP
 
-TAGS = ("<e1>", "</e1>", "<e2>", "</e2>")
+TAGS = ("<e1>", "</e1>", "<e2>", "</e2>", END)
 # A question is the text of a document as it is, an answer what continues it.
 _TEMPLATE = (
     "{% for message in messages %}{{ message['content'] }}"
@@ -73,7 +73,7 @@ def _tokenizer(old: PreTrainedTokenizerBase, words: Sequence[int]) -> PreTrained
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
         bos_token=BEGIN,
-        eos_token=END,
+        eos_token=STOP,
         pad_token="[PAD]",
         unk_token="[UNK]",
         chat_template=_TEMPLATE,

@@ -15,15 +15,17 @@ _ANY = r"[^<>\x00-\x1f]"
 _E1, _E2 = (f" <{tag}>{_ANY}+ </{tag}>" for tag in ("e1", "e2"))
 SENTENCE = rf"{_ANY}*({_E1}{_ANY}*{_E2}|{_E2}{_ANY}*{_E1}){_ANY}+"
 
-BEGIN, END = "[CLS]", "[SEP]"  # of a document; of the line that names the relation, and of each sample
+BEGIN, STOP = "[CLS]", "[SEP]"  # of a document
+END = "<end>"  # of the line that names the relation, and of each sample
 
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """A request for the next sample of a relation."""
+    """A request for the next samples of a relation."""
 
     method: str  # in the ids of drafts
     relation: Relation
+    count: int  # of samples in an answer
     characters: int  # of the samples shown, at most
 
     def messages(self, demonstrations: Sequence[str]) -> tuple[Message, ...]:
@@ -36,27 +38,33 @@ class Continuation:
 
     def answer(self) -> dict[str, Any]:
         """The regular expression that an answer must fit: tags are right by construction."""
-        return {"regex": SENTENCE}
+        return {"regex": rf"({SENTENCE} {END}){{{self.count}}}"}
 
     def completion(self, sentence: Example) -> str:
         """The answer that the model would give if it wrote this sentence."""
         return sample(demonstration(sentence))
 
     def parse(self, id: str, text: str, *, truncated: bool) -> list[Draft]:
-        """Read an answer, whatever it is; `id` is the request's, the draft's adds a number."""
-        problem = "the answer was cut off" if truncated else None
+        """Read an answer, whatever it is; `id` is the request's, those of the drafts add a number."""
+        *samples, last = text.split(END)
+        if last.strip() or not samples:
+            samples.append(last)
         return [
-            Draft(
-                id=f"{id}/0",
-                method=self.method,
-                relation=self.relation.relation,
-                text=readable(text),
-                head_type=self.relation.head_type,
-                tail_type=self.relation.tail_type,
-                problem=problem,
-                truncated=truncated,
-            )
+            self._draft(f"{id}/{number}", one, cut=truncated and number == text.count(END))
+            for number, one in enumerate(samples)
         ]
+
+    def _draft(self, id: str, text: str, *, cut: bool) -> Draft:
+        return Draft(
+            id=id,
+            method=self.method,
+            relation=self.relation.relation,
+            text=readable(text),
+            head_type=self.relation.head_type,
+            tail_type=self.relation.tail_type,
+            problem="the answer was cut off" if cut else None,
+            truncated=cut,
+        )
 
     def _fitting(self, demonstrations: Sequence[str]) -> list[str]:
         left, first, last = self.characters, 0, len(demonstrations)
@@ -72,12 +80,12 @@ def document(relation: Relation, samples: Sequence[str]) -> str:
     """A relation with its types and its definition, then samples of it, sentences with tags."""
     types = f"( {_words(relation.head_type)} , {_words(relation.tail_type)} )"
     header = f"{BEGIN} {relation.name} {types} : {relation.definition} {END}"
-    return header + "".join(f"{sample(one)} {END}" for one in samples)
+    return header + "".join(map(sample, samples))
 
 
 def sample(tagged: str) -> str:
     """A sentence with tags as the model reads it."""
-    return f" {tagged}"
+    return f" {tagged} {END}"
 
 
 def readable(text: str) -> str:

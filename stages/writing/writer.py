@@ -139,7 +139,7 @@ class Writer:
 
     def _asked(self, number: int, count: int) -> Asked:
         if isinstance(self.teacher, Generator) and self.teacher.prompt == "continuation":
-            return Continuation(self.method, self.relation, self.teacher.prompt_characters)
+            return Continuation(self.method, self.relation, count, self.teacher.prompt_characters)
         return Samples(
             method=self.method,
             manner=self.manner,
