@@ -155,9 +155,19 @@ def pairs(half: str = "one") -> list[Pair]:
     return [Pair.model_validate_json(line) for line in lines]
 
 
+def test_dpo_sees_the_probabilities_that_the_model_writes_with(there, tmp_path):
+    trainer = trainer_of(prefer.section(dpo.Dpo), "generator/base", pairs(), tmp_path)
+    model = trainer.model.eval()
+    ids = AutoTokenizer.from_pretrained("generator/base")(TEXTS, return_tensors="pt").input_ids
+    with torch.no_grad():
+        told = model(input_ids=ids, labels=ids, fused_lm_head=True).log_probs
+        written = model(input_ids=ids).logits[:, :-1].log_softmax(-1).gather(-1, ids[:, 1:, None])[..., 0]
+    torch.testing.assert_close(told[:, -written.shape[1] :], written, rtol=1e-3, atol=1e-3)
+
+
 def test_steps_of_dpo_raise_the_margin_of_what_is_preferred(there, tmp_path):
     params = prefer.section(dpo.Dpo).model_copy(
-        update={"updates": 40, "lr": 5e-3, "targets": ("query", "value", "dense")}
+        update={"updates": 40, "lr": 2e-2, "targets": ("query", "value", "dense")}
     )
     trainer = trainer_of(params, "generator/base", pairs(), tmp_path)
     trainer.train()

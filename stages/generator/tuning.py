@@ -8,7 +8,7 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig
 from pydantic import Field, PositiveInt
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BertLMHeadModel
 from trl import DPOConfig, DPOTrainer
 
 from stages.extractor.hardware import device
@@ -18,6 +18,21 @@ from stages.pipeline.errors import UserError
 
 # What of trl's log goes to MLflow, and under which name.
 METRICS = {"loss": "loss", "rewards/margins": "reward_margin", "rewards/accuracies": "reward_accuracy"}
+
+
+class _Bert(BertLMHeadModel):
+    """A BERT as trl takes it: it multiplies the states of `base_model` by the output embeddings itself, and knows of
+    no transform between the two.
+    """
+
+    @property
+    def base_model(self) -> Any:
+        return self._transformed
+
+    def _transformed(self, *args: Any, **kwargs: Any) -> Any:
+        outputs = self.bert(*args, **kwargs)
+        outputs.last_hidden_state = self.cls.predictions.transform(outputs.last_hidden_state)
+        return outputs
 
 
 class Dpo(Training):
@@ -46,7 +61,7 @@ def trainer_of(params: Dpo, model: str, pairs: Sequence[Pair], scratch: Path) ->
         r=params.rank, lora_alpha=params.alpha, target_modules=list(params.targets), task_type="CAUSAL_LM"
     )
     try:
-        return DPOTrainer(
+        trainer = DPOTrainer(
             model=loaded,
             args=_arguments(params, scratch),
             train_dataset=_conversations(pairs),
@@ -55,6 +70,9 @@ def trainer_of(params: Dpo, model: str, pairs: Sequence[Pair], scratch: Path) ->
         )
     except ValueError as error:
         raise UserError(f"dpo.targets or dpo.max_length do not fit {model}: {error}") from error
+    if isinstance(loaded, BertLMHeadModel):
+        loaded.__class__ = _Bert  # only now: peft asks `base_model` for the embeddings
+    return trainer
 
 
 def _arguments(params: Dpo, scratch: Path) -> DPOConfig:
