@@ -12,6 +12,7 @@ from stages import prefer
 from stages.generator.halves import halved
 from stages.generator.pairs import KINDS, Pair, near_copy, pairs_of
 from stages.llm.teacher import Generator
+from stages.prompts.continuation import END, readable, sample
 from stages.prompts.templates import demonstration
 from stages.quality.checks import Checks, Judge
 from stages.records.example import Example
@@ -59,12 +60,12 @@ def test_a_relation_is_written_by_the_adapter_that_was_tuned_on_the_other_half()
 def test_what_is_preferred_is_a_seed_of_the_relation_each_after_those_before_it():
     for pair in built():
         number = int(pair.id.split("/")[1])
-        assert pair.chosen.strip() == demonstration(OWN[number])
+        assert pair.chosen == sample(demonstration(OWN[number]))
         assert [demonstration(one) in pair.prompt[0].content for one in OWN] == [at < number for at in range(len(OWN))]
 
 
 def test_a_wrong_relation_is_a_sample_of_another_one_of_the_half():
-    found = [pair.rejected.strip() for pair in built() if pair.kind == "wrong_relation"]
+    found = [readable(pair.rejected.removesuffix(END)) for pair in built() if pair.kind == "wrong_relation"]
     assert len(found) == len(OWN)
     assert set(found) <= set(map(demonstration, OTHERS))
 
@@ -125,7 +126,7 @@ def test_mined_pairs_set_the_rarest_accepted_against_what_was_rejected_as_a_copy
         Rejected(draft=draft, check="length", reason="short"),
     ]
     [pair] = built({**dict.fromkeys(KINDS, 0), "mined": 5}, pools=(accepted, rejected))
-    assert (pair.chosen.strip(), pair.rejected.strip()) == (tagged(OWN[1]), tagged(OWN[2]))
+    assert (pair.chosen, pair.rejected) == (sample(tagged(OWN[1])), sample(tagged(OWN[2])))
 
 
 @pytest.fixture
