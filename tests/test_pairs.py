@@ -12,7 +12,7 @@ from stages import prefer
 from stages.generator.halves import halved
 from stages.generator.pairs import KINDS, Pair, near_copy, pairs_of
 from stages.llm.teacher import Generator
-from stages.prompts.continuation import END, readable, sample
+from stages.prompts.continuation import sample
 from stages.prompts.templates import demonstration
 from stages.quality.checks import Checks, Judge
 from stages.records.example import Example
@@ -65,9 +65,9 @@ def test_what_is_preferred_is_a_seed_of_the_relation_each_after_those_before_it(
 
 
 def test_a_wrong_relation_is_a_sample_of_another_one_of_the_half():
-    found = [readable(pair.rejected.removesuffix(END)) for pair in built() if pair.kind == "wrong_relation"]
+    found = [pair.rejected for pair in built() if pair.kind == "wrong_relation"]
     assert len(found) == len(OWN)
-    assert set(found) <= set(map(demonstration, OTHERS))
+    assert set(found) <= {sample(demonstration(one)) for one in OTHERS}
 
 
 def test_an_exact_copy_is_a_sample_that_the_prompt_shows():
