@@ -11,6 +11,7 @@ import torch
 import yaml
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, DistilBertConfig, TrainerCallback
+from trl.trainer import utils
 
 from stages import dpo, prefer, teach, verify, write
 from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
@@ -163,6 +164,23 @@ def test_dpo_sees_the_probabilities_that_the_model_writes_with(there, tmp_path):
         told = model(input_ids=ids, labels=ids, fused_lm_head=True).log_probs
         written = model(input_ids=ids).logits[:, :-1].log_softmax(-1).gather(-1, ids[:, 1:, None])[..., 0]
     torch.testing.assert_close(told[:, -written.shape[1] :], written, rtol=1e-3, atol=1e-3)
+
+
+def test_dpo_works_out_the_probabilities_of_the_answers_tokens_alone(there, tmp_path, monkeypatch):
+    trainer = trainer_of(prefer.section(dpo.Dpo), "generator/base", pairs(), tmp_path)
+    batch = next(iter(trainer.get_train_dataloader()))
+    scored = []
+
+    class Scoring:
+        @staticmethod
+        def apply(states, *rest):
+            scored.append(len(states))
+            return chunked.apply(states, *rest)
+
+    chunked = utils._ChunkedLogProbFunction
+    monkeypatch.setattr(utils, "_ChunkedLogProbFunction", Scoring)
+    trainer.compute_loss(trainer.model, batch)
+    assert scored == [batch["completion_mask"].sum()] * 2  # tuned, and reference
 
 
 def test_steps_of_dpo_raise_the_margin_of_what_is_preferred(there, tmp_path):

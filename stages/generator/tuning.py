@@ -10,6 +10,7 @@ from peft import LoraConfig
 from pydantic import Field, PositiveInt
 from transformers import AutoModelForCausalLM, AutoTokenizer, BertLMHeadModel
 from trl import DPOConfig, DPOTrainer
+from trl.trainer import utils
 
 from stages.extractor.hardware import device
 from stages.generator.pairs import Pair
@@ -72,6 +73,9 @@ def trainer_of(params: Dpo, model: str, pairs: Sequence[Pair], scratch: Path) ->
         raise UserError(f"dpo.targets or dpo.max_length do not fit {model}: {error}") from error
     if isinstance(loaded, BertLMHeadModel):
         loaded.__class__ = _Bert  # only now: peft asks `base_model` for the embeddings
+    # Without Triton, trl works out the probabilities of the prompts' tokens, too, and then leaves them out: that is
+    # half of the time of an update on a CPU. This function of trl decides nothing else.
+    utils._use_triton = lambda _: True  # type: ignore[assignment]
     return trainer
 
 
