@@ -20,6 +20,7 @@ from benchmarks.finetune import RESULT as FINETUNE
 from benchmarks.generate import RESULT as GENERATE
 from benchmarks.gold import RESULT as GOLD
 from benchmarks.gold import over_draws
+from benchmarks.hardware import RESULT as HARDWARE
 from benchmarks.probe import RESULT as PROBE
 from benchmarks.study import FOLDER as STUDIES
 from benchmarks.study import read_study
@@ -199,6 +200,21 @@ def training() -> str:
     return "\n".join(rows)
 
 
+def hardware() -> str:
+    """How fast machines train, from benchmarks/hardware.json."""
+    rows = [
+        "| machine | encoder | batch | `finetune`, sentences per second | GPU memory | `pretrain` | GPU memory |",
+        "|---|---|--:|--:|--:|--:|--:|",
+    ]
+    for one in json.loads(HARDWARE.read_text(encoding="utf-8")):
+        cells = [one["machine"], one["encoder"], str(one["batch_size"])]
+        for stage in (one["finetune"], one["pretrain"]):
+            memory = stage["gpu_memory_mib"]
+            cells += [f"{stage['sentences_per_second']:,.0f}", f"{memory / 1024:.1f} GiB" if memory else "–"]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
 def asking() -> str:
     """How fast requests are answered beside a bare loop, from benchmarks/generate.json."""
     measured = json.loads(GENERATE.read_text(encoding="utf-8"))
@@ -242,6 +258,7 @@ PARTS: dict[str, Callable[[], str]] = {
         heads,
         tuned,
         training,
+        hardware,
         asking,
         files,
     )
