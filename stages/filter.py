@@ -12,14 +12,12 @@ from pathlib import Path
 
 from stages.llm.client import Budget
 from stages.pipeline.command import run
-from stages.pipeline.outputs import output_file
 from stages.pipeline.params import section
 from stages.quality.checks import Checks, Judge
-from stages.records.files import read_examples, read_schema, write_records
+from stages.records.files import read_examples, read_schema
 from stages.tracking.run import tracked
 from stages.writing.answers import read_answers
-from stages.writing.counts import reject_table
-from stages.writing.judging import summary_of, verdicts
+from stages.writing.judging import put_away, summary_of, verdicts
 
 
 def main(
@@ -32,13 +30,8 @@ def main(
     with tracked("filter", params={"method": method, **checks.model_dump()}, reads=reads, writes=writes) as log:
         answers = read_answers(candidates)
         judged = verdicts(answers, Judge(schema, checks, read_examples(seeds, schema)))
-        print("\n".join(reject_table(judged.refused, len(judged.kept))))
         summary = summary_of(method, answers, judged, budget)
-        log.log_metrics(summary.model_dump(include={"drafts", "accepted", "rejected", "cost_per_accepted", "after"}))
-        write_records(accepted, judged.kept)
-        write_records(rejected, judged.refused)
-        with output_file(pool) as partial:
-            partial.write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        put_away(judged, summary, log, accepted=accepted, rejected=rejected, pool=pool)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,9 @@ from stages.pipeline.errors import UserError
 from stages.pipeline.params import section
 from stages.prompts.samples import Manner
 from stages.quality.checks import Checks, Judge
-from stages.records.files import read_examples, read_schema, write_records
+from stages.records.files import read_examples, read_schema
 from stages.tracking.run import tracked
-from stages.writing.counts import reject_table
-from stages.writing.writer import Generate, Writer, to_write, written_by
+from stages.writing.writer import Generate, Writer, put_away, to_write, written_by
 
 
 def main(method: str, relations: Path, seeds: Path, candidates: Path) -> None:
@@ -44,11 +43,7 @@ def main(method: str, relations: Path, seeds: Path, candidates: Path) -> None:
         writes=[candidates],
     ) as log:
         answers = asyncio.run(written_by(writers, teacher, f"generate-{method}", f"generate, {method}"))
-        drafts = sum(len(answer.drafts) for answer in answers)
-        rejected = [one for writer in writers for one in writer.rejected]
-        print("\n".join(reject_table(rejected, drafts - len(rejected))))
-        log.log_metrics({"requests": len(answers), "drafts": drafts, "rejected": len(rejected)})
-        write_records(candidates, answers)
+        put_away(answers, writers, log, candidates)
 
 
 if __name__ == "__main__":

@@ -24,16 +24,14 @@ from stages.generator.verifying import cross_fitted
 from stages.llm.client import Budget
 from stages.pipeline.command import run
 from stages.pipeline.errors import UserError
-from stages.pipeline.outputs import output_file
 from stages.pipeline.params import section
 from stages.quality.checks import Checks, Judge
 from stages.records.example import Example, Schema, identity
-from stages.records.files import read_examples, read_schema, write_records
+from stages.records.files import read_examples, read_schema
 from stages.records.written import Accepted, Rejected
 from stages.tracking.run import tracked
 from stages.writing.answers import Answer, read_answers
-from stages.writing.counts import reject_table
-from stages.writing.judging import Verdicts, summary_of, verdicts
+from stages.writing.judging import Verdicts, put_away, summary_of, verdicts
 
 
 class Verify(Recipe):
@@ -74,13 +72,8 @@ def main(
             on_look=lambda fold, look: log.log_metrics({f"micro_f1/fold-{fold}": look.micro_f1}, step=look.update),
         )
         judged = _judged(answers, checked, probabilities, schema, params.threshold)
-        print("\n".join(reject_table(judged.refused, len(judged.kept))))
         summary = summary_of(method, answers, judged, budget)
-        log.log_metrics(summary.model_dump(include={"drafts", "accepted", "rejected", "cost_per_accepted", "after"}))
-        write_records(accepted, judged.kept)
-        write_records(rejected, judged.refused)
-        with output_file(pool) as partial:
-            partial.write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        put_away(judged, summary, log, accepted=accepted, rejected=rejected, pool=pool)
 
 
 def _check_folds(params: Verify, seeds: Sequence[Example]) -> None:

@@ -21,10 +21,9 @@ from stages.pipeline.command import run
 from stages.pipeline.errors import UserError
 from stages.pipeline.params import section
 from stages.quality.checks import Checks, Judge
-from stages.records.files import md5_of, read_examples, read_output, read_schema, write_records
+from stages.records.files import md5_of, read_examples, read_output, read_schema
 from stages.tracking.run import tracked
-from stages.writing.counts import reject_table
-from stages.writing.writer import Write, Writer, to_write, written_by
+from stages.writing.writer import Write, Writer, put_away, to_write, written_by
 
 METHODS = ("untuned", "tuned")
 
@@ -53,11 +52,7 @@ def main(method: str, relations: Path, seeds: Path, halves: Path, models: Path, 
         writes=[candidates],
     ) as log:
         answers = asyncio.run(written_by(writers, generator, f"write-{method}", f"write, {method}", adapters))
-        drafts = sum(len(answer.drafts) for answer in answers)
-        rejected = [one for writer in writers for one in writer.rejected]
-        print("\n".join(reject_table(rejected, drafts - len(rejected))))
-        log.log_metrics({"requests": len(answers), "drafts": drafts, "rejected": len(rejected)})
-        write_records(candidates, answers)
+        put_away(answers, writers, log, candidates)
 
 
 def _digest(folders: Sequence[Path]) -> str | None:

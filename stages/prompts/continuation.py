@@ -46,13 +46,11 @@ class Continuation:
 
     def parse(self, id: str, text: str, *, truncated: bool) -> list[Draft]:
         """Read an answer, whatever it is; `id` is the request's, those of the drafts add a number."""
-        *samples, last = text.split(END)
-        if last.strip() or not samples:
-            samples.append(last)
-        return [
-            self._draft(f"{id}/{number}", one, cut=truncated and number == text.count(END))
-            for number, one in enumerate(samples)
-        ]
+        *ended, rest = text.split(END)
+        drafts = [self._draft(f"{id}/{number}", one, cut=False) for number, one in enumerate(ended)]
+        if rest.strip() or not ended:
+            drafts.append(self._draft(f"{id}/{len(ended)}", rest, cut=truncated))
+        return drafts
 
     def _draft(self, id: str, text: str, *, cut: bool) -> Draft:
         return Draft(

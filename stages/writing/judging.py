@@ -3,14 +3,19 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from stages.llm.client import Budget
+from stages.pipeline.outputs import output_file
 from stages.quality.checks import Judge
 from stages.quality.diversity import Diversity, Embedded, diversity, embedded
 from stages.records.example import Sentence
+from stages.records.files import write_records
 from stages.records.spans import untag
 from stages.records.written import Accepted, Draft, Rejected
+from stages.tracking.run import Run
 from stages.writing.answers import Answer
+from stages.writing.counts import reject_table
 from stages.writing.pool import Pool, pool_of
 
 
@@ -34,6 +39,16 @@ def summary_of(method: str, answers: Sequence[Answer], judged: Verdicts, budget:
     """Counts, cost and diversity of what a method had written."""
     drafts = [draft for answer in answers for draft in answer.drafts]
     return pool_of(answers, judged.kept, judged.refused, *_diversity(drafts, judged.kept, method), budget)
+
+
+def put_away(judged: Verdicts, summary: Pool, log: Run, *, accepted: Path, rejected: Path, pool: Path) -> None:
+    """Print what was rejected and why, log the counts, and write the three files."""
+    print("\n".join(reject_table(judged.refused, len(judged.kept))))
+    log.log_metrics(summary.model_dump(include={"drafts", "accepted", "rejected", "cost_per_accepted", "after"}))
+    write_records(accepted, judged.kept)
+    write_records(rejected, judged.refused)
+    with output_file(pool) as partial:
+        partial.write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def _diversity(

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
@@ -17,10 +18,13 @@ from stages.prompts.samples import Kind, Manner, Samples
 from stages.prompts.templates import demonstration
 from stages.quality.checks import Judge
 from stages.records.example import Example, Relation, Schema
+from stages.records.files import write_records
 from stages.records.spans import tagged
 from stages.records.written import Accepted, Rejected
+from stages.tracking.run import Run
 from stages.writing.answers import Answer
 from stages.writing.asking import Asking, Expected, gathered
+from stages.writing.counts import reject_table
 
 
 class Generate(Section):
@@ -194,3 +198,12 @@ async def written_by(
         asking = Asking(client, shown, sum(writer.generate.per_relation for writer in writers))
         asking.announce(sum((writer.expected() for writer in writers), Expected(0, 0, 0)))
         return [answer for each in await asking.all([writer.write(asking) for writer in writers]) for answer in each]
+
+
+def put_away(answers: Sequence[Answer], writers: Sequence[Writer], log: Run, candidates: Path) -> None:
+    """Print what was rejected on the way and why, log the counts, and write the answers."""
+    rejected = [one for writer in writers for one in writer.rejected]
+    drafts = sum(len(answer.drafts) for answer in answers)
+    print("\n".join(reject_table(rejected, drafts - len(rejected))))
+    log.log_metrics({"requests": len(answers), "drafts": drafts, "rejected": len(rejected)})
+    write_records(candidates, answers)
