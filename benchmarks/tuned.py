@@ -98,7 +98,7 @@ def _summed_up(method: str, answers: list[Answer], seconds: float) -> tuple[dict
     judged = verdicts(answers, Judge(schema, section(Checks), seeds))
     pool = summary_of(method, answers, judged, section(Budget))
     tokens = (pool.prompt_tokens or 0) + (pool.completion_tokens or 0)
-    grams, alike = zip(*_copied(answers), strict=True)
+    grams, alike = zip(*copied(answers), strict=True)
     figures = {
         "drafts": pool.drafts,
         "accepted": pool.accepted,
@@ -112,7 +112,7 @@ def _summed_up(method: str, answers: list[Answer], seconds: float) -> tuple[dict
     return figures, judged.kept
 
 
-def _copied(answers: list[Answer]) -> Iterator[tuple[float, float]]:
+def copied(answers: list[Answer]) -> Iterator[tuple[float, float]]:
     """Of each draft: the share of its 4-grams that its prompt shows, and its similarity to the sample most like it."""
     for answer in answers:
         _, *samples = answer.request.messages[-1].content.split(END)

@@ -170,22 +170,34 @@ def _study(names: list[str], variant: str, first: str) -> str:
 def tuned() -> str:
     """What DPO does to the small generator, from benchmarks/tuned.json: means and deviations over generator seeds."""
     measured = json.loads(TUNED.read_text(encoding="utf-8"))
-    rows = [f"| of all drafts | {' | '.join(METHODS)} |", f"|---|{'--:|' * len(METHODS)}"]
-    figures: dict[str, Callable[[dict[str, Any]], float]] = {
-        "accepted by the checks, %": lambda one: 100 * one["accepted"] / one["drafts"],
-        "copies and near-copies, %": lambda one: 100 * one["copies"] / one["drafts"],
-        "tokens per accepted": lambda one: one["tokens_per_accepted"],
-        "seconds per accepted": lambda one: one["seconds_per_accepted"],
+    runs = {
+        f"{setting.replace('_', ' ')}, {method}": list(one["methods"][method].values())
+        for setting, one in measured.items()
+        for method in METHODS
     }
-    for name in Diversity.model_fields:
-        figures[name.replace("_", "-")] = lambda one, name=name: one["diversity"][name]  # type: ignore[misc]
-    for label, figure in figures.items():
-        cells = []
-        for method in METHODS:
-            each = spread([figure(one) for one in measured[method].values()])
-            cells.append(f"{each.mean:.3g} ± {each.std or 0:.2g}")
-        rows.append(f"| {label} | {' | '.join(cells)} |")
+    reasons = sorted({reason for each in runs.values() for one in each for reason in one["rejected"]})
+    columns = [[_tuned_figures(one, reasons) for one in each] for each in runs.values()]
+    rows = [f"| | {' | '.join(runs)} |", f"|---|{'--:|' * len(runs)}"]
+    for label in columns[0][0]:
+        cells = (spread([one[label] for one in column]) for column in columns)
+        rows.append(f"| {label} | {' | '.join(f'{cell.mean:.3g} ± {cell.std or 0:.2g}' for cell in cells)} |")
     return "\n".join(rows)
+
+
+def _tuned_figures(one: dict[str, Any], reasons: list[str]) -> dict[str, float]:
+    """The rows of `tuned` for one run."""
+    percent = 100 / one["drafts"]
+    return {
+        "accepted by the checks, %": percent * one["accepted"],
+        **{f"rejected: {reason.replace('_', ' ')}, %": percent * one["rejected"].get(reason, 0) for reason in reasons},
+        "similarity to a sample shown ≥ 0.5, %": percent * one["alike"]["0.5"],
+        "similarity to a sample shown ≥ 0.2, %": percent * one["alike"]["0.2"],
+        "4-grams of a sample shown, %": 100 * one["copied_grams"],
+        "accepted by the judges, too, %": percent * one["borne_out"],
+        **{name.replace("_", "-"): one["diversity"][name] for name in Diversity.model_fields},
+        "tokens per accepted": one["tokens_per_accepted"],
+        "seconds per accepted": one["seconds_per_accepted"],
+    }
 
 
 def training() -> str:
