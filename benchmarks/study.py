@@ -95,7 +95,8 @@ def gather(name: Name) -> None:
 def row(evaluations: list[Evaluation], first: list[Evaluation]) -> dict[str, Any]:
     """Micro-F1 (0 to 1) of each training seed of each draw, their spread, and the paired difference from `first`.
 
-    The interval is that of a bootstrap over the test examples, on which all trainings are scored.
+    The interval is that of a bootstrap over the test examples, on which all trainings are scored. `validation` is the
+    mean over the trainings of what the weights that were kept score there: what a setting may be chosen by.
     """
     gold = [one.relation for one in evaluations[0].predictions]
     negative = evaluations[0].negative
@@ -108,6 +109,7 @@ def row(evaluations: list[Evaluation], first: list[Evaluation]) -> dict[str, Any
         "written": evaluations[0].written,
         "micro_f1": scores,
         **spread(scores).model_dump(exclude_none=True),
+        "validation": spread([best for one in evaluations for best in _validation(one)]).mean,
         "difference": spread(scores).mean - spread(reference).mean,
         "low": ends.low,
         "high": ends.high,
@@ -119,6 +121,12 @@ def _answers(evaluations: list[Evaluation]) -> list[list[str]]:
     return [
         list(said) for one in evaluations for said in zip(*(each.predicted for each in one.predictions), strict=True)
     ]
+
+
+def _validation(evaluation: Evaluation) -> list[float]:
+    """Of each training, the best micro-F1 on validation, at which its weights were kept."""
+    looks = evaluation.curves
+    return [max(look.micro_f1 for look in looks if look.seed == seed) for seed in evaluation.training_seeds]
 
 
 def _evaluation(system: str, revision: str) -> Evaluation:

@@ -119,16 +119,6 @@ def written() -> str:
     return "\n".join([*rows, *(seen[key] for key in ordered)])
 
 
-def tkre() -> str:
-    """What each part of TKRE is worth, from the study tkre-table3."""
-    return _study(["tkre-table3"], "variant", "the whole")
-
-
-def pretraining() -> str:
-    """What ways of pre-training are worth, from the study tkre-pretraining."""
-    return _study(["tkre-pretraining"], "pre-training", "none")
-
-
 def probe() -> str:
     """What pre-training does to the embeddings of relation spans, from benchmarks/probe.json."""
     rows = [
@@ -140,21 +130,24 @@ def probe() -> str:
     return "\n".join(rows)
 
 
-def amount() -> str:
-    """What the amount of written sentences is worth to TKRE, from the study tkre-written."""
-    return _study(["tkre-written"], "written per relation", "none")
+# Tables of studies by the names of their parts.
+_STUDIES: dict[str, Callable[[], str]] = {
+    "tkre": lambda: _study(["tkre-table3"], "variant", "the whole"),
+    "pretraining": lambda: _study(["tkre-pretraining"], "pre-training", "none"),
+    "amount": lambda: _study(["tkre-written"], "written per relation", "none"),
+    "heads": lambda: _study(["gold-heads", "tkre-heads"], "system, head", "typed markers"),
+    "alone": lambda: _study(["diverse-alone"], "sentences of the small generator", "seeds alone"),
+    "added": lambda: _study(["diverse-added"], "sentences of the small generator", "without", validation=True),
+    "ablation": lambda: _study(["diverse-ablation"], "variant", "both"),
+}
 
 
-def heads() -> str:
-    """The two heads of TKRE, on seeds alone and for the whole system, from the studies gold-heads and tkre-heads."""
-    return _study(["gold-heads", "tkre-heads"], "system, head", "typed markers")
-
-
-def _study(names: list[str], variant: str, first: str) -> str:
+def _study(names: list[str], variant: str, first: str, *, validation: bool = False) -> str:
     """Studies as one table; `first` is what the variants are compared with, in words."""
+    apart = f"± training seeds | difference from {first}, 95 % interval |"
     rows = [
-        f"| {variant} | real | written | micro-F1 | ± training seeds | difference from {first}, 95 % interval |",
-        "|---|--:|--:|--:|--:|---|",
+        f"| {variant} | real | written | {'validation | ' if validation else ''}micro-F1 | {apart}",
+        f"|---|--:|--:|{'--:|' if validation else ''}--:|--:|---|",
     ]
     for study in names:
         measured = json.loads((STUDIES / f"{study}.json").read_text(encoding="utf-8"))["variants"]
@@ -163,6 +156,8 @@ def _study(names: list[str], variant: str, first: str) -> str:
             percent = {key: 100 * one[key] for key in ("mean", "std", "difference", "low", "high")}
             apart = f"{percent['difference']:+.1f} ({percent['low']:+.1f} to {percent['high']:+.1f})" if number else "–"
             sizes = f"{one['real']} | {one['written']}"
+            if validation:
+                sizes += f" | {100 * one['validation']:.1f}"
             rows.append(f"| {prefix}{name} | {sizes} | **{percent['mean']:.1f}** | {percent['std']:.1f} | {apart} |")
     return "\n".join(rows)
 
@@ -257,24 +252,8 @@ def files() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     one.__name__: one
-    for one in (
-        graph,
-        stages,
-        results,
-        baselines,
-        written,
-        tkre,
-        pretraining,
-        probe,
-        amount,
-        heads,
-        tuned,
-        training,
-        hardware,
-        asking,
-        files,
-    )
-}
+    for one in (graph, stages, results, baselines, written, probe, tuned, training, hardware, asking, files)
+} | _STUDIES
 
 
 def generated(text: str) -> str:

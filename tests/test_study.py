@@ -60,6 +60,7 @@ def test_a_row_holds_every_training_s_score_their_spread_and_the_paired_differen
     found = row([less], [whole])
     assert found["micro_f1"] == pytest.approx([0.8, 0.0])
     assert (found["mean"], found["difference"]) == pytest.approx((0.4, -0.6))
+    assert found["validation"] == 0.5  # the best look
     assert found["low"] <= found["difference"] <= found["high"] < 0
     assert (row([whole], [whole])["difference"], row([whole], [whole])["low"]) == (0, 0)
 
