@@ -14,7 +14,6 @@ that torch's allocator held on the GPU.
 import json
 import tempfile
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -22,12 +21,11 @@ import torch
 from transformers import BertConfig, BertModel
 from typer import Option, run
 
-from stages.extractor.checkpoint import About, Extractor
-from stages.extractor.classifier import RelationClassifier
+from benchmarks.experiments import keep
+from benchmarks.finetune import fresh
 from stages.extractor.encoders import load_encoder, load_tokenizer
 from stages.extractor.hardware import device, has_bf16, seed_everything
-from stages.extractor.heads import MarkerHead
-from stages.extractor.marking import Labelled, has_types
+from stages.extractor.marking import Labelled
 from stages.extractor.masked_lm import load_masked_lm
 from stages.extractor.training import Recipe, Trainer
 from stages.finetune import Finetune
@@ -35,11 +33,12 @@ from stages.pipeline.params import section
 from stages.pretraining.corpus import corpus
 from stages.pretraining.loop import Pretrain, Pretrainer
 from stages.pretraining.model import Pretraining, Vocabulary, anchors
+from stages.records.example import Example, Schema
 from stages.records.files import read_examples, read_records, read_schema
 from stages.records.written import Explanation
 
 RESULT = Path("benchmarks/hardware.json")
-RELATIONS, SEEDS = Path("data/dataset/relations.jsonl"), Path("data/seeds")
+RELATIONS, SEEDS = Path("data/dataset/relations.jsonl"), Path("data/seeds/train.jsonl")
 LARGE = "BERT of RoBERTa-large's size"
 WARMUP = 10  # updates outside of the clock: kernels are chosen, memory is taken
 
@@ -50,29 +49,27 @@ def main(
     updates: Annotated[int, Option(help="on the clock")] = 100,
 ) -> None:
     """Measure both stages, and write the figures beside those of other machines."""
-    with ExitStack() as stack:
-        params = section(Finetune)
-        encoder = _large(stack.enter_context(tempfile.TemporaryDirectory()), params.encoder) if large else None
-        changes: dict[str, Any] = {} if batch_size is None else {"batch_size": batch_size}
-        recipe = params.model_copy(update={**changes, **({"encoder": encoder} if encoder else {}), "accumulate": 1})
-        pretrain = section(Pretrain).model_copy(update=changes)
+    changes = {} if batch_size is None else {"batch_size": batch_size}
+    recipe = section(Finetune).model_copy(update={"accumulate": 1, **changes})
+    pretrain = section(Pretrain).model_copy(update=changes)
+    name = LARGE if large else recipe.encoder
+    with tempfile.TemporaryDirectory() as folder:
+        if large:
+            _save_large(folder, recipe.encoder)
+            recipe = recipe.model_copy(update={"encoder": folder})
         row = {
             "machine": _machine(),
-            "encoder": LARGE if large else params.encoder,
+            "encoder": name,
             "batch_size": recipe.batch_size,
-            "finetune": _measured(recipe.batch_size, *_finetuned(recipe, updates)),
-            "pretrain": _measured(pretrain.batch_size, *_pretrained(pretrain, recipe.encoder, updates)),
+            "finetune": _measured(recipe.batch_size * updates, _finetuned(recipe, updates)),
+            "pretrain": _measured(pretrain.batch_size * updates, _pretrained(pretrain, recipe.encoder, updates)),
         }
     print(json.dumps(row, indent=1))
-    known = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else []
-    same = ("machine", "encoder", "batch_size")
-    rows = [one for one in known if any(one[key] != row[key] for key in same)] + [row]
-    rows.sort(key=lambda one: [str(one[key]).zfill(9) for key in same])
-    RESULT.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    keep(RESULT, f"{row['machine']}, {name}, {recipe.batch_size}", row)
 
 
-def _large(folder: str, tokenizer: str) -> str:
-    """The folder, with an encoder of 24 layers in it that knows the words of `tokenizer`."""
+def _save_large(folder: str, tokenizer: str) -> None:
+    """An encoder of 24 layers that knows the words of `tokenizer`."""
     words = load_tokenizer(tokenizer)
     config = BertConfig(
         vocab_size=len(words),
@@ -83,7 +80,6 @@ def _large(folder: str, tokenizer: str) -> str:
     )
     BertModel(config).save_pretrained(folder)
     words.save_pretrained(folder)
-    return folder
 
 
 def _machine() -> str:
@@ -92,46 +88,42 @@ def _machine() -> str:
     return f"{name}, {'bf16' if has_bf16(where) else 'fp32'}"
 
 
-def _measured(batch_size: int, updates: int, seconds: float) -> dict[str, float | None]:
+def _measured(sentences: int, seconds: float) -> dict[str, float | None]:
     on_gpu = device().type == "cuda"
     return {
-        "sentences_per_second": updates * batch_size / seconds,
+        "sentences_per_second": sentences / seconds,
         "gpu_memory_mib": torch.cuda.max_memory_allocated() / 2**20 if on_gpu else None,
     }
 
 
-def _finetuned(recipe: Recipe, updates: int) -> tuple[int, float]:
-    """Fine-tune on what `unleash` trains on; the updates, and the seconds they took."""
+def _finetuned(recipe: Recipe, updates: int) -> float:
+    """Seconds of a fine-tuning on what `unleash` trains on, after another that warms up."""
     schema = read_schema(RELATIONS)
-    train = read_examples(SEEDS / "train.jsonl", schema)
-    train += read_examples(Path("data/synthetic/unleash.jsonl"), schema)
+    paths = (SEEDS, Path("data/synthetic/unleash.jsonl"))
+    train = [example for path in paths for example in read_examples(path, schema)]
     _run(recipe, schema, train, WARMUP)
-    return updates, _run(recipe, schema, train, updates)
+    return _run(recipe, schema, train, updates)
 
 
-def _run(recipe: Recipe, schema: Any, train: list[Any], updates: int) -> float:
+def _run(recipe: Recipe, schema: Schema, train: list[Example], updates: int) -> float:
     """Seconds of a training up to its one look, at one sentence; the state is saved after it."""
     seed_everything(1)
-    encoder = load_encoder(recipe.encoder, dropout=recipe.dropout)
-    head = MarkerHead(encoder.config.hidden_size, len(schema.labels), dropout=recipe.dropout)
-    about = About(recipe.encoder, recipe.head, False, recipe.max_length, has_types(train), recipe.precision)
-    model = RelationClassifier(encoder, head).to(device())
-    extractor = Extractor(model, load_tokenizer(recipe.encoder), schema, about)
+    extractor = fresh(load_encoder(recipe.encoder, dropout=recipe.dropout), recipe, schema, train)
     labelled = extractor.labelled(train)
     once = recipe.model_copy(update={"updates": updates, "evaluate_every": updates})
     _reset()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(model, once, pad=extractor.pad, seed=1, scratch=Path(folder))
+        trainer = Trainer(extractor.model, once, pad=extractor.pad, seed=1, scratch=Path(folder))
         look = Labelled(labelled.sentences[:1], labelled.classes[:1])
         moments = [time.perf_counter()]
         trainer.train(labelled, look, schema.negative_class, on_look=lambda _: moments.append(time.perf_counter()))
         return moments[-1] - moments[0]
 
 
-def _pretrained(params: Pretrain, encoder: str, updates: int) -> tuple[int, float]:
-    """Pre-train on the explanations; the updates on the clock, and the seconds they took."""
+def _pretrained(params: Pretrain, encoder: str, updates: int) -> float:
+    """Seconds of a pre-training on the explanations, once it is warm."""
     schema = read_schema(RELATIONS)
-    seeds = read_examples(SEEDS / "train.jsonl", schema)
+    seeds = read_examples(SEEDS, schema)
     told = [one for _, one in read_records(Path("data/explanations.jsonl"), Explanation, cure="pull it")]
     tokenizer = load_tokenizer(encoder)
     texts = corpus(tokenizer, schema, seeds, told, params.max_length)
@@ -146,7 +138,7 @@ def _pretrained(params: Pretrain, encoder: str, updates: int) -> tuple[int, floa
     with tempfile.TemporaryDirectory() as folder:
         trainer = Pretrainer(model, longer, Vocabulary.of(tokenizer), fresh_head=fresh, scratch=Path(folder))
         trainer.train(texts, lambda step: moments.append(time.perf_counter()))
-    return updates, moments[-1] - moments[WARMUP - 1]
+    return moments[-1] - moments[WARMUP - 1]
 
 
 def _reset() -> None:

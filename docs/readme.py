@@ -137,9 +137,8 @@ _STUDIES: dict[str, Callable[[], str]] = {
 
 def _study(names: list[str], variant: str, first: str) -> str:
     """Studies as one table; `first` is what the variants are compared with, in words."""
-    apart = f"± training seeds | difference from {first}, 95 % interval |"
     rows = [
-        f"| {variant} | real | written | micro-F1 | {apart}",
+        f"| {variant} | real | written | micro-F1 | ± training seeds | difference from {first}, 95 % interval |",
         "|---|--:|--:|--:|--:|---|",
     ]
     for study in names:
@@ -171,7 +170,8 @@ def hardware() -> str:
         "| machine | encoder | batch | `finetune`, sentences per second | GPU memory | `pretrain` | GPU memory |",
         "|---|---|--:|--:|--:|--:|--:|",
     ]
-    for one in json.loads(HARDWARE.read_text(encoding="utf-8")):
+    every = json.loads(HARDWARE.read_text(encoding="utf-8")).values()
+    for one in sorted(every, key=lambda one: (one["machine"], one["encoder"], one["batch_size"])):
         cells = [one["machine"], one["encoder"], str(one["batch_size"])]
         for stage in (one["finetune"], one["pretrain"]):
             memory = stage["gpu_memory_mib"]
