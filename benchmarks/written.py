@@ -23,7 +23,7 @@ def main(setting: Annotated[str, Argument(help="hybrid-<per relation> or pure-<p
     kind, _, count = setting.partition("-")
     if kind not in ("hybrid", "pure") or not count.isdigit():
         raise SystemExit(f"no setting {setting!r}: hybrid-<per relation> or pure-<per relation>")
-    changes = ["finetune.training_seeds=[1,2,3]", "writers=[]"]
+    changes = ["finetune.training_seeds=[1,2,3]", "writers=[]", "mixtures.diverse.methods=[one_by_one]"]
     changes += [f"mixtures.{system}.per_relation={count}" for system in SYSTEMS]
     changes += [f"hybrid.{system}={str(kind == 'hybrid').lower()}" for system in SYSTEMS]
     run_experiment(f"written-{setting}", changes)
