@@ -14,7 +14,7 @@ import json
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -26,17 +26,16 @@ from torch.nn import functional
 from transformers import AutoModel, PreTrainedModel, get_linear_schedule_with_warmup
 from typer import run
 
-from stages.extractor.checkpoint import About, Extractor
+from stages.extractor.checkpoint import Extractor
 from stages.extractor.classifier import Batch, RelationClassifier
-from stages.extractor.encoders import encoder_path, load_encoder, load_tokenizer
+from stages.extractor.encoders import encoder_path, load_encoder
 from stages.extractor.hardware import device, has_bf16, seed_everything
-from stages.extractor.heads import MarkerHead
 from stages.extractor.inference import probabilities
-from stages.extractor.marking import Labelled, has_types
+from stages.extractor.marking import Labelled
 from stages.extractor.training import Recipe, Trainer
+from stages.extractor.untrained import untrained
 from stages.finetune import Finetune
 from stages.pipeline.params import section
-from stages.records.example import Example, Schema
 from stages.records.files import read_examples, read_schema
 from stages.reporting.summary import spread
 from stages.scoring.f1 import micro_f1
@@ -97,14 +96,6 @@ def measure(train: Train, task: Task) -> dict[str, float]:
     return {"sentences_per_second": task.recipe.updates * task.recipe.batch_size / seconds, "micro_f1": score(task)}
 
 
-def fresh(encoder: PreTrainedModel, recipe: Recipe, schema: Schema, train: Sequence[Example]) -> Extractor:
-    """An extractor with typed markers that has learnt nothing yet."""
-    head = MarkerHead(encoder.config.hidden_size, len(schema.labels), dropout=recipe.dropout)
-    model = RelationClassifier(encoder, head).to(device())
-    about = About(recipe.encoder, recipe.head, False, recipe.max_length, has_types(train), recipe.precision)
-    return Extractor(model, load_tokenizer(recipe.encoder), schema, about)
-
-
 def score(task: Task) -> float:
     """Micro-F1 on the whole validation split."""
     model, pad, precision = task.extractor.model, task.extractor.pad, task.recipe.precision
@@ -118,7 +109,7 @@ def prepare(load: Load, number: int, seed: int, updates: int) -> Task:
     schema = read_schema(GAZETTE / "relations.jsonl")
     seeds = draw(read_examples(GAZETTE / "train.jsonl", schema), shots=8, seed=number)
     seed_everything(seed)
-    extractor = fresh(load(recipe), recipe, schema, seeds)
+    extractor = untrained(load(recipe), recipe, schema, seeds)
     validation = read_examples(GAZETTE / "validation.jsonl", schema)
     train, look, whole = map(extractor.labelled, (seeds, draw(validation, shots=8, seed=number), validation))
     return Task(extractor, recipe, train, look, whole, schema.negative_class, seed)

@@ -22,12 +22,12 @@ from transformers import BertConfig, BertModel
 from typer import Option, run
 
 from benchmarks.experiments import keep
-from benchmarks.finetune import fresh
 from stages.extractor.encoders import load_encoder, load_tokenizer
 from stages.extractor.hardware import device, has_bf16, seed_everything
 from stages.extractor.marking import Labelled
 from stages.extractor.masked_lm import load_masked_lm
 from stages.extractor.training import Recipe, Trainer
+from stages.extractor.untrained import untrained
 from stages.finetune import Finetune
 from stages.pipeline.params import section
 from stages.pretraining.corpus import corpus
@@ -108,7 +108,7 @@ def _finetuned(recipe: Recipe, updates: int) -> float:
 def _run(recipe: Recipe, schema: Schema, train: list[Example], updates: int) -> float:
     """Seconds of a training up to its one look, at one sentence; the state is saved after it."""
     seed_everything(1)
-    extractor = fresh(load_encoder(recipe.encoder, dropout=recipe.dropout), recipe, schema, train)
+    extractor = untrained(load_encoder(recipe.encoder, dropout=recipe.dropout), recipe, schema, train)
     labelled = extractor.labelled(train)
     once = recipe.model_copy(update={"updates": updates, "evaluate_every": updates})
     _reset()

@@ -9,7 +9,6 @@ are like one of the samples there (Jaccard similarity of word trigrams, as in `c
 """
 
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from stages.prompts.continuation import END
 from stages.quality.checks import Checks, Judge
 from stages.quality.duplicates import normalise, similarity
 from stages.records.files import read_examples, read_schema
+from stages.records.spans import TAG
 from stages.records.written import Accepted
 from stages.verify import Verify
 from stages.write import METHODS
@@ -47,7 +47,6 @@ SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 ALIKE = (0.2, 0.5)  # Jaccard similarities; the second is that of `checks`
 GRAM = 4  # words
-_TAG = re.compile(r"</?e[12]>")
 
 
 def main(
@@ -116,9 +115,9 @@ def copied(answers: list[Answer]) -> Iterator[tuple[float, float]]:
     """Of each draft: the share of its 4-grams that its prompt shows, and its similarity to the sample most like it."""
     for answer in answers:
         _, *samples = answer.request.messages[-1].content.split(END)
-        shown = [_TAG.sub("", sample) for sample in samples]
+        shown = [TAG.sub("", sample) for sample in samples]
         known = set().union(*map(_grams, shown))
-        for text in (_TAG.sub("", draft.text) for draft in answer.drafts):
+        for text in (TAG.sub("", draft.text) for draft in answer.drafts):
             grams = _grams(text)
             likeness = max((similarity(text, sample) for sample in shown), default=0.0)
             yield len(grams & known) / max(1, len(grams)), likeness

@@ -11,14 +11,12 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
-from stages.extractor.checkpoint import About, Extractor
-from stages.extractor.classifier import RelationClassifier
-from stages.extractor.encoders import load_encoder, load_tokenizer
-from stages.extractor.hardware import device, seed_everything
-from stages.extractor.heads import MarkerHead
+from stages.extractor.checkpoint import Extractor
+from stages.extractor.encoders import load_encoder
+from stages.extractor.hardware import seed_everything
 from stages.extractor.inference import probabilities
-from stages.extractor.marking import has_types
 from stages.extractor.training import Look, Recipe, Trainer
+from stages.extractor.untrained import untrained
 from stages.records.example import Example, Schema
 
 
@@ -66,10 +64,7 @@ def _fitted(
 ) -> Extractor:
     """An extractor with typed markers, whatever head the systems have: the quickest judge."""
     seed_everything(seed)
-    encoder = load_encoder(recipe.encoder, dropout=recipe.dropout)
-    head = MarkerHead(encoder.config.hidden_size, len(schema.labels), dropout=recipe.dropout)
-    about = About(recipe.encoder, "typed_marker", False, recipe.max_length, has_types(train), recipe.precision)
-    extractor = Extractor(RelationClassifier(encoder, head).to(device()), load_tokenizer(recipe.encoder), schema, about)
+    extractor = untrained(load_encoder(recipe.encoder, dropout=recipe.dropout), recipe, schema, train)
     trainer = Trainer(extractor.model, recipe, pad=extractor.pad, seed=seed, scratch=scratch)
     trainer.train(
         extractor.labelled(train), extractor.labelled(validation), negative=schema.negative_class, on_look=on_look

@@ -12,7 +12,7 @@ from stages.pipeline.params import Section
 from stages.quality.duplicates import Index
 from stages.quality.language import inside_word, language_of, length, scripts
 from stages.records.example import Example, Relation, Schema
-from stages.records.spans import untag
+from stages.records.spans import TAG, untag
 from stages.records.written import Accepted, Draft, Rejected
 
 _FOREIGN = 0.1  # share of letters in scripts that no seed uses
@@ -138,13 +138,13 @@ def _mention_missing(draft: Draft, _: Relation) -> str | None:
 def _mention_empty(draft: Draft, _: Relation) -> str | None:
     for tag in ("e1", "e2"):
         inside = re.search(rf"<{tag}>(.*?)</{tag}>", draft.text, re.DOTALL)
-        if inside and not re.sub(r"</?e[12]>", "", inside[1]).strip():
+        if inside and not TAG.sub("", inside[1]).strip():
             return f"nothing stands between <{tag}> and </{tag}>"
     return None
 
 
 def _mentions_overlap(draft: Draft, _: Relation) -> str | None:
-    found = re.findall(r"</?e[12]>", draft.text)
+    found = TAG.findall(draft.text)
     if found in (["<e1>", "</e1>", "<e2>", "</e2>"], ["<e2>", "</e2>", "<e1>", "</e1>"]):
         return None
     return f"the tags stand as {' '.join(found)}"

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from statistics import fmean
 
@@ -61,7 +60,7 @@ def mean(figures: Mapping[str, Diversity]) -> Diversity | None:
 
 
 def _figures(pool: Sequence[Embedded]) -> Diversity:
-    texts = tuple(one.text for one in pool)
+    texts = [one.text for one in pool]
     words = [re.findall(r"\w+", text.casefold()) for text in texts]
     vectors = np.stack([one.vector for one in pool])
     return Diversity(
@@ -79,8 +78,7 @@ def _distinct(grams: Sequence[Sequence[tuple[str, ...]]]) -> float:
     return len(set(every)) / max(1, len(every))
 
 
-@cache  # what the checks let pass is often all that was written
-def _self_bleu(texts: tuple[str, ...]) -> float:
+def _self_bleu(texts: Sequence[str]) -> float:
     others = ([*texts[:number], *texts[number + 1 :]] for number in range(len(texts)))
     return fmean(sentence_bleu(text, refs).score for text, refs in zip(texts, others, strict=True)) / 100
 

@@ -11,7 +11,7 @@ from stages.records.files import problem_of
 
 Span = tuple[int, int]
 
-_TAG = re.compile(r"</?e[12]>")
+TAG = re.compile(r"</?e[12]>")
 _ORDERS = (["<e1>", "</e1>", "<e2>", "</e2>"], ["<e2>", "</e2>", "<e1>", "</e1>"])
 
 
@@ -21,11 +21,11 @@ def untag(tagged: str) -> Sentence:
     Raises:
         ValueError: A tag is missing, repeated or inside another pair, or a mention is empty or starts or ends blank.
     """
-    found = _TAG.findall(tagged)
+    found = TAG.findall(tagged)
     if found not in _ORDERS:
         raise ValueError(f"{_wrong_with(found)}: mark the head as <e1>..</e1> and the tail as <e2>..</e2>, once each")
-    parts = _TAG.split(tagged)
-    if hidden := _TAG.search("".join(parts)):
+    parts = TAG.split(tagged)
+    if hidden := TAG.search("".join(parts)):
         raise ValueError(f"without its tags the text holds {hidden.group()}: write tags once, and not into each other")
     ends = list(accumulate(map(len, parts)))
     spans = [{"start": ends[0], "end": ends[1]}, {"start": ends[2], "end": ends[3]}]
@@ -51,7 +51,7 @@ def tagged(sentence: Sentence) -> str:
     Raises:
         ValueError: The text itself holds a tag, so that the result could not be read back.
     """
-    if tag := _TAG.search(sentence.text):
+    if tag := TAG.search(sentence.text):
         raise ValueError(f"the text itself holds {tag.group()}: take it out before tagging")
     head, tail = (
         f"<{name}>{mention.within(sentence.text)}</{name}>"

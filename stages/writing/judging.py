@@ -57,9 +57,12 @@ def _diversity(
     """Of all drafts that mark two mentions, and of the accepted, by relation."""
     readable = dict(_readable(drafts))
     vectors = dict(zip(readable, embedded(list(readable.values()), f"embed drafts, {method}"), strict=True))
-    before = diversity(_grouped((draft.relation, vectors[draft.id]) for draft in drafts if draft.id in vectors))
-    after = diversity(_grouped((one.relation, vectors[one.id]) for one in kept))
-    return before, after
+    every = _grouped((draft.relation, vectors[draft.id]) for draft in drafts if draft.id in vectors)
+    accepted = _grouped((one.relation, vectors[one.id]) for one in kept)
+    before = diversity(every)
+    thinned = {label: pool for label, pool in accepted.items() if len(pool) < len(every[label])}
+    whole = {label: figures for label, figures in before.items() if len(accepted.get(label, ())) == len(every[label])}
+    return before, whole | diversity(thinned)  # self-BLEU is slow, and often all drafts of a relation are accepted
 
 
 def _readable(drafts: Iterable[Draft]) -> Iterator[tuple[str, Sentence]]:
