@@ -11,6 +11,7 @@ from stages.llm.request import Completion
 from stages.llm.teacher import Teacher, open_client
 from stages.pipeline.params import section
 from stages.prompts.explanation import Explaining
+from stages.prompts.samples import Manner
 from stages.quality.checks import Checks, Judge
 from stages.quality.duplicates import nearest
 from stages.records.example import Example
@@ -22,13 +23,19 @@ from stages.writing.answers import Answer
 from stages.writing.asking import Asking
 from stages.writing.writer import Generate, Writer
 
-METHODS = ("all_at_once", "one_by_one")
+# What each file of samples answers: a method, and the changes to `generate`.
+ASKED = {
+    "all_at_once": ("all_at_once", {}),
+    "all_at_once_plain": ("all_at_once", {"diversity": False}),
+    "one_by_one": ("one_by_one", {}),
+}
 SCHEMA = read_schema(Path("data/gazette/relations.jsonl"))
 SEEDS = draw(read_examples(Path("data/gazette/train.jsonl"), SCHEMA), shots=8, seed=1)
 
 
-async def _write(method: str) -> list[Answer]:
-    judge, teacher, params = Judge(SCHEMA, section(Checks), SEEDS), section(Teacher), section(Generate)
+async def _write(method: Manner, changes: dict) -> list[Answer]:
+    judge, teacher = Judge(SCHEMA, section(Checks), SEEDS), section(Teacher)
+    params = section(Generate).model_copy(update=changes)
     writers = [Writer(method, method, relation, judge, teacher, params) for relation in SCHEMA.relations]
     async with open_client("test", teacher) as client:
         asking = Asking(client, method, 1)
@@ -37,7 +44,7 @@ async def _write(method: str) -> list[Answer]:
 
 @pytest.fixture(scope="module")
 def written() -> dict[str, list[Answer]]:
-    return {method: asyncio.run(_write(method)) for method in METHODS}
+    return {file: asyncio.run(_write(*asked)) for file, asked in ASKED.items()}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +54,7 @@ def explained() -> list:
 
 @pytest.fixture(scope="module")
 def accepted(written) -> dict[str, list[Accepted]]:
-    return {method: _judged(answers) for method, answers in written.items()}
+    return {file: _judged(answers) for file, answers in written.items()}
 
 
 def _judged(answers: list[Answer]) -> list[Accepted]:
@@ -56,18 +63,18 @@ def _judged(answers: list[Answer]) -> list[Accepted]:
     return [one for one in judged if isinstance(one, Accepted)]
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_thirty_two_sentences_of_each_relation_are_accepted(accepted, method):
+@pytest.mark.parametrize("file", ASKED)
+def test_thirty_two_sentences_of_each_relation_are_accepted(accepted, file):
     counts = dict.fromkeys(SCHEMA.labels, 0)
-    for one in accepted[method]:
+    for one in accepted[file]:
         counts[one.relation] += 1
     assert set(counts.values()) == {32}
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_every_span_of_an_accepted_sentence_is_right(written, accepted, method):
-    drafts = {draft.id: draft.text for answer in written[method] for draft in answer.drafts}
-    for one in accepted[method]:
+@pytest.mark.parametrize("file", ASKED)
+def test_every_span_of_an_accepted_sentence_is_right(written, accepted, file):
+    drafts = {draft.id: draft.text for answer in written[file] for draft in answer.drafts}
+    for one in accepted[file]:
         assert tagged(one) == drafts[one.id]
         assert (
             untag(drafts[one.id]).head.within(one.text)
@@ -89,7 +96,7 @@ def test_every_seed_is_explained_with_words_of_its_own(explained):
     assert all(one.trigger in texts[one.seed] for one in kept)
 
 
-def test_nothing_is_recorded_that_the_pipeline_does_not_ask_for(written, explained):
+def test_nothing_is_recorded_that_neither_the_pipeline_nor_a_study_asks_for(written, explained):
     asked = {answer.request.key for each in written.values() for answer in each}
     asked |= {answer.request.key for one in explained for answer in one.answers}
     recorded = read_answers(Path("data/recorded"))
@@ -100,12 +107,12 @@ def test_nothing_is_recorded_that_the_pipeline_does_not_ask_for(written, explain
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_no_written_sentence_comes_near_one_of_validation_or_test(accepted, split):
     known = [example.text for example in read_examples(Path(f"data/gazette/{split}.jsonl"), SCHEMA)]
-    texts = [one.text for method in METHODS for one in accepted[method]]
+    texts = [one.text for file in ASKED for one in accepted[file]]
     assert [match for match in nearest(texts, known, threshold=0.3) if match] == []
 
 
 def test_the_data_card_says_who_wrote_them_and_counts_right(written):
     card = Path("data/recorded/README.md").read_text(encoding="utf-8")
     assert "Claude" in card
-    for method, answers in written.items():
-        assert f"| {method}.jsonl | {len(answers)} |" in card
+    for file, answers in written.items():
+        assert f"| {file}.jsonl | {len(answers)} |" in card
