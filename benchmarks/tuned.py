@@ -34,7 +34,6 @@ from stages.records.files import read_examples, read_schema
 from stages.records.spans import TAG
 from stages.records.written import Accepted
 from stages.verify import Verify
-from stages.write import METHODS
 from stages.writing.answers import Answer, read_answers
 from stages.writing.judging import summary_of, verdicts
 
@@ -47,6 +46,10 @@ SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 ALIKE = (0.2, 0.5)  # Jaccard similarities; the second is that of `checks`
 GRAM = 4  # words
+METHODS: Mapping[str, tuple[str, ...]] = {  # the stage that writes, and what it reads beside relations and seeds
+    "untuned": ("draft", "models/generator/base"),
+    "tuned": ("write", "data/preferences/base/halves.json", "models/generator"),
+}
 
 
 def main(
@@ -83,10 +86,10 @@ def _written(setting: str, method: str, seed: int) -> list[Answer]:
         (folder / PARAMS).write_text(yaml.safe_dump(params), encoding="utf-8")
         for part in ("data", "models"):
             (folder / part).symlink_to(root / part)
-        command = [sys.executable, "-m", "stages.write", method, "data/dataset/relations.jsonl"]
-        command += ["data/seeds/train.jsonl", "data/preferences/base/halves.json", "models/generator", "answers.jsonl"]
+        stage, *read = METHODS[method]
+        command = [sys.executable, "-m", f"stages.{stage}", "data/dataset/relations.jsonl", "data/seeds/train.jsonl"]
         quiet = {"PYTHONPATH": str(root), "DISABLE_MLFLOW_INTEGRATION": "TRUE"}
-        subprocess.run(command, cwd=folder, env=os.environ | quiet, check=True)
+        subprocess.run([*command, *read, "answers.jsonl"], cwd=folder, env=os.environ | quiet, check=True)
         return read_answers(folder / "answers.jsonl")
 
 

@@ -1,9 +1,10 @@
 """Build preference pairs for the generator from the seeds, without any annotator (Li, Dai and Li 2025).
 
-Reads    data/dataset/relations.jsonl; data/seeds/train.jsonl; data/accepted and data/rejected: <prefer.pool>.jsonl
+Reads    data/dataset/relations.jsonl; data/seeds/train.jsonl; data/accepted and data/rejected: <prefer.pool>.jsonl;
+         data/candidates/untuned.jsonl: what the generator writes untuned, shown in prompts
 Writes   data/preferences/base: one.jsonl and two.jsonl, the pairs of the two halves of the relations; halves.json
 Alone    python -m stages.prefer data/dataset/relations.jsonl data/seeds/train.jsonl data/accepted data/rejected
-         data/preferences/base
+         data/candidates/untuned.jsonl data/preferences/base
 """
 
 import random
@@ -25,6 +26,8 @@ from stages.records.example import Example, Schema
 from stages.records.files import read_examples, read_schema, write_records
 from stages.records.written import Accepted, Rejected
 from stages.tracking.run import tracked
+from stages.writing.answers import read_answers
+from stages.writing.judging import verdicts
 from stages.writing.pool import read_judged
 from stages.writing.writer import Write, Writer
 
@@ -32,6 +35,7 @@ from stages.writing.writer import Write, Writer
 class Prefer(Section):
     """How many pairs of which kind there are."""
 
+    drafts: NonNegativeInt  # of a relation, that its prompts show after the seeds, one more in each
     kinds: dict[Kind, NonNegativeInt]  # of a prompt; mined: of a relation
     pool: str  # the method whose accepted and rejected sentences are mined
     seed: NonNegativeInt  # of the halves, and of what is drawn
@@ -44,19 +48,21 @@ class Prefer(Section):
         return kinds
 
 
-def main(relations: Path, seeds: Path, accepted: Path, rejected: Path, preferences: Path) -> None:
+def main(relations: Path, seeds: Path, accepted: Path, rejected: Path, candidates: Path, preferences: Path) -> None:
     """Halve the relations, build the pairs of each half, and write."""
     params = section(Prefer)
     schema = read_schema(relations)
     examples = read_examples(seeds, schema)
     pools = [folder / f"{params.pool}.jsonl" for folder in (accepted, rejected)]
     halves = halved(schema.relations, params.seed)
-    reads = [relations, seeds, *pools]
+    reads = [relations, seeds, *pools, candidates]
     with tracked("prefer", params=params.model_dump(), reads=reads, writes=[preferences]) as log:
         mined = read_judged(pools[0], Accepted), read_judged(pools[1], Rejected)
+        drafts = verdicts(read_answers(candidates), Judge(schema, section(Checks), examples)).kept
         with output_folder(preferences) as folder:
             for name, labels in (("one", halves.one), ("two", halves.two)):
-                pairs = _pairs(params, schema, [seed for seed in examples if seed.relation in labels], mined)
+                own = [seed for seed in examples if seed.relation in labels]
+                pairs = _pairs(params, schema, own, drafts, mined)
                 counts = Counter(pair.kind for pair in pairs)
                 print(f"half {name}, {', '.join(labels)}: {len(pairs)} pairs, {dict(counts)}")
                 log.log_metrics({f"pairs/{name}/{kind}": count for kind, count in counts.items()})
@@ -66,7 +72,9 @@ def main(relations: Path, seeds: Path, accepted: Path, rejected: Path, preferenc
             (folder / "halves.json").write_text(halves.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
-def _pairs(params: Prefer, schema: Schema, seeds: Sequence[Example], pools: Pools) -> list[Pair]:
+def _pairs(
+    params: Prefer, schema: Schema, seeds: Sequence[Example], drafts: Sequence[Accepted], pools: Pools
+) -> list[Pair]:
     """The pairs of a half, `seeds` being those of its relations."""
     judge = Judge(schema, section(Checks), seeds)
     generator, write = section(Generator), section(Write)
@@ -74,7 +82,9 @@ def _pairs(params: Prefer, schema: Schema, seeds: Sequence[Example], pools: Pool
     for label in dict.fromkeys(seed.relation for seed in seeds):
         writer = Writer("tuned", "one_by_one", schema.by_label[label], judge, generator, write)
         own, others = ([seed for seed in seeds if (seed.relation == label) is same] for same in (True, False))
-        pairs += pairs_of(writer, own, others, params.kinds, pools, random.Random(f"{params.seed}/{label}"))
+        written = [draft for draft in drafts if draft.relation == label][: params.drafts]
+        chance = random.Random(f"{params.seed}/{label}")
+        pairs += pairs_of(writer, own, written, others, params.kinds, pools, chance)
     return pairs
 
 

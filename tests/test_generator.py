@@ -13,7 +13,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, DistilBertConfig, TrainerCallback
 from trl.trainer import utils
 
-from stages import dpo, prefer, teach, verify, write
+from stages import dpo, draft, prefer, teach, verify, write
 from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
 from stages.generator.documents import documents
 from stages.generator.pairs import Pair
@@ -126,7 +126,9 @@ def project(tmp_path_factory, tiny_encoder) -> Path:
         patch.chdir(folder)
         patch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
         teach.main(ALMANAC, Path("generator/base"))
-        prefer.main(RELATIONS, *map(Path, ("seeds.jsonl", "accepted", "rejected", "preferences")))
+        draft.main(RELATIONS, Path("seeds.jsonl"), "generator/base", Path("candidates/untuned.jsonl"))
+        files = ("seeds.jsonl", "accepted", "rejected", "candidates/untuned.jsonl", "preferences")
+        prefer.main(RELATIONS, *map(Path, files))
         for half in ("one", "two"):
             dpo.main(half, "generator/base", Path("preferences"), Path(f"generator/base-{half}"))
     return folder
@@ -298,9 +300,8 @@ def written(project) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
         patch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
-        for method in ("untuned", "tuned"):
-            write.main(method, RELATIONS, Path("seeds.jsonl"), Path("preferences/halves.json"), Path("generator"),
-                       Path(f"candidates/{method}.jsonl"))  # fmt: skip
+        write.main(RELATIONS, Path("seeds.jsonl"), Path("preferences/halves.json"), Path("generator"),
+                   Path("candidates/tuned.jsonl"))  # fmt: skip
     return project
 
 
@@ -319,11 +320,6 @@ def test_requests_name_the_weights_so_that_the_cache_answers_for_no_other_model(
 
 def test_the_negative_label_is_not_written(written, there):
     assert SCHEMA.negative not in {answer.relation for answer in read_answers(Path("candidates/tuned.jsonl"))}
-
-
-def test_a_method_that_there_is_none_of_is_named(there):
-    with pytest.raises(UserError, match="no method 'x': there are untuned, tuned"):
-        write.main("x", *map(Path, ("a", "b", "c", "d", "e")))
 
 
 @pytest.fixture

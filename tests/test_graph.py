@@ -24,7 +24,8 @@ EACH = {
     "teach": PARAMS["generators"],
     "prefer": PARAMS["generators"],
     "dpo": [f"{generator}-{half}" for generator in PARAMS["generators"] for half in ("one", "two")],
-    "write": PARAMS["writers"],
+    "draft": PARAMS["generators"],
+    "write": PARAMS["generators"],
     "verify": PARAMS["writers"],
     "select": list(PARAMS["mixtures"]),
     "pretrain": PARAMS["pretrained"],
@@ -97,7 +98,7 @@ def ancestors(stage) -> set[str]:
 def test_the_pipeline_has_a_stage_for_every_verb_of_the_path():
     assert {verb(stage) for stage in STAGES} == {
         "ingest", "sample", "explain", "generate", "describe", "filter", "select",
-        "teach", "prefer", "dpo", "write", "verify", "pretrain", "finetune", "evaluate", "report",
+        "teach", "draft", "prefer", "dpo", "write", "verify", "pretrain", "finetune", "evaluate", "report",
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import json
 import random
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,8 @@ ALL = dict.fromkeys(KINDS, 1)
 LABEL = SCHEMA.labels[0]
 OWN = [seed for seed in SEEDS if seed.relation == LABEL]
 OTHERS = [seed for seed in SEEDS if seed.relation == SCHEMA.labels[1]]
+# As if the generator had written them.
+DRAFTS = [one for one in read_examples(ROOT / "data/gazette/validation.jsonl", SCHEMA) if one.relation == LABEL][:6]
 
 
 def writer(prompt: str = "continuation", seeds: list[Example] = SEEDS) -> Writer:
@@ -39,8 +42,8 @@ def writer(prompt: str = "continuation", seeds: list[Example] = SEEDS) -> Writer
     return Writer("tuned", "one_by_one", SCHEMA.by_label[LABEL], judge, generator, write)
 
 
-def built(counts: dict = ALL, prompt: str = "continuation", pools=((), ())) -> list[Pair]:
-    return list(pairs_of(writer(prompt), OWN, OTHERS, counts, pools, random.Random(1)))
+def built(counts: dict = ALL, prompt: str = "continuation", drafts: Sequence = (), pools=((), ())) -> list[Pair]:
+    return list(pairs_of(writer(prompt), OWN, drafts, OTHERS, counts, pools, random.Random(1)))
 
 
 def test_the_halves_share_no_relation_and_leave_out_the_negative_label_alone():
@@ -74,6 +77,26 @@ def test_an_exact_copy_is_a_sample_that_the_prompt_shows():
     found = [pair for pair in built() if pair.kind == "exact_copy"]
     assert len(found) == len(OWN) - 1  # the first prompt shows none
     assert all(pair.rejected.strip() in pair.prompt[0].content for pair in found)
+
+
+def test_after_the_seeds_prompts_show_drafts_and_prefer_a_seed_that_they_do_not_show():
+    pairs = [pair for pair in built(drafts=DRAFTS) if int(pair.id.split("/")[1]) >= len(OWN)]
+    assert len({pair.prompt for pair in pairs}) == len(DRAFTS)
+    for pair in pairs:
+        shown = pair.prompt[0].content
+        count = int(pair.id.split("/")[1]) - len(OWN) + 1
+        assert [demonstration(one) in shown for one in DRAFTS][:count][-2:] == [True, True][:count]
+        assert not any(demonstration(one) in shown for one in DRAFTS[count:])
+        assert pair.chosen in {sample(demonstration(one)) for one in OWN}
+        assert pair.chosen not in shown
+
+
+def test_a_copy_is_one_of_what_the_prompt_has_room_for():
+    copies = [pair for pair in built({**ALL, "exact_copy": 9}, drafts=DRAFTS) if pair.kind == "exact_copy"]
+    full = [pair for pair in copies if not all(demonstration(one) in pair.prompt[0].content for one in [*OWN, *DRAFTS])]
+    assert full
+    assert all(pair.rejected in pair.prompt[0].content for pair in full)
+    assert any(pair.rejected in map(sample, map(demonstration, DRAFTS)) for pair in full)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -129,6 +152,9 @@ def test_mined_pairs_set_the_rarest_accepted_against_what_was_rejected_as_a_copy
     assert (pair.chosen, pair.rejected) == (sample(tagged(OWN[1])), sample(tagged(OWN[2])))
 
 
+FILES = ("seeds.jsonl", "accepted", "rejected", "untuned.jsonl", "preferences")
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -138,12 +164,12 @@ def project(tmp_path, monkeypatch):
     for folder in ("accepted", "rejected"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "one_by_one.jsonl").touch()
+    (tmp_path / "untuned.jsonl").touch()
     return tmp_path
 
 
 def test_no_half_holds_a_sentence_of_the_other(project):
-    paths = map(Path, ("seeds.jsonl", "accepted", "rejected", "preferences"))
-    prefer.main(ROOT / "data/gazette/relations.jsonl", *paths)
+    prefer.main(ROOT / "data/gazette/relations.jsonl", *map(Path, FILES))
     halves = json.loads((project / "preferences/halves.json").read_text(encoding="utf-8"))
     for name, other in (("one", "two"), ("two", "one")):
         text = (project / f"preferences/{name}.jsonl").read_text(encoding="utf-8")
@@ -162,5 +188,5 @@ def test_without_any_kind_there_are_no_pairs_and_the_error_says_what_to_raise(pr
     none = PARAMS | {"prefer": PARAMS["prefer"] | {"kinds": dict.fromkeys(KINDS, 0)}}
     (project / "params.yaml").write_text(yaml.safe_dump(none), encoding="utf-8")
     with pytest.raises(prefer.UserError, match=r"half one has no pairs: raise a value of prefer\.kinds"):
-        prefer.main(ROOT / "data/gazette/relations.jsonl", *map(Path, ("seeds.jsonl", "accepted", "rejected", "p")))
-    assert not (project / "p").exists()
+        prefer.main(ROOT / "data/gazette/relations.jsonl", *map(Path, FILES))
+    assert not (project / "preferences").exists()

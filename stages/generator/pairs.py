@@ -20,6 +20,7 @@ from stages.writing.writer import Writer
 
 Kind = Literal["wrong_relation", "near_copy", "exact_copy", "mined"]
 KINDS = get_args(Kind)
+LATEST = 3  # samples of a prompt, of which one is copied: those that a generator copies next
 ALIKE = ("duplicate", "near_duplicate", "copy", "near_copy")  # checks whose rejects a pair may be mined from
 
 
@@ -41,6 +42,7 @@ class Pair(BaseModel):
 def pairs_of(
     writer: Writer,
     seeds: Sequence[Example],
+    drafts: Sequence[Example],
     others: Sequence[Example],
     counts: Mapping[Kind, int],
     pools: Pools,
@@ -48,16 +50,17 @@ def pairs_of(
 ) -> Iterator[Pair]:
     """The pairs of the relation of `writer`, whose own prompts they have.
 
-    The n-th prompt shows the n - 1 seeds before, as a prompt of `one_by_one` shows what was accepted before. `others`
-    are seeds of the other relations of the half. `counts` says how many pairs of each kind a prompt gets; there are
-    none of a kind that the prompt has nothing for, such as copies before anything is shown.
+    The n-th prompt shows the n - 1 seeds before, as a prompt of `one_by_one` shows what was accepted before; then, as
+    there, `drafts` of the generator follow, one more in each prompt. `others` are seeds of the other relations of the
+    half. `counts` says how many pairs of each kind a prompt gets; there are none of a kind that the prompt has nothing
+    for, such as copies before anything is shown. What a prompt has no room for is no copy, and none is made of it.
     """
-    for number, seed in enumerate(seeds):
-        shown = seeds[:number]
+    for number, (seed, shown) in enumerate(_growing(seeds, drafts, chance)):
         asked, request = writer.request(number, 1, list(map(demonstration, shown)))
+        visible = [one for one in shown if demonstration(one) in request.messages[-1].content]
         for kind in KINDS[:-1]:
             for again in range(counts[kind]):
-                if worse := _worse(kind, shown, others, [*seeds, *others], chance):
+                if worse := _worse(kind, visible, others, [*seeds, *others], chance):
                     yield Pair(
                         id=f"{writer.relation.relation}/{number}/{kind}/{again}",
                         kind=kind,
@@ -66,6 +69,17 @@ def pairs_of(
                         rejected=asked.completion(_typed_as(worse, seed)),
                     )
     yield from _mined(writer, seeds, pools, counts["mined"])
+
+
+def _growing(
+    seeds: Sequence[Example], drafts: Sequence[Example], chance: random.Random
+) -> Iterator[tuple[Example, list[Example]]]:
+    """What is preferred, a seed, and what its prompt shows before: seeds, and then all other seeds and drafts."""
+    for number, seed in enumerate(seeds):
+        yield seed, list(seeds[:number])
+    for number in range(len(drafts) if seeds else 0):
+        seed = chance.choice(seeds)
+        yield seed, [*(one for one in seeds if one is not seed), *drafts[: number + 1]]
 
 
 def _worse(
@@ -80,7 +94,7 @@ def _worse(
         return chance.choice(others) if others else None
     if not shown:
         return None
-    copied = chance.choice(shown)
+    copied = chance.choice(shown[-LATEST:])
     return copied if kind == "exact_copy" else near_copy(copied, known, chance)
 
 
