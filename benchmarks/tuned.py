@@ -1,6 +1,6 @@
 """What DPO does to the small generator: acceptance, copies, judges, diversity and cost, untuned beside tuned.
 
-    python -m benchmarks.tuned one_by_one     # or all_at_once, cold (after `dvc repro`; some ten minutes each)
+    python -m benchmarks.tuned one_by_one     # or all_at_once, warm (after `dvc repro`; some ten minutes each)
 
 Writes benchmarks/tuned.json: for each setting, method and generator seed what the checks of `filter` and the judges of
 `verify` say of its drafts. Every draft counts in what is said of copies and diversity, accepted or not. A draft copies
@@ -42,7 +42,7 @@ RESULT = Path("benchmarks/tuned.json")
 SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "one_by_one": {},
     "all_at_once": {"write": {"manner": "all_at_once", "samples": 4}},
-    "cold": {"generator": {"temperature": 0.1}},  # where the untuned generator does copy
+    "warm": {"generator": {"temperature": 0.5}},  # where the untuned generator does not copy; the adapters are the same
 }
 ALIKE = (0.2, 0.5)  # Jaccard similarities; the second is that of `checks`
 GRAM = 4  # words
