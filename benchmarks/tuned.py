@@ -75,7 +75,7 @@ def main(
 
 
 def _written(setting: str, method: str, seed: int) -> list[Answer]:
-    """The answers of the stage `write` with another generator seed; the weights are those of this checkout."""
+    """The answers of `draft` or `write` with another generator seed; the weights are those of this checkout."""
     root = Path.cwd()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""Build preference pairs for the generator from the seeds, without any annotator (Li, Dai and Li 2025).
+"""Build preference pairs for the generator from seeds and its own drafts, without any annotator (Li, Dai and Li 2025).
 
 Reads    data/dataset/relations.jsonl; data/seeds/train.jsonl; data/accepted and data/rejected: <prefer.pool>.jsonl;
          data/candidates/untuned.jsonl: what the generator writes untuned, shown in prompts
@@ -26,7 +26,7 @@ from stages.records.example import Example, Schema
 from stages.records.files import read_examples, read_schema, write_records
 from stages.records.written import Accepted, Rejected
 from stages.tracking.run import tracked
-from stages.writing.answers import read_answers
+from stages.writing.answers import Answer, read_answers
 from stages.writing.judging import verdicts
 from stages.writing.pool import read_judged
 from stages.writing.writer import Write, Writer
@@ -35,7 +35,7 @@ from stages.writing.writer import Write, Writer
 class Prefer(Section):
     """How many pairs of which kind there are."""
 
-    drafts: NonNegativeInt  # of a relation, that its prompts show after the seeds, one more in each
+    drafts: NonNegativeInt  # of a relation, at most, that its prompts show after the seeds, one more in each
     kinds: dict[Kind, NonNegativeInt]  # of a prompt; mined: of a relation
     pool: str  # the method whose accepted and rejected sentences are mined
     seed: NonNegativeInt  # of the halves, and of what is drawn
@@ -58,11 +58,11 @@ def main(relations: Path, seeds: Path, accepted: Path, rejected: Path, candidate
     reads = [relations, seeds, *pools, candidates]
     with tracked("prefer", params=params.model_dump(), reads=reads, writes=[preferences]) as log:
         mined = read_judged(pools[0], Accepted), read_judged(pools[1], Rejected)
-        drafts = verdicts(read_answers(candidates), Judge(schema, section(Checks), examples)).kept
+        answers = read_answers(candidates)
         with output_folder(preferences) as folder:
             for name, labels in (("one", halves.one), ("two", halves.two)):
                 own = [seed for seed in examples if seed.relation in labels]
-                pairs = _pairs(params, schema, own, drafts, mined)
+                pairs = _pairs(params, schema, own, answers, mined)
                 counts = Counter(pair.kind for pair in pairs)
                 print(f"half {name}, {', '.join(labels)}: {len(pairs)} pairs, {dict(counts)}")
                 log.log_metrics({f"pairs/{name}/{kind}": count for kind, count in counts.items()})
@@ -73,7 +73,7 @@ def main(relations: Path, seeds: Path, accepted: Path, rejected: Path, candidate
 
 
 def _pairs(
-    params: Prefer, schema: Schema, seeds: Sequence[Example], drafts: Sequence[Accepted], pools: Pools
+    params: Prefer, schema: Schema, seeds: Sequence[Example], answers: Sequence[Answer], pools: Pools
 ) -> list[Pair]:
     """The pairs of a half, `seeds` being those of its relations."""
     judge = Judge(schema, section(Checks), seeds)
@@ -82,9 +82,10 @@ def _pairs(
     for label in dict.fromkeys(seed.relation for seed in seeds):
         writer = Writer("tuned", "one_by_one", schema.by_label[label], judge, generator, write)
         own, others = ([seed for seed in seeds if (seed.relation == label) is same] for same in (True, False))
-        written = [draft for draft in drafts if draft.relation == label][: params.drafts]
+        # Judged relation by relation, as when they were written: no half has a say in what another one shows.
+        drafts = verdicts([answer for answer in answers if answer.relation == label], judge.anew()).kept
         chance = random.Random(f"{params.seed}/{label}")
-        pairs += pairs_of(writer, own, written, others, params.kinds, pools, chance)
+        pairs += pairs_of(writer, own, drafts[: params.drafts], others, params.kinds, pools, chance)
     return pairs
 
 

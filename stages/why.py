@@ -107,7 +107,11 @@ def _fate(draft: Draft, data: Path) -> str:
         for number, record in read_json_lines(path)
         if record["id"] == draft.id
     ]
-    return f"passed all; in {'; '.join(homes)}" if homes else "not checked yet: run `dvc repro filter`"
+    return (
+        f"passed all; in {'; '.join(homes)}"
+        if homes
+        else f"not checked: list {draft.method} under methods or writers, and run `dvc repro`"
+    )
 
 
 def _title(text: str) -> None:

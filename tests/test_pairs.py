@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from stages import prefer
 from stages.generator.halves import halved
 from stages.generator.pairs import KINDS, Pair, near_copy, pairs_of
 from stages.llm.teacher import Generator
-from stages.prompts.continuation import sample
+from stages.prompts.continuation import END, sample
 from stages.prompts.templates import demonstration
 from stages.quality.checks import Checks, Judge
 from stages.records.example import Example
@@ -21,6 +22,7 @@ from stages.records.files import read_examples, read_schema, write_records
 from stages.records.spans import tagged, untag
 from stages.records.written import Accepted, Draft, Rejected
 from stages.seeds.draw import draw
+from stages.writing.answers import Answer
 from stages.writing.writer import Write, Writer
 from tests.graph import ROOT
 
@@ -79,24 +81,42 @@ def test_an_exact_copy_is_a_sample_that_the_prompt_shows():
     assert all(pair.rejected.strip() in pair.prompt[0].content for pair in found)
 
 
+def shown(pair: Pair) -> list[str]:
+    """The samples that a prompt shows."""
+    return pair.prompt[0].content.split(END)[1:-1]
+
+
 def test_after_the_seeds_prompts_show_drafts_and_prefer_a_seed_that_they_do_not_show():
     pairs = [pair for pair in built(drafts=DRAFTS) if int(pair.id.split("/")[1]) >= len(OWN)]
     assert len({pair.prompt for pair in pairs}) == len(DRAFTS)
     for pair in pairs:
-        shown = pair.prompt[0].content
         count = int(pair.id.split("/")[1]) - len(OWN) + 1
-        assert [demonstration(one) in shown for one in DRAFTS][:count][-2:] == [True, True][:count]
-        assert not any(demonstration(one) in shown for one in DRAFTS[count:])
+        texts = [text.strip() for text in shown(pair)]
+        assert texts[-min(count, 2) :] == list(map(demonstration, DRAFTS[:count][-2:]))
+        assert texts[0] in map(demonstration, OWN)
         assert pair.chosen in {sample(demonstration(one)) for one in OWN}
-        assert pair.chosen not in shown
+        assert pair.chosen not in pair.prompt[0].content
 
 
-def test_a_copy_is_one_of_what_the_prompt_has_room_for():
-    copies = [pair for pair in built({**ALL, "exact_copy": 9}, drafts=DRAFTS) if pair.kind == "exact_copy"]
-    full = [pair for pair in copies if not all(demonstration(one) in pair.prompt[0].content for one in [*OWN, *DRAFTS])]
-    assert full
-    assert all(pair.rejected in pair.prompt[0].content for pair in full)
-    assert any(pair.rejected in map(sample, map(demonstration, DRAFTS)) for pair in full)
+def test_prompts_with_drafts_are_those_of_generation_to_the_byte():
+    for pair in built(drafts=DRAFTS):
+        number = int(pair.id.split("/")[1])
+        before = [one for one in OWN if sample(demonstration(one)) != pair.chosen]
+        grown = OWN[:number] if number < len(OWN) else [*before, *DRAFTS[: number - len(OWN) + 1]]
+        _, request = writer().request(number, 1, list(map(demonstration, grown)))
+        assert pair.prompt == request.messages
+
+
+def test_copies_are_of_the_last_three_samples_that_the_prompt_has_room_for():
+    copies = [pair for pair in built({**ALL, "exact_copy": 3}, drafts=DRAFTS) if pair.kind == "exact_copy"]
+    assert {pair.rejected.removesuffix(END) in shown(pair)[-3:] for pair in copies} == {True}
+    assert max(len(shown(pair)) for pair in copies) > 3
+
+
+def test_no_pair_is_there_twice_where_samples_are_few():
+    pairs = built({**ALL, "exact_copy": 3, "wrong_relation": 9}, drafts=DRAFTS)
+    exact = [pair for pair in pairs if pair.kind != "near_copy"]
+    assert len({(pair.prompt, pair.chosen, pair.rejected) for pair in exact}) == len(exact)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -152,6 +172,26 @@ def test_mined_pairs_set_the_rarest_accepted_against_what_was_rejected_as_a_copy
     assert (pair.chosen, pair.rejected) == (sample(tagged(OWN[1])), sample(tagged(OWN[2])))
 
 
+DRAFTED = ("{} keeps a note of it beside the lamp.", "Nobody but {} has asked for it since.", "no mention at all")
+
+
+def house(label: str) -> str:
+    return f"<e1>house {100 + SCHEMA.labels.index(label)}</e1>"
+
+
+def untuned() -> list[Answer]:
+    """Three drafts of each relation, of which the checks reject the last."""
+    answers = []
+    asked, request = writer().request(0, 1, [])
+    for label in set(SCHEMA.labels) - {SCHEMA.negative}:
+        own = replace(asked, relation=SCHEMA.by_label[label])
+        for number, text in enumerate(DRAFTED):
+            id, marked = f"untuned/{label}/{number}", text.format(f"The {house(label)} by <e2>the old quay</e2>")
+            drafts = tuple(own.parse(id, f"{marked} {END}", truncated=False))
+            answers.append(Answer(id=id, request=request, completion=None, drafts=drafts))
+    return answers
+
+
 FILES = ("seeds.jsonl", "accepted", "rejected", "untuned.jsonl", "preferences")
 
 
@@ -164,7 +204,7 @@ def project(tmp_path, monkeypatch):
     for folder in ("accepted", "rejected"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "one_by_one.jsonl").touch()
-    (tmp_path / "untuned.jsonl").touch()
+    write_records(tmp_path / "untuned.jsonl", untuned())
     return tmp_path
 
 
@@ -182,6 +222,20 @@ def test_no_half_holds_a_sentence_of_the_other(project):
         ]
         own = " ".join(seed.text for seed in SEEDS if seed.relation in halves[name])
         assert not [words for words in mentions if words not in own and f">{words}<" in text]
+
+
+def test_a_half_shows_the_accepted_drafts_of_its_own_relations_and_no_more_than_asked_for(project):
+    (project / "params.yaml").write_text(
+        yaml.safe_dump(PARAMS | {"prefer": PARAMS["prefer"] | {"drafts": 1}}), encoding="utf-8"
+    )
+    prefer.main(ROOT / "data/gazette/relations.jsonl", *map(Path, FILES))
+    halves = json.loads((project / "preferences/halves.json").read_text(encoding="utf-8"))
+    for name in ("one", "two"):
+        text = (project / f"preferences/{name}.jsonl").read_text(encoding="utf-8")
+        found = {label for label in SCHEMA.labels if house(label) in text}
+        assert found == set(halves[name])
+        assert "Nobody but" not in text
+        assert "no mention at all" not in text
 
 
 def test_without_any_kind_there_are_no_pairs_and_the_error_says_what_to_raise(project):

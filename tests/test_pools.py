@@ -8,10 +8,13 @@ import pytest
 
 from stages.llm.client import Budget
 from stages.llm.request import Completion, Message, Request
-from stages.records.files import DataError
+from stages.records.files import DataError, read_examples, read_schema
+from stages.records.spans import tagged
+from stages.records.written import Accepted, Draft, Rejected
 from stages.reporting.metrics import metrics_of
 from stages.reporting.pools import pools_table
 from stages.writing.answers import Answer
+from stages.writing.judging import Verdicts, summary_of
 from stages.writing.pool import Pool, pool_of, read_pool
 from tests.evaluations import DIVERSITY, accepted, evaluation, pool, rejected
 
@@ -172,3 +175,22 @@ def test_metrics_without_methods_have_no_written_part():
 def test_the_scores_of_a_system_stay_what_they_are_whatever_was_written():
     with_pools = metrics_of({"gold": evaluation()}, {"all_at_once": pool()})
     assert {key: part for key, part in with_pools.items() if key != "written"} == metrics_of({"gold": evaluation()}, {})
+
+
+def test_what_was_accepted_has_the_diversity_that_it_would_have_alone():
+    schema = read_schema(Path("data/gazette/relations.jsonl"))
+    examples = read_examples(Path("data/gazette/validation.jsonl"), schema)
+    first, second = ([one for one in examples if one.relation == label][:4] for label in schema.labels[:2])
+    drafts = {
+        one.id: Draft(id=one.id, method="m", relation=one.relation, text=tagged(one)) for one in [*first, *second]
+    }
+    kept = [Accepted.model_validate(one.model_dump() | {"method": "m"}) for one in [*first, *second[1:]]]
+    judged = Verdicts(kept, [Rejected(draft=drafts[second[0].id], check="length", reason="long")])
+
+    def answers(*ids: str) -> list[Answer]:
+        return [answer(number).model_copy(update={"drafts": (drafts[id],)}) for number, id in enumerate(ids)]
+
+    whole = summary_of("m", answers(*drafts), judged, FREE)
+    alone = summary_of("m", answers(*(one.id for one in kept)), judged, FREE)
+    assert whole.before != whole.after == alone.before == alone.after
+    assert tuple(whole.vendi) == schema.labels[:2]

@@ -154,7 +154,9 @@ def test_an_explanation_is_told_with_its_line(tell, data):
 
 
 def test_a_sentence_that_was_not_checked_yet_says_how_to_have_it_checked(tell):
-    assert tell("one_by_one/owns/0/0").endswith("--- checks\nnot checked yet: run `dvc repro filter`\n")
+    assert tell("one_by_one/owns/0/0").endswith(
+        "--- checks\nnot checked: list one_by_one under methods or writers, and run `dvc repro`\n"
+    )
 
 
 def test_the_prompt_is_told_message_by_message_as_it_was_asked(tell):

@@ -37,7 +37,7 @@ def ask_generator(
         # The weights are part of each request: the cache must not answer for a model that was built anew.
         changes = {"adapter": adapter_for(relation.relation), "revision": weights or generator.revision}
         writers.append(Writer(method, params.manner, relation, judge, generator.model_copy(update=changes), params))
-    answers = asyncio.run(written_by(writers, generator, f"write-{method}", f"write, {method}", adapters))
+    answers = asyncio.run(written_by(writers, generator, f"generator-{method}", f"write, {method}", adapters))
     put_away(answers, writers, log, candidates)
 
 

@@ -52,50 +52,49 @@ def pairs_of(
 
     The n-th prompt shows the n - 1 seeds before, as a prompt of `one_by_one` shows what was accepted before; then, as
     there, `drafts` of the generator follow, one more in each prompt. `others` are seeds of the other relations of the
-    half. `counts` says how many pairs of each kind a prompt gets; there are none of a kind that the prompt has nothing
-    for, such as copies before anything is shown. What a prompt has no room for is no copy, and none is made of it.
+    half. `counts` says how many pairs of each kind a prompt gets; there are fewer of a kind that the prompt has too
+    little for, such as copies before anything is shown. What a prompt has no room for is not copied.
     """
-    for number, (seed, shown) in enumerate(_growing(seeds, drafts, chance)):
+    for number, (seed, shown) in enumerate(_growing(seeds, drafts, writer.generate.demonstrations, chance)):
         asked, request = writer.request(number, 1, list(map(demonstration, shown)))
-        visible = [one for one in shown if demonstration(one) in request.messages[-1].content]
+        latest = [one for one in shown if demonstration(one) in request.messages[-1].content][-LATEST:]
         for kind in KINDS[:-1]:
-            for again in range(counts[kind]):
-                if worse := _worse(kind, visible, others, [*seeds, *others], chance):
-                    yield Pair(
-                        id=f"{writer.relation.relation}/{number}/{kind}/{again}",
-                        kind=kind,
-                        prompt=request.messages,
-                        chosen=asked.completion(seed),
-                        rejected=asked.completion(_typed_as(worse, seed)),
-                    )
+            for again, worse in enumerate(_worse(kind, counts[kind], latest, [*seeds, *others], others, chance)):
+                yield Pair(
+                    id=f"{writer.relation.relation}/{number}/{kind}/{again}",
+                    kind=kind,
+                    prompt=request.messages,
+                    chosen=asked.completion(seed),
+                    rejected=asked.completion(_typed_as(worse, seed)),
+                )
     yield from _mined(writer, seeds, pools, counts["mined"])
 
 
 def _growing(
-    seeds: Sequence[Example], drafts: Sequence[Example], chance: random.Random
+    seeds: Sequence[Example], drafts: Sequence[Example], most: int, chance: random.Random
 ) -> Iterator[tuple[Example, list[Example]]]:
-    """What is preferred, a seed, and what its prompt shows before: seeds, and then all other seeds and drafts."""
+    """What is preferred, a seed, and what its prompt shows: first the seeds before, then `most` others and drafts."""
     for number, seed in enumerate(seeds):
         yield seed, list(seeds[:number])
-    for number in range(len(drafts) if seeds else 0):
+    for number in range(len(drafts)):
         seed = chance.choice(seeds)
-        yield seed, [*(one for one in seeds if one is not seed), *drafts[: number + 1]]
+        yield seed, [*[one for one in seeds if one is not seed][:most], *drafts[: number + 1]]
 
 
 def _worse(
     kind: Kind,
-    shown: Sequence[Example],
-    others: Sequence[Example],
+    count: int,
+    latest: Sequence[Example],
     known: Sequence[Example],
+    others: Sequence[Example],
     chance: random.Random,
-) -> Sentence | None:
-    """A sentence that is worse in the way of `kind`, None where there is nothing to make it of."""
+) -> list[Sentence]:
+    """Sentences that are worse in the way of `kind`, as many as there are things to make them of."""
     if kind == "wrong_relation":
-        return chance.choice(others) if others else None
-    if not shown:
-        return None
-    copied = chance.choice(shown[-LATEST:])
-    return copied if kind == "exact_copy" else near_copy(copied, known, chance)
+        return list(chance.sample(others, min(count, len(others))))
+    if kind == "exact_copy":
+        return list(chance.sample(latest, min(count, len(latest))))
+    return [near_copy(chance.choice(latest), known, chance) for _ in range(count if latest else 0)]
 
 
 def near_copy(shown: Example, others: Sequence[Example], chance: random.Random) -> Sentence:

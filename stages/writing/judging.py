@@ -60,9 +60,10 @@ def _diversity(
     every = _grouped((draft.relation, vectors[draft.id]) for draft in drafts if draft.id in vectors)
     accepted = _grouped((one.relation, vectors[one.id]) for one in kept)
     before = diversity(every)
-    thinned = {label: pool for label, pool in accepted.items() if len(pool) < len(every[label])}
-    whole = {label: figures for label, figures in before.items() if len(accepted.get(label, ())) == len(every[label])}
-    return before, whole | diversity(thinned)  # self-BLEU is slow, and often all drafts of a relation are accepted
+    # Self-BLEU is slow, and often all drafts of a relation are accepted.
+    after = diversity({label: pool for label, pool in accepted.items() if len(pool) < len(every[label])})
+    after |= {label: before[label] for label in before if len(accepted.get(label, ())) == len(every[label])}
+    return before, {label: after[label] for label in before if label in after}
 
 
 def _readable(drafts: Iterable[Draft]) -> Iterator[tuple[str, Sentence]]:
