@@ -38,11 +38,12 @@ from stages.writing.answers import Answer, read_answers
 from stages.writing.judging import summary_of, verdicts
 
 RESULT = Path("benchmarks/tuned.json")
-# Changes to params.yaml; four samples in one answer fit the model's 512 tokens.
+# Changes to params.yaml for the writing: the adapters are those of this checkout. Four samples in one answer fit the
+# model's 512 tokens.
 SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "one_by_one": {},
     "all_at_once": {"write": {"manner": "all_at_once", "samples": 4}},
-    "warm": {"generator": {"temperature": 0.5}},  # where the untuned generator does not copy; the adapters are the same
+    "warm": {"generator": {"temperature": 0.5}},  # where the untuned generator does not copy
 }
 ALIKE = (0.2, 0.5)  # Jaccard similarities; the second is that of `checks`
 GRAM = 4  # words
