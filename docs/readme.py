@@ -24,7 +24,11 @@ from benchmarks.hardware import RESULT as HARDWARE
 from benchmarks.probe import RESULT as PROBE
 from benchmarks.study import FOLDER as STUDIES
 from benchmarks.study import read_study
+from benchmarks.tuned import METHODS
+from benchmarks.tuned import RESULT as TUNED
 from benchmarks.written import RESULT as WRITTEN
+from stages.quality.diversity import Diversity
+from stages.reporting.summary import spread
 
 README = Path("README.md")
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.S)
@@ -132,14 +136,17 @@ _STUDIES: dict[str, Callable[[], str]] = {
     "pretraining": lambda: _study(["tkre-pretraining"], "pre-training", "none"),
     "amount": lambda: _study(["tkre-written"], "written per relation", "none"),
     "heads": lambda: _study(["gold-heads", "tkre-heads"], "system, head", "typed markers"),
+    "added": lambda: _study(["diverse-added"], "sentences of the small generator", "without", validation=True),
+    "ablation": lambda: _study(["diverse-ablation"], "variant", "both"),
 }
 
 
-def _study(names: list[str], variant: str, first: str) -> str:
+def _study(names: list[str], variant: str, first: str, *, validation: bool = False) -> str:
     """Studies as one table; `first` is what the variants are compared with, in words."""
+    apart = f"± training seeds | difference from {first}, 95 % interval |"
     rows = [
-        f"| {variant} | real | written | micro-F1 | ± training seeds | difference from {first}, 95 % interval |",
-        "|---|--:|--:|--:|--:|---|",
+        f"| {variant} | real | written | {'validation | ' if validation else ''}micro-F1 | {apart}",
+        f"|---|--:|--:|{'--:|' if validation else ''}--:|--:|---|",
     ]
     for study in names:
         measured = json.loads((STUDIES / f"{study}.json").read_text(encoding="utf-8"))["variants"]
@@ -148,8 +155,43 @@ def _study(names: list[str], variant: str, first: str) -> str:
             percent = {key: 100 * one[key] for key in ("mean", "std", "difference", "low", "high")}
             apart = f"{percent['difference']:+.1f} ({percent['low']:+.1f} to {percent['high']:+.1f})" if number else "–"
             sizes = f"{one['real']} | {one['written']}"
+            if validation:
+                sizes += f" | {100 * one['validation']:.1f}"
             rows.append(f"| {prefix}{name} | {sizes} | **{percent['mean']:.1f}** | {percent['std']:.1f} | {apart} |")
     return "\n".join(rows)
+
+
+def tuned() -> str:
+    """What DPO does to the small generator, from benchmarks/tuned.json: means and deviations over generator seeds."""
+    measured = json.loads(TUNED.read_text(encoding="utf-8"))
+    runs = {
+        f"{setting.replace('_', ' ')}, {method}": list(one["methods"][method].values())
+        for setting, one in measured.items()
+        for method in METHODS
+    }
+    reasons = sorted({reason for each in runs.values() for one in each for reason in one["rejected"]})
+    columns = [[_tuned_figures(one, reasons) for one in each] for each in runs.values()]
+    rows = [f"| | {' | '.join(runs)} |", f"|---|{'--:|' * len(runs)}"]
+    for label in columns[0][0]:
+        cells = (spread([one[label] for one in column]) for column in columns)
+        rows.append(f"| {label} | {' | '.join(f'{cell.mean:.3g} ± {cell.std or 0:.2g}' for cell in cells)} |")
+    return "\n".join(rows)
+
+
+def _tuned_figures(one: dict[str, Any], reasons: list[str]) -> dict[str, float]:
+    """The rows of `tuned` for one run."""
+    percent = 100 / one["drafts"]
+    return {
+        "accepted by the checks, %": percent * one["accepted"],
+        **{f"rejected: {reason.replace('_', ' ')}, %": percent * one["rejected"].get(reason, 0) for reason in reasons},
+        "similarity to a sample shown ≥ 0.5, %": percent * one["alike"]["0.5"],
+        "similarity to a sample shown ≥ 0.2, %": percent * one["alike"]["0.2"],
+        "4-grams of a sample shown, %": 100 * one["copied_grams"],
+        "accepted by the judges, too, %": percent * one["borne_out"],
+        **{name.replace("_", "-"): one["diversity"][name] for name in Diversity.model_fields},
+        "tokens per accepted": one["tokens_per_accepted"],
+        "seconds per accepted": one["seconds_per_accepted"],
+    }
 
 
 def training() -> str:
@@ -209,7 +251,8 @@ def files() -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
-    one.__name__: one for one in (graph, stages, results, baselines, written, probe, training, hardware, asking, files)
+    one.__name__: one
+    for one in (graph, stages, results, baselines, written, probe, tuned, training, hardware, asking, files)
 } | _STUDIES
 
 
