@@ -107,11 +107,9 @@ def _fate(draft: Draft, data: Path) -> str:
         for number, record in read_json_lines(path)
         if record["id"] == draft.id
     ]
-    return (
-        f"passed all; in {'; '.join(homes)}"
-        if homes
-        else f"not checked: list {draft.method} under methods or writers, and run `dvc repro`"
-    )
+    if not homes:
+        return f"not checked: list {draft.method} under methods or writers, and run `dvc repro`"
+    return f"passed all; in {'; '.join(homes)}"
 
 
 def _title(text: str) -> None:

@@ -21,6 +21,7 @@ from stages.records.written import Accepted, Explanation
 from stages.seeds.draw import draw
 from stages.writing.answers import Answer
 from stages.writing.asking import Asking
+from stages.writing.judging import verdicts
 from stages.writing.writer import Generate, Writer
 
 # What each file of samples answers: a method, and the changes to `generate`.
@@ -54,13 +55,8 @@ def explained() -> list:
 
 @pytest.fixture(scope="module")
 def accepted(written) -> dict[str, list[Accepted]]:
-    return {file: _judged(answers) for file, answers in written.items()}
-
-
-def _judged(answers: list[Answer]) -> list[Accepted]:
     judge = Judge(SCHEMA, section(Checks), SEEDS)
-    judged = [judge.judge(draft) for answer in answers for draft in answer.drafts]
-    return [one for one in judged if isinstance(one, Accepted)]
+    return {file: verdicts(answers, judge.anew()).kept for file, answers in written.items()}
 
 
 @pytest.mark.parametrize("file", ASKED)
