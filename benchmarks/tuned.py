@@ -1,6 +1,6 @@
 """What DPO does to the small generator: acceptance, copies, judges, diversity and cost, untuned beside tuned.
 
-    python -m benchmarks.tuned one_by_one     # or all_at_once, warm (after `dvc repro`; some ten minutes each)
+    python -m benchmarks.tuned one_by_one     # or all_at_once, cold, warm (after `dvc repro`; five minutes each)
 
 Writes benchmarks/tuned.json: for each setting, method and generator seed what the checks of `filter` and the judges of
 `verify` say of its drafts. Every draft counts in what is said of copies and diversity, accepted or not. A draft copies
@@ -43,7 +43,8 @@ RESULT = Path("benchmarks/tuned.json")
 SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "one_by_one": {},
     "all_at_once": {"write": {"manner": "all_at_once", "samples": 4}},
-    "warm": {"generator": {"temperature": 0.5}},  # where the untuned generator does not copy
+    "cold": {"generator": {"temperature": 0.1}},  # where the untuned generator copies most
+    "warm": {"generator": {"temperature": 0.5}},  # where it does not copy
 }
 ALIKE = (0.2, 0.5)  # Jaccard similarities; the second is that of `checks`
 GRAM = 4  # words

@@ -137,6 +137,7 @@ _STUDIES: dict[str, Callable[[], str]] = {
     "amount": lambda: _study(["tkre-written"], "written per relation", "none"),
     "heads": lambda: _study(["gold-heads", "tkre-heads"], "system, head", "typed markers"),
     "added": lambda: _study(["diverse-added"], "sentences of the small generator", "without", validation=True),
+    "alone": lambda: _study(["diverse-alone"], "sentences of the small generator", "seeds alone"),
     "ablation": lambda: _study(["diverse-ablation"], "variant", "both"),
 }
 
