@@ -1,6 +1,7 @@
 """What DPO does to the small generator: acceptance, copies, judges, diversity and cost, untuned beside tuned.
 
     python -m benchmarks.tuned one_by_one     # or all_at_once, cold, warm (after `dvc repro`; five minutes each)
+    python -m benchmarks.tuned retaught       # in a clone, after `dvc exp run -S teach.seed=2 write@base`
 
 Writes benchmarks/tuned.json: for each setting, method and generator seed what the checks of `filter` and the judges of
 `verify` say of its drafts. Every draft counts in what is said of copies and diversity, accepted or not. A draft copies
@@ -26,6 +27,7 @@ from benchmarks.experiments import keep
 from stages.generator.verifying import cross_fitted
 from stages.llm.client import Budget
 from stages.pipeline.command import run
+from stages.pipeline.errors import UserError
 from stages.pipeline.params import PARAMS, read_params, section
 from stages.prompts.continuation import END
 from stages.quality.checks import Checks, Judge
@@ -38,13 +40,14 @@ from stages.writing.answers import Answer, read_answers
 from stages.writing.judging import summary_of, verdicts
 
 RESULT = Path("benchmarks/tuned.json")
-# Changes to params.yaml for the writing: the adapters are those of this checkout. Four samples in one answer fit the
-# model's 512 tokens.
+# Changes to params.yaml for the writing: model and adapters are those of this checkout, and must have been built with
+# the same `teach`. Four samples in one answer fit the model's 512 tokens.
 SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "one_by_one": {},
     "all_at_once": {"write": {"manner": "all_at_once", "samples": 4}},
     "cold": {"generator": {"temperature": 0.1}},  # where the untuned generator copies most
     "warm": {"generator": {"temperature": 0.5}},  # where it does not copy
+    "retaught": {"teach": {"seed": 2}},  # another model to begin with, and so other drafts, pairs and adapters
 }
 ALIKE = (0.2, 0.5)  # Jaccard similarities; the second is that of `checks`
 GRAM = 4  # words
@@ -61,6 +64,7 @@ def main(
     """Have each method write with each seed, and sum up."""
     if setting not in SETTINGS:
         raise typer.BadParameter(f"no setting {setting!r}: there are {', '.join(SETTINGS)}")
+    _check_taught(setting)
     runs: dict[str, dict[str, Any]] = {method: {} for method in METHODS}
     kept: list[tuple[dict[str, Any], list[Accepted]]] = []
     for seed in range(1, generator_seeds + 1):
@@ -74,6 +78,14 @@ def main(
     for (figures, _), share in zip(kept, _borne_out([accepted for _, accepted in kept]), strict=True):
         figures["borne_out"] = share
     keep(RESULT, setting, {"changes": SETTINGS[setting], "methods": runs})
+
+
+def _check_taught(setting: str) -> None:
+    """Raises UserError where the generator of this checkout is another one than the setting's."""
+    for name, value in SETTINGS[setting].get("teach", {}).items():
+        if read_params()["teach"][name] != value:
+            built = f"dvc exp run -S teach.{name}={value} write@base"
+            raise UserError(f"setting {setting!r} is of a generator that was taught otherwise: build it with `{built}`")
 
 
 def _written(setting: str, method: str, seed: int) -> list[Answer]:

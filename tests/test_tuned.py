@@ -1,7 +1,10 @@
 """What the benchmark of the tuned writer calls a copy: words of the samples that a draft's own prompt shows."""
 
-from benchmarks.tuned import copied
+import pytest
+
+from benchmarks.tuned import copied, main
 from stages.llm.request import Request
+from stages.pipeline.errors import UserError
 from stages.prompts.continuation import Continuation
 from stages.writing.answers import Answer
 from tests.drafts import GOOD, OTHER, SCHEMA
@@ -33,3 +36,8 @@ def test_words_of_the_relation_s_definition_and_its_name_are_no_copy():
 
 def test_nothing_is_copied_where_nothing_is_shown():
     assert figures(GOOD, []) == (0, 0)
+
+
+def test_a_setting_of_another_teacher_is_not_measured_on_this_one():
+    with pytest.raises(UserError, match=r"build it with `dvc exp run -S teach\.seed=2 write@base`"):
+        main("retaught")
