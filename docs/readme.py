@@ -164,19 +164,44 @@ def _study(names: list[str], variant: str, first: str, *, validation: bool = Fal
 
 def tuned() -> str:
     """What DPO does to the small generator, from benchmarks/tuned.json: means and deviations over generator seeds."""
-    measured = json.loads(TUNED.read_text(encoding="utf-8"))
-    runs = {
-        f"{setting.replace('_', ' ')}, {method}": list(one["methods"][method].values())
-        for setting, one in measured.items()
-        for method in METHODS
-    }
+    runs = _tuned_runs("one_by_one", "all_at_once")
     reasons = sorted({reason for each in runs.values() for one in each for reason in one["rejected"]})
     columns = [[_tuned_figures(one, reasons) for one in each] for each in runs.values()]
-    rows = [f"| | {' | '.join(runs)} |", f"|---|{'--:|' * len(runs)}"]
+    rows = [f"| | {' | '.join(f'{setting}, {method}' for setting, method in runs)} |", f"|---|{'--:|' * len(runs)}"]
     for label in columns[0][0]:
         cells = (spread([one[label] for one in column]) for column in columns)
         rows.append(f"| {label} | {' | '.join(f'{cell.mean:.3g} ± {cell.std or 0:.2g}' for cell in cells)} |")
     return "\n".join(rows)
+
+
+def settings() -> str:
+    """The same in short, one by one, at other settings and of another taught model: means over generator seeds."""
+    labels = ["accepted, %", "repeats, %", "near-copies, %", "likenesses, %", "borne out, %", "self-BLEU", "Vendi"]
+    rows = [f"| setting | generator seeds | drafts | {' | '.join(labels)} |", f"|---|{'--:|' * (2 + len(labels))}"]
+    for (setting, method), each in _tuned_runs("cold", "one_by_one", "warm", "retaught").items():
+        columns = zip(*map(_tuned_in_short, each), strict=True)
+        means = " | ".join(f"{spread(column).mean:.3g}" for column in columns)
+        drafts = sum(one["drafts"] for one in each)
+        rows.append(f"| {setting}, {method} | {len(each)} | {drafts:,} | {means} |")
+    return "\n".join(rows)
+
+
+def _tuned_runs(*names: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The figures of each generator seed, by setting and method."""
+    measured = json.loads(TUNED.read_text(encoding="utf-8"))
+    return {
+        (name.replace("_", " "), method): list(measured[name]["methods"][method].values())
+        for name in names
+        for method in METHODS
+    }
+
+
+def _tuned_in_short(one: dict[str, Any]) -> tuple[float, ...]:
+    """The columns of `settings` for one run."""
+    percent, rejected, diversity = 100 / one["drafts"], one["rejected"], one["diversity"]
+    repeats = sum(rejected.get(reason, 0) for reason in ("duplicate", "near_duplicate", "copy", "near_copy"))
+    counts = (one["accepted"], repeats, one["alike"]["0.5"], one["alike"]["0.2"], one["borne_out"])
+    return *(percent * count for count in counts), diversity["self_bleu"], diversity["vendi"]
 
 
 def _tuned_figures(one: dict[str, Any], reasons: list[str]) -> dict[str, float]:
@@ -253,7 +278,7 @@ def files() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     one.__name__: one
-    for one in (graph, stages, results, baselines, written, probe, tuned, training, hardware, asking, files)
+    for one in (graph, stages, results, baselines, written, probe, tuned, settings, training, hardware, asking, files)
 } | _STUDIES
 
 
