@@ -344,7 +344,7 @@ def candidates(there) -> Path:
 
 def verified(**changes) -> tuple[list[Accepted], list[Rejected], Pool]:
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    changed = params | {"verify": params["verify"] | changes}
+    changed = params | {"verify": params["verify"] | {"folds": 2} | changes}  # there are three seeds of a relation
     Path("params.yaml").write_text(yaml.safe_dump(changed), encoding="utf-8")
     files = [Path(f"out/{name}") for name in ("accepted.jsonl", "rejected.jsonl", "pool.json")]
     try:
