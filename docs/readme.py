@@ -27,6 +27,7 @@ from benchmarks.study import read_study
 from benchmarks.tuned import METHODS
 from benchmarks.tuned import RESULT as TUNED
 from benchmarks.written import RESULT as WRITTEN
+from stages.generator.pairs import ALIKE
 from stages.quality.diversity import Diversity
 from stages.reporting.summary import spread
 
@@ -144,9 +145,9 @@ _STUDIES: dict[str, Callable[[], str]] = {
 
 def _study(names: list[str], variant: str, first: str, *, validation: bool = False) -> str:
     """Studies as one table; `first` is what the variants are compared with, in words."""
-    apart = f"± training seeds | difference from {first}, 95 % interval |"
+    rest = f"± training seeds | difference from {first}, 95 % interval |"
     rows = [
-        f"| {variant} | real | written | {'validation | ' if validation else ''}micro-F1 | {apart}",
+        f"| {variant} | real | written | {'validation | ' if validation else ''}micro-F1 | {rest}",
         f"|---|--:|--:|{'--:|' if validation else ''}--:|--:|---|",
     ]
     for study in names:
@@ -176,13 +177,14 @@ def tuned() -> str:
 
 def settings() -> str:
     """The same in short, one by one, at other settings and of another taught model: means over generator seeds."""
-    labels = ["accepted, %", "repeats, %", "near-copies, %", "likenesses, %", "borne out, %", "self-BLEU", "Vendi"]
+    runs = _tuned_runs("cold", "one_by_one", "warm", "retaught")
+    columns = {run: [_tuned_in_short(one) for one in each] for run, each in runs.items()}
+    labels = next(iter(columns.values()))[0]
     rows = [f"| setting | generator seeds | drafts | {' | '.join(labels)} |", f"|---|{'--:|' * (2 + len(labels))}"]
-    for (setting, method), each in _tuned_runs("cold", "one_by_one", "warm", "retaught").items():
-        columns = zip(*map(_tuned_in_short, each), strict=True)
-        means = " | ".join(f"{spread(column).mean:.3g}" for column in columns)
-        drafts = sum(one["drafts"] for one in each)
-        rows.append(f"| {setting}, {method} | {len(each)} | {drafts:,} | {means} |")
+    for (setting, method), column in columns.items():
+        means = " | ".join(f"{spread([one[label] for one in column]).mean:.3g}" for label in labels)
+        drafts = sum(one["drafts"] for one in runs[setting, method])
+        rows.append(f"| {setting}, {method} | {len(column)} | {drafts:,} | {means} |")
     return "\n".join(rows)
 
 
@@ -196,12 +198,18 @@ def _tuned_runs(*names: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
     }
 
 
-def _tuned_in_short(one: dict[str, Any]) -> tuple[float, ...]:
+def _tuned_in_short(one: dict[str, Any]) -> dict[str, float]:
     """The columns of `settings` for one run."""
-    percent, rejected, diversity = 100 / one["drafts"], one["rejected"], one["diversity"]
-    repeats = sum(rejected.get(reason, 0) for reason in ("duplicate", "near_duplicate", "copy", "near_copy"))
-    counts = (one["accepted"], repeats, one["alike"]["0.5"], one["alike"]["0.2"], one["borne_out"])
-    return *(percent * count for count in counts), diversity["self_bleu"], diversity["vendi"]
+    percent = 100 / one["drafts"]
+    return {
+        "accepted, %": percent * one["accepted"],
+        "repeats, %": percent * sum(one["rejected"].get(reason, 0) for reason in ALIKE),
+        "near-copies, %": percent * one["alike"]["0.5"],
+        "likenesses, %": percent * one["alike"]["0.2"],
+        "borne out, %": percent * one["borne_out"],
+        "self-BLEU": one["diversity"]["self_bleu"],
+        "Vendi": one["diversity"]["vendi"],
+    }
 
 
 def _tuned_figures(one: dict[str, Any], reasons: list[str]) -> dict[str, float]:
