@@ -1,4 +1,7 @@
-"""What the benchmark of the tuned writer calls a copy: words of the samples that a draft's own prompt shows."""
+"""What the benchmark of the tuned writer calls a copy: words of the samples that a draft's own prompt shows.
+
+And what it refuses to measure.
+"""
 
 import pytest
 
