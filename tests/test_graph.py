@@ -230,6 +230,11 @@ def test_the_rooms_import_each_other_in_no_circle():
     assert set(order) == set(rooms)
 
 
+def test_the_lock_holds_no_stage_that_the_pipeline_lacks():
+    locked = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    assert sorted(set(locked) - set(NAMES)) == []
+
+
 def test_what_stages_write_is_ignored_by_git_whatever_dvc_does():
     for folder in ("data", "models", "results"):
         lines = (ROOT / folder / ".gitignore").read_text(encoding="utf-8").split("\n")

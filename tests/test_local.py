@@ -62,10 +62,14 @@ def test_an_answer_that_is_too_long_is_cut_and_says_so(engine):
     assert cut.truncated
 
 
-def test_requests_of_different_lengths_share_a_batch(engine):
-    short, long = answered(engine, request(max_tokens=3, answer=None), request(max_tokens=9, answer=None))
-    assert (short.completion_tokens, long.completion_tokens) <= (3, 9)
-    assert short.finish in ("stop", "length")
+def test_requests_of_different_lengths_share_a_batch_and_each_keeps_to_its_own_length(model):
+    engine = Local(Transformers(batch_size=4), model, None, {})
+    batches: list[list[int]] = []
+    answer = engine._answer
+    engine._answer = lambda requests: batches.append([one.max_tokens for one in requests]) or answer(requests)
+    short, long = answered(engine, request(max_tokens=3), request(max_tokens=9))
+    assert batches == [[3, 9]]
+    assert [(one.finish, one.completion_tokens) for one in (short, long)] == [("length", 3), ("length", 9)]
 
 
 def test_without_temperature_every_seed_gives_the_same(engine):
