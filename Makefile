@@ -15,7 +15,7 @@ $(VENV)/ready: pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "relseed needs Python 3.11 or newer, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[test]'
-	$(BIN)/python -m stages.reporting.offline_plots
+	$(BIN)/python -m relseed.report.offline_plots
 	touch $@
 
 setup: $(VENV)/ready  ## create .venv with everything that the project needs
@@ -42,7 +42,7 @@ test: setup lint  ## run the checks and the tests
 lint: setup
 	ruff check .
 	ruff format --check .
-	mypy stages benchmarks
+	mypy relseed stages benchmarks
 
 ui: setup  ## open the runs in MLflow
 	mlflow ui --backend-store-uri sqlite:///mlflow.db

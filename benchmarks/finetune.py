@@ -4,7 +4,7 @@
 
 The plain loop is what a tutorial writes: fp32, `torch.optim.AdamW`, `nn.Dropout`, the whole vocabulary trained,
 batches in random order, padded to 128 tokens or to the longest sentence of the batch. Ours is the loop of
-`stages/extractor/training.py`, its time includes what belongs to it: a look at a validation draw, the saved state.
+`relseed/classifier/trainer.py`, its time includes what belongs to it: a look at a validation draw, the saved state.
 Micro-F1 is that of the last weights on the whole validation split, outside the clock. Variants take turns, so that
 what else the machine does hits all. The loop padded to 128 tokens trains once a draw: it is slow, and its objective is
 that of the loop padded to the longest, whose spread over training seeds is the noise to compare with.
@@ -26,20 +26,20 @@ from torch.nn import functional
 from transformers import AutoModel, PreTrainedModel, get_linear_schedule_with_warmup
 from typer import run
 
-from stages.extractor.checkpoint import Extractor
-from stages.extractor.classifier import Batch, RelationClassifier
-from stages.extractor.encoders import encoder_path, load_encoder
-from stages.extractor.hardware import device, has_bf16, seed_everything
-from stages.extractor.inference import probabilities
-from stages.extractor.marking import Labelled
-from stages.extractor.training import Recipe, Trainer
-from stages.extractor.untrained import untrained
+from relseed.classifier.checkpoint import Extractor
+from relseed.classifier.inference import probabilities
+from relseed.classifier.marking import Labelled
+from relseed.classifier.model import Batch, RelationClassifier
+from relseed.classifier.trainer import Recipe, Trainer
+from relseed.classifier.untrained import untrained
+from relseed.datasets.draw import draw
+from relseed.evaluation.f1 import micro_f1
+from relseed.evaluation.summary import spread
+from relseed.pipeline.params import section
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.training.device import device, has_bf16, seed_everything
+from relseed.training.encoders import encoder_path, load_encoder
 from stages.finetune import Finetune
-from stages.pipeline.params import section
-from stages.records.files import read_examples, read_schema
-from stages.reporting.summary import spread
-from stages.scoring.f1 import micro_f1
-from stages.seeds.draw import draw
 
 GAZETTE = Path("data/gazette")
 RESULT = Path("benchmarks/finetune.json")

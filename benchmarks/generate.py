@@ -21,11 +21,11 @@ from statistics import fmean
 from openai import AsyncOpenAI
 from typer import run
 
-from stages.llm.cache import Cache
-from stages.llm.client import Budget, Client
-from stages.llm.endpoint import Endpoint, Limits
-from stages.llm.request import Message, Request
-from stages.llm.vllm import Vllm, serving
+from relseed.llm.cache import Cache
+from relseed.llm.client import Budget, Client
+from relseed.llm.engines.openai import Endpoint, Limits
+from relseed.llm.engines.vllm import Vllm, serving
+from relseed.llm.request import Message, Request
 from tests.tiny_llm import save_tiny_llm
 
 RESULT = Path("benchmarks/generate.json")

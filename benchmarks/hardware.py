@@ -22,20 +22,21 @@ from transformers import BertConfig, BertModel
 from typer import Option, run
 
 from benchmarks.experiments import keep
-from stages.extractor.encoders import load_encoder, load_tokenizer
-from stages.extractor.hardware import device, has_bf16, seed_everything
-from stages.extractor.marking import Labelled
-from stages.extractor.masked_lm import load_masked_lm
-from stages.extractor.training import Recipe, Trainer
-from stages.extractor.untrained import untrained
+from relseed.classifier.marking import Labelled
+from relseed.classifier.trainer import Recipe, Trainer
+from relseed.classifier.untrained import untrained
+from relseed.pipeline.params import section
+from relseed.pretraining.corpus import corpus
+from relseed.pretraining.model import Pretraining, Vocabulary, anchors
+from relseed.pretraining.trainer import Pretrain, Pretrainer
+from relseed.records.files import read_records
+from relseed.tasks.relation import Example, Schema
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tasks.relation.written import Explanation
+from relseed.training.device import device, has_bf16, seed_everything
+from relseed.training.encoders import load_encoder, load_tokenizer
+from relseed.training.masked_lm import load_masked_lm
 from stages.finetune import Finetune
-from stages.pipeline.params import section
-from stages.pretraining.corpus import corpus
-from stages.pretraining.loop import Pretrain, Pretrainer
-from stages.pretraining.model import Pretraining, Vocabulary, anchors
-from stages.records.example import Example, Schema
-from stages.records.files import read_examples, read_records, read_schema
-from stages.records.written import Explanation
 
 RESULT = Path("benchmarks/hardware.json")
 RELATIONS, SEEDS = Path("data/dataset/relations.jsonl"), Path("data/seeds/train.jsonl")

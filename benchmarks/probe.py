@@ -23,12 +23,12 @@ from sklearn.preprocessing import normalize
 from typer import Argument, run
 
 from benchmarks.study import experiment, read_study
-from stages.extractor.encoders import load_encoder, load_tokenizer
-from stages.pipeline.params import section
-from stages.pretraining.corpus import alone
-from stages.pretraining.loop import Pretrain
-from stages.records.example import Example, Schema
-from stages.records.files import read_examples, read_schema
+from relseed.pipeline.params import section
+from relseed.pretraining.corpus import alone
+from relseed.pretraining.trainer import Pretrain
+from relseed.tasks.relation import Example, Schema
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.training.encoders import load_encoder, load_tokenizer
 
 RESULT = Path("benchmarks/probe.json")
 

@@ -18,10 +18,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from typer import Argument, Typer
 
-from stages.reporting.evaluation import Evaluation
-from stages.reporting.summary import spread
-from stages.scoring.bootstrap import difference
-from stages.scoring.f1 import micro_f1
+from relseed.evaluation.bootstrap import difference
+from relseed.evaluation.f1 import micro_f1
+from relseed.evaluation.record import Evaluation
+from relseed.evaluation.summary import spread
 
 FOLDER = Path("benchmarks/studies")
 app = Typer(add_completion=False, help=__doc__)

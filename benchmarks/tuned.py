@@ -24,20 +24,20 @@ import typer
 import yaml
 
 from benchmarks.experiments import keep
-from stages.generator.verifying import cross_fitted
-from stages.llm.client import Budget
-from stages.pipeline.command import run
-from stages.pipeline.errors import UserError
-from stages.pipeline.params import PARAMS, read_params, section
-from stages.prompts.continuation import END
-from stages.quality.checks import Checks, Judge
-from stages.quality.duplicates import normalise, similarity
-from stages.records.files import read_examples, read_schema
-from stages.records.spans import TAG
-from stages.records.written import Accepted
+from relseed.criteria.accuracy import cross_fitted
+from relseed.generation.answers import Answer, read_answers
+from relseed.generation.judging import summary_of, verdicts
+from relseed.llm.client import Budget
+from relseed.pipeline.command import run
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.params import PARAMS, read_params, section
+from relseed.quality.duplicates import normalise, similarity
+from relseed.tasks.relation.continuation import END
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tasks.relation.rules import Checks, Judge
+from relseed.tasks.relation.tags import TAG
+from relseed.tasks.relation.written import Accepted
 from stages.verify import Verify
-from stages.writing.answers import Answer, read_answers
-from stages.writing.judging import summary_of, verdicts
 
 RESULT = Path("benchmarks/tuned.json")
 # Changes to params.yaml for the writing: model and adapters are those of this checkout, and must have been built with

@@ -27,9 +27,9 @@ from benchmarks.study import read_study
 from benchmarks.tuned import METHODS
 from benchmarks.tuned import RESULT as TUNED
 from benchmarks.written import RESULT as WRITTEN
-from stages.generator.pairs import ALIKE
-from stages.quality.diversity import Diversity
-from stages.reporting.summary import spread
+from relseed.evaluation.summary import spread
+from relseed.preference.pairs import ALIKE
+from relseed.quality.diversity import Diversity
 
 README = Path("README.md")
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.S)
@@ -55,7 +55,7 @@ def stages() -> str:
             [path.replace(which, "*") if which else path for path in _paths(entries, root)]
             for entries in (stage.deps, stage.outs)
         )
-        data = [path for path in reads if not path.startswith("stages/")]
+        data = [path for path in reads if not path.startswith(("relseed/", "stages/"))]
         rows.append(f"| `{name}{'@*' if which else ''}` | {stage.desc} | {_code(data)} | {_code(writes)} |")
     return "\n".join(rows)
 
@@ -276,7 +276,7 @@ def _measured() -> list[tuple[str, int, dict[str, dict[str, Any]]]]:
 def files() -> str:
     """One line for each file of code: the first line of its docstring."""
     lines = []
-    for folder in ("stages", "benchmarks", "docs"):
+    for folder in ("stages", "relseed", "benchmarks", "docs"):
         for path in sorted(Path(folder).rglob("*.py"), key=lambda one: (one.parent.as_posix(), one.name)):
             said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
             name = f"{path.parent.as_posix()}/" if path.name == "__init__.py" else f"  {path.name}"

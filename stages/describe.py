@@ -16,11 +16,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from stages.pipeline.command import run
-from stages.pipeline.outputs import output_file
-from stages.records.written import Accepted, Rejected
-from stages.tracking.run import tracked
-from stages.writing.pool import Pool
+from relseed.generation.pool import Pool
+from relseed.pipeline.command import run
+from relseed.pipeline.outputs import output_file
+from relseed.tasks.relation.written import Accepted, Rejected
+from relseed.tracking.run import tracked
 
 
 def main(accepted: Path, rejected: Path, pool: Path) -> None:

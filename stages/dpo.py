@@ -14,28 +14,26 @@ from typing import cast
 
 from transformers import PreTrainedModel
 
-from stages import generator
-from stages.extractor.hardware import seed_everything
-from stages.extractor.scratch import reserved, scratch_folder
-from stages.generator.pairs import Pair
-from stages.generator.resumable import Told, train
-from stages.generator.tuning import METRICS, Dpo, divergence, trainer_of
-from stages.pipeline.command import run
-from stages.pipeline.outputs import output_folder
-from stages.pipeline.params import section
-from stages.records.files import read_records
-from stages.tracking.run import tracked
+from relseed.pipeline.command import run
+from relseed.pipeline.outputs import output_folder
+from relseed.pipeline.params import section
+from relseed.preference.dpo import METRICS, Dpo, divergence, trainer_of
+from relseed.preference.pairs import Pair
+from relseed.records.files import read_records
+from relseed.tracking.run import tracked
+from relseed.training.device import seed_everything
+from relseed.training.hf_trainer import Told, train
+from relseed.training.resume import locked, state_folder
 
 
 def main(half: str, model: str, preferences: Path, adapter: Path) -> None:
     """Tune, measure how far the adapter leads away, and write it."""
     params, pairs = section(Dpo), preferences / f"{half}.jsonl"
     preferred = [pair for _, pair in read_records(pairs, Pair, cure="build it with `dvc repro prefer`")]
-    code = Path(generator.__path__[0]).glob("*.py")
     texts = [pair.model_dump(mode="json") for pair in preferred]
-    scratch = scratch_folder(Path(__file__), code, model, {**params.model_dump(), "pairs": texts})
+    scratch = state_folder("dpo", model, params=params.model_dump(), pairs=texts)
     with (
-        reserved([scratch]),
+        locked([scratch]),
         tracked("dpo", params={"half": half, **params.model_dump()}, reads=[pairs], writes=[adapter]) as log,
         output_folder(adapter) as folder,
     ):

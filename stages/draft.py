@@ -10,12 +10,12 @@ Every answer is in the request cache before the next step, so that a killed run 
 
 from pathlib import Path
 
-from stages.generator.asked import ask_generator
-from stages.llm.teacher import Generator
-from stages.pipeline.command import run
-from stages.pipeline.params import section
-from stages.tracking.run import tracked
-from stages.writing.writer import Write
+from relseed.generation.asked import ask_generator
+from relseed.generation.writer import Write
+from relseed.llm.teacher import Generator
+from relseed.pipeline.command import run
+from relseed.pipeline.params import section
+from relseed.tracking.run import tracked
 
 
 def main(relations: Path, seeds: Path, model: str, candidates: Path) -> None:

@@ -14,23 +14,23 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from stages.extractor.checkpoint import PRETRAINING, About, load_extractor
-from stages.extractor.hardware import device
-from stages.extractor.inference import probabilities
-from stages.pipeline.command import run
-from stages.pipeline.errors import UserError
-from stages.pipeline.outputs import output_file
-from stages.pipeline.params import Section, section
-from stages.quality.duplicates import Leaks, Overlap, overlaps
-from stages.records.example import Example, Schema
-from stages.records.files import read_examples, read_schema
-from stages.reporting.evaluation import Baseline, Evaluation, Point, Prediction, PretrainingStep
-from stages.reporting.summary import by_relation, spread, summed_up
-from stages.scoring.baselines import baseline_f1
-from stages.scoring.f1 import score
-from stages.seeds.draw import FILES, Draw
-from stages.seeds.mixture import hybrid
-from stages.tracking.run import tracked
+from relseed.classifier.checkpoint import PRETRAINING, About, load_extractor
+from relseed.classifier.inference import probabilities
+from relseed.datasets.draw import FILES, Draw
+from relseed.evaluation.baselines import baseline_f1
+from relseed.evaluation.f1 import score
+from relseed.evaluation.record import Baseline, Evaluation, Point, Prediction, PretrainingStep
+from relseed.evaluation.summary import by_relation, spread, summed_up
+from relseed.generation.mixture import hybrid
+from relseed.pipeline.command import run
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.outputs import output_file
+from relseed.pipeline.params import Section, section
+from relseed.quality.duplicates import Leaks, Overlap, overlaps
+from relseed.tasks.relation import Example, Schema
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tracking.run import tracked
+from relseed.training.device import device
 
 
 class Evaluate(Section):

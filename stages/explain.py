@@ -13,18 +13,19 @@ from pathlib import Path
 
 from pydantic import PositiveInt
 
-from stages.llm.client import Budget
-from stages.llm.request import Request
-from stages.llm.teacher import Teacher, open_client
-from stages.pipeline.command import run
-from stages.pipeline.params import Section, section
-from stages.prompts.explanation import Explaining
-from stages.records.files import read_examples, read_schema, write_records
-from stages.records.written import Explanation, Rejected
-from stages.tracking.run import tracked
-from stages.writing.answers import Answer
-from stages.writing.asking import Asking, Expected
-from stages.writing.counts import reject_table, usage_of
+from relseed.generation.answers import Answer
+from relseed.generation.asking import Asking, Expected
+from relseed.generation.counts import reject_table, usage_of
+from relseed.llm.client import Budget
+from relseed.llm.request import Request
+from relseed.llm.teacher import Teacher, open_client
+from relseed.pipeline.command import run
+from relseed.pipeline.params import Section, section
+from relseed.records.files import write_records
+from relseed.tasks.relation.explanation import Explaining
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tasks.relation.written import Explanation, Rejected
+from relseed.tracking.run import tracked
 
 
 class Explain(Section):

@@ -10,14 +10,14 @@ Alone    python -m stages.filter all_at_once data/candidates/all_at_once.jsonl d
 
 from pathlib import Path
 
-from stages.llm.client import Budget
-from stages.pipeline.command import run
-from stages.pipeline.params import section
-from stages.quality.checks import Checks, Judge
-from stages.records.files import read_examples, read_schema
-from stages.tracking.run import tracked
-from stages.writing.answers import read_answers
-from stages.writing.judging import put_away, summary_of, verdicts
+from relseed.generation.answers import read_answers
+from relseed.generation.judging import put_away, summary_of, verdicts
+from relseed.llm.client import Budget
+from relseed.pipeline.command import run
+from relseed.pipeline.params import section
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tasks.relation.rules import Checks, Judge
+from relseed.tracking.run import tracked
 
 
 def main(

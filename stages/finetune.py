@@ -19,25 +19,23 @@ from typing import cast
 from pydantic import Field, NonNegativeInt, field_validator
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from stages.extractor import training
-from stages.extractor.checkpoint import PRETRAINING, About, Extractor, save_extractor
-from stages.extractor.classifier import RelationClassifier
-from stages.extractor.encoders import load_encoder, load_tokenizer, longest_input
-from stages.extractor.hardware import device, seed_everything
-from stages.extractor.heads import InfillingHead, MarkerHead
-from stages.extractor.marking import has_types, untyped
-from stages.extractor.masked_lm import load_masked_lm
-from stages.extractor.scratch import reserved, scratch_folder
-from stages.extractor.training import Look, Recipe, Trainer
-from stages.pipeline.command import run
-from stages.pipeline.errors import UserError
-from stages.pipeline.outputs import output_folder
-from stages.pipeline.params import section
-from stages.records.example import Example, Schema, identity
-from stages.records.files import read_examples, read_schema
-from stages.scoring import f1
-from stages.seeds.mixture import hybrid
-from stages.tracking.run import Run, tracked
+from relseed.classifier.checkpoint import PRETRAINING, About, Extractor, save_extractor
+from relseed.classifier.heads import InfillingHead, MarkerHead
+from relseed.classifier.marking import has_types, untyped
+from relseed.classifier.model import RelationClassifier
+from relseed.classifier.trainer import Look, Recipe, Trainer
+from relseed.generation.mixture import hybrid
+from relseed.pipeline.command import run
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.outputs import output_folder
+from relseed.pipeline.params import section
+from relseed.tasks.relation import Example, Schema, identity
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tracking.run import Run, tracked
+from relseed.training.device import device, seed_everything
+from relseed.training.encoders import load_encoder, load_tokenizer, longest_input
+from relseed.training.masked_lm import load_masked_lm
+from relseed.training.resume import locked, state_folder
 
 
 class Finetune(Recipe):
@@ -73,7 +71,7 @@ def main(system: str, relations: Path, seeds: Path, synthetic: Path, pretrained:
         print(f"note: {bare} of {len(train)} sentences have a mention without an entity type: its markers are bare")
     scratches = {seed: _scratch(params, start, seed, schema, train, validation) for seed in params.training_seeds}
     with (
-        reserved(scratches.values()),
+        locked(scratches.values()),
         tracked(
             "finetune",
             params=params.model_dump(),
@@ -102,14 +100,14 @@ def _start(pretrained: Path, params: Finetune) -> str:
 def _scratch(
     recipe: Recipe, start: str, seed: int, schema: Schema, train: list[Example], validation: list[Example]
 ) -> Path:
-    code = [*Path(training.__file__).parent.glob("*.py"), Path(f1.__file__)]
-    determining = {
-        "recipe": recipe.model_dump(include=set(Recipe.model_fields)),
-        "seed": seed,
-        "relations": schema.model_dump(),
-        "draw": identity(train, validation),
-    }
-    return scratch_folder(Path(__file__), code, start, determining)
+    return state_folder(
+        "finetune",
+        start,
+        recipe=recipe.model_dump(include=set(Recipe.model_fields)),
+        seed=seed,
+        relations=schema.model_dump(),
+        draw=identity(train, validation),
+    )
 
 
 def _train(

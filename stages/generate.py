@@ -13,15 +13,15 @@ import asyncio
 from pathlib import Path
 from typing import cast, get_args
 
-from stages.llm.teacher import Teacher
-from stages.pipeline.command import run
-from stages.pipeline.errors import UserError
-from stages.pipeline.params import section
-from stages.prompts.samples import Manner
-from stages.quality.checks import Checks, Judge
-from stages.records.files import read_examples, read_schema
-from stages.tracking.run import tracked
-from stages.writing.writer import Generate, Writer, put_away, to_write, written_by
+from relseed.generation.writer import Generate, Writer, put_away, to_write, written_by
+from relseed.llm.teacher import Teacher
+from relseed.pipeline.command import run
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.params import section
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tasks.relation.rules import Checks, Judge
+from relseed.tasks.relation.samples import Manner
+from relseed.tracking.run import tracked
 
 
 def main(method: str, relations: Path, seeds: Path, candidates: Path) -> None:

@@ -11,15 +11,15 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from stages.datasets import crossre, folder, semeval, tacred
-from stages.datasets.card import card, table
-from stages.datasets.dataset import Dataset
-from stages.pipeline.command import run
-from stages.pipeline.errors import UserError
-from stages.pipeline.outputs import output_folder
-from stages.pipeline.params import Section, section
-from stages.records.files import write_records
-from stages.tracking.run import tracked
+from relseed.datasets import crossre, folder, semeval, tacred
+from relseed.datasets.card import card, table
+from relseed.datasets.dataset import Dataset
+from relseed.pipeline.command import run
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.outputs import output_folder
+from relseed.pipeline.params import Section, section
+from relseed.records.files import write_records
+from relseed.tracking.run import tracked
 
 WRITTEN = ("relations.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl", "card.json")
 

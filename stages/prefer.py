@@ -14,22 +14,23 @@ from pathlib import Path
 
 from pydantic import NonNegativeInt, field_validator
 
-from stages.generator.halves import halved
-from stages.generator.pairs import KINDS, Kind, Pair, Pools, pairs_of
-from stages.llm.teacher import Generator
-from stages.pipeline.command import run
-from stages.pipeline.errors import UserError
-from stages.pipeline.outputs import output_folder
-from stages.pipeline.params import Section, section
-from stages.quality.checks import Checks, Judge
-from stages.records.example import Example, Schema
-from stages.records.files import read_examples, read_schema, write_records
-from stages.records.written import Accepted, Rejected
-from stages.tracking.run import tracked
-from stages.writing.answers import Answer, read_answers
-from stages.writing.judging import verdicts
-from stages.writing.pool import read_judged
-from stages.writing.writer import Write, Writer
+from relseed.generation.answers import Answer, read_answers
+from relseed.generation.judging import verdicts
+from relseed.generation.pool import read_judged
+from relseed.generation.writer import Write, Writer
+from relseed.llm.teacher import Generator
+from relseed.pipeline.command import run
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.outputs import output_folder
+from relseed.pipeline.params import Section, section
+from relseed.preference.pairs import KINDS, Kind, Pair, Pools, pairs_of
+from relseed.preference.split import halved
+from relseed.records.files import write_records
+from relseed.tasks.relation import Example, Schema
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tasks.relation.rules import Checks, Judge
+from relseed.tasks.relation.written import Accepted, Rejected
+from relseed.tracking.run import tracked
 
 
 class Prefer(Section):

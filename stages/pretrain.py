@@ -23,21 +23,21 @@ import torch
 from accelerate import PartialState
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from stages import extractor, pretraining
-from stages.extractor.encoders import load_tokenizer, longest_input
-from stages.extractor.hardware import seed_everything
-from stages.extractor.masked_lm import load_masked_lm
-from stages.extractor.scratch import reserved, scratch_folder
-from stages.pipeline.command import run
-from stages.pipeline.errors import UserError
-from stages.pipeline.outputs import output_folder
-from stages.pipeline.params import section
-from stages.pretraining.corpus import Kind, Text, alone, corpus
-from stages.pretraining.loop import Pretrain, Pretrainer, Step
-from stages.pretraining.model import Pretraining, Vocabulary, anchors
-from stages.records.files import read_examples, read_records, read_schema
-from stages.records.written import Explanation
-from stages.tracking.run import Run, tracked
+from relseed.pipeline.command import run
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.outputs import output_folder
+from relseed.pipeline.params import section
+from relseed.pretraining.corpus import Kind, Text, alone, corpus
+from relseed.pretraining.model import Pretraining, Vocabulary, anchors
+from relseed.pretraining.trainer import Pretrain, Pretrainer, Step
+from relseed.records.files import read_records
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tasks.relation.written import Explanation
+from relseed.tracking.run import Run, tracked
+from relseed.training.device import seed_everything
+from relseed.training.encoders import load_tokenizer, longest_input
+from relseed.training.masked_lm import load_masked_lm
+from relseed.training.resume import locked, state_folder
 
 
 def main(
@@ -60,7 +60,7 @@ def main(
     with ExitStack() as stack:
         log = folder = None
         if processes.is_main_process:  # of those that `accelerate launch` started, one writes
-            stack.enter_context(reserved([scratch]))
+            stack.enter_context(locked([scratch]))
             log = stack.enter_context(
                 tracked("pretrain", params=params.model_dump(), reads=reads, writes=[pretrained], system=system)
             )
@@ -87,9 +87,7 @@ def _summary(texts: Sequence[Text]) -> str:
 
 
 def _scratch(params: Pretrain, encoder: str, texts: Sequence[Text]) -> Path:
-    code = [path for room in (extractor, pretraining) for path in Path(room.__path__[0]).glob("*.py")]
-    determining = {"params": params.model_dump(), "texts": [asdict(text) for text in texts]}
-    return scratch_folder(Path(__file__), code, encoder, determining)
+    return state_folder("pretrain", encoder, params=params.model_dump(), texts=[asdict(text) for text in texts])
 
 
 def _check_length(params: Pretrain, encoder: str, masked_lm: PreTrainedModel) -> None:

@@ -14,21 +14,21 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from stages.pipeline.command import run
-from stages.pipeline.errors import UserError
-from stages.pipeline.outputs import output_file, output_folder
-from stages.pipeline.params import PARAMS, read_params
-from stages.records.files import read_text
-from stages.records.written import Accepted, Rejected
-from stages.reporting.evaluation import Evaluation, read_evaluation
-from stages.reporting.metrics import metrics_of
-from stages.reporting.page import page_of
-from stages.reporting.plots import plot_files
-from stages.reporting.pools import pools_table
-from stages.reporting.sentences import sentences_page
-from stages.reporting.table import conditions, markdown, table_of
-from stages.tracking.run import tracked
-from stages.writing.pool import read_judged, read_pool
+from relseed.evaluation.record import Evaluation, read_evaluation
+from relseed.generation.pool import read_judged, read_pool
+from relseed.pipeline.command import run
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.outputs import output_file, output_folder
+from relseed.pipeline.params import PARAMS, read_params
+from relseed.records.files import read_text
+from relseed.report.metrics import metrics_of
+from relseed.report.page import page_of
+from relseed.report.plots import plot_files
+from relseed.report.pools import pools_table
+from relseed.report.sentences import sentences_page
+from relseed.report.table import conditions, markdown, table_of
+from relseed.tasks.relation.written import Accepted, Rejected
+from relseed.tracking.run import tracked
 
 
 def main(

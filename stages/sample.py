@@ -10,14 +10,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from stages.pipeline.command import run
-from stages.pipeline.outputs import output_folder
-from stages.pipeline.params import Section, section
-from stages.quality.duplicates import Leaks, overlaps
-from stages.records.example import Example, Schema, identity
-from stages.records.files import read_examples, read_schema, write_records
-from stages.seeds.draw import FILES, Draw, draw, shortages
-from stages.tracking.run import tracked
+from relseed.datasets.draw import FILES, Draw, draw, shortages
+from relseed.pipeline.command import run
+from relseed.pipeline.outputs import output_folder
+from relseed.pipeline.params import Section, section
+from relseed.quality.duplicates import Leaks, overlaps
+from relseed.records.files import write_records
+from relseed.tasks.relation import Example, Schema, identity
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tracking.run import tracked
 
 
 class Sample(Section):

@@ -12,19 +12,20 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
 from pathlib import Path
 
-from stages.llm.teacher import Teacher
-from stages.pipeline.command import run
-from stages.pipeline.outputs import output_file
-from stages.pipeline.params import section
-from stages.quality.checks import Checks
-from stages.quality.duplicates import Index
-from stages.records.example import Schema
-from stages.records.files import read_schema, write_records
-from stages.records.written import Accepted
-from stages.seeds.mixture import Mixture, mixture
-from stages.tracking.run import tracked
-from stages.writing.card import card_of
-from stages.writing.pool import Pool, read_judged, read_pool
+from relseed.generation.card import card_of
+from relseed.generation.mixture import Mixture, mixture
+from relseed.generation.pool import Pool, read_judged, read_pool
+from relseed.llm.teacher import Teacher
+from relseed.pipeline.command import run
+from relseed.pipeline.outputs import output_file
+from relseed.pipeline.params import section
+from relseed.quality.duplicates import Index
+from relseed.records.files import write_records
+from relseed.tasks.relation import Schema
+from relseed.tasks.relation.files import read_schema
+from relseed.tasks.relation.rules import Checks
+from relseed.tasks.relation.written import Accepted
+from relseed.tracking.run import tracked
 
 
 def main(system: str, accepted: Path, pools: Path, relations: Path, synthetic: Path, card: Path) -> None:

@@ -24,18 +24,17 @@ from transformers import (
     TrainingArguments,
 )
 
-from stages import generator
-from stages.extractor.dropout import use_byte_dropout
-from stages.extractor.hardware import device, seed_everything
-from stages.extractor.scratch import reserved, scratch_folder
-from stages.generator.documents import documents
-from stages.generator.resumable import Told, Training, train
-from stages.generator.warm_start import warm_start
-from stages.pipeline.command import run
-from stages.pipeline.outputs import output_folder
-from stages.pipeline.params import section
-from stages.records.files import read_examples, read_schema
-from stages.tracking.run import tracked
+from relseed.pipeline.command import run
+from relseed.pipeline.outputs import output_folder
+from relseed.pipeline.params import section
+from relseed.small_lm.corpus import documents
+from relseed.small_lm.warm_start import warm_start
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tracking.run import tracked
+from relseed.training.device import device, seed_everything
+from relseed.training.dropout import use_byte_dropout
+from relseed.training.hf_trainer import Told, Training, train
+from relseed.training.resume import locked, state_folder
 
 
 class Teach(Training):
@@ -59,12 +58,9 @@ def main(background: Path, base: Path) -> None:
     examples = read_examples(sentences, schema)
     count = params.updates * params.batch_size
     texts = list(islice(documents(schema.relations, examples, params.samples, params.seed), count))
-    folder = Path(generator.__path__[0])
-    scratch = scratch_folder(
-        Path(__file__), folder.glob("*.py"), params.encoder, {**params.model_dump(), "texts": texts}
-    )
+    scratch = state_folder("teach", params.encoder, params=params.model_dump(), texts=texts)
     with (
-        reserved([scratch]),
+        locked([scratch]),
         tracked("teach", params=params.model_dump(), reads=[relations, sentences], writes=[base]) as log,
         output_folder(base) as partial,
     ):

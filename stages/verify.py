@@ -17,21 +17,20 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field, NonNegativeInt
 
-from stages import extractor, generator
-from stages.extractor.scratch import reserved, scratch_folder
-from stages.extractor.training import Recipe
-from stages.generator.verifying import cross_fitted
-from stages.llm.client import Budget
-from stages.pipeline.command import run
-from stages.pipeline.errors import UserError
-from stages.pipeline.params import section
-from stages.quality.checks import Checks, Judge
-from stages.records.example import Example, Schema, identity
-from stages.records.files import read_examples, read_schema
-from stages.records.written import Accepted, Rejected
-from stages.tracking.run import tracked
-from stages.writing.answers import Answer, read_answers
-from stages.writing.judging import Verdicts, put_away, summary_of, verdicts
+from relseed.classifier.trainer import Recipe
+from relseed.criteria.accuracy import cross_fitted
+from relseed.generation.answers import Answer, read_answers
+from relseed.generation.judging import Verdicts, put_away, summary_of, verdicts
+from relseed.llm.client import Budget
+from relseed.pipeline.command import run
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.params import section
+from relseed.tasks.relation import Example, Schema, identity
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tasks.relation.rules import Checks, Judge
+from relseed.tasks.relation.written import Accepted, Rejected
+from relseed.tracking.run import tracked
+from relseed.training.resume import locked, state_folder
 
 
 class Verify(Recipe):
@@ -57,7 +56,7 @@ def main(
     scratches = [_scratch(params, fold, schema, examples) for fold in range(params.folds)]
     reads, writes = [candidates, relations, seeds], [accepted, rejected, pool]
     with (
-        reserved(scratches),
+        locked(scratches),
         tracked("verify", params={"method": method, **params.model_dump()}, reads=reads, writes=writes) as log,
     ):
         answers = read_answers(candidates)
@@ -83,14 +82,14 @@ def _check_folds(params: Verify, seeds: Sequence[Example]) -> None:
 
 
 def _scratch(params: Verify, fold: int, schema: Schema, seeds: Sequence[Example]) -> Path:
-    code = [path for room in (extractor, generator) for path in Path(room.__path__[0]).glob("*.py")]
-    determining = {
-        "recipe": params.judges().model_dump(),
-        "folds": [params.folds, params.seed, fold],
-        "relations": schema.model_dump(),
-        "draw": identity(seeds),
-    }
-    return scratch_folder(Path(__file__), code, params.encoder, determining)
+    return state_folder(
+        "verify",
+        params.encoder,
+        recipe=params.judges().model_dump(),
+        folds=[params.folds, params.seed, fold],
+        relations=schema.model_dump(),
+        draw=identity(seeds),
+    )
 
 
 def _judged(

@@ -12,14 +12,14 @@ cache before the next step, so that a killed run goes on where it was.
 
 from pathlib import Path
 
-from stages.generator.asked import ask_generator
-from stages.generator.halves import ADAPTERS, Halves
-from stages.llm.teacher import Generator
-from stages.pipeline.command import run
-from stages.pipeline.params import section
-from stages.records.files import read_output
-from stages.tracking.run import tracked
-from stages.writing.writer import Write
+from relseed.generation.asked import ask_generator
+from relseed.generation.writer import Write
+from relseed.llm.teacher import Generator
+from relseed.pipeline.command import run
+from relseed.pipeline.params import section
+from relseed.preference.split import ADAPTERS, Halves
+from relseed.records.files import read_output
+from relseed.tracking.run import tracked
 
 
 def main(relations: Path, seeds: Path, halves: Path, models: Path, candidates: Path) -> None:

@@ -120,7 +120,7 @@ def _write_encoder(folder: Path) -> None:
     import torch
     from transformers import BertConfig, BertModel
 
-    from stages.extractor.encoders import EMBEDDED, load_tokenizer
+    from relseed.training.encoders import EMBEDDED, load_tokenizer
 
     tokenizer = load_tokenizer(EMBEDDED)
     tokenizer.save_pretrained(folder)

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Sequence
 
-from stages.prompts.explanation import Explaining
-from stages.prompts.samples import Samples
-from stages.quality.checks import Checks, Judge, known_types
-from stages.records.example import Example, Schema
-from stages.records.spans import untag
-from stages.records.written import Accepted, Draft, Rejected
+from relseed.tasks.relation import Example, Schema
+from relseed.tasks.relation.explanation import Explaining
+from relseed.tasks.relation.rules import Checks, Judge, known_types
+from relseed.tasks.relation.samples import Samples
+from relseed.tasks.relation.tags import untag
+from relseed.tasks.relation.written import Accepted, Draft, Rejected
 
 SCHEMA = Schema.model_validate(
     {

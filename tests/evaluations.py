@@ -3,11 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from stages.quality.diversity import Diversity
-from stages.quality.duplicates import Overlap, Pair
-from stages.records.spans import untag
-from stages.records.written import Accepted, Draft, Rejected
-from stages.reporting.evaluation import (
+from relseed.datasets.draw import Draw
+from relseed.evaluation.record import (
     Baseline,
     Evaluation,
     Point,
@@ -16,8 +13,11 @@ from stages.reporting.evaluation import (
     Scores,
     Spread,
 )
-from stages.seeds.draw import Draw
-from stages.writing.pool import Pool
+from relseed.generation.pool import Pool
+from relseed.quality.diversity import Diversity
+from relseed.quality.duplicates import Overlap, Pair
+from relseed.tasks.relation.tags import untag
+from relseed.tasks.relation.written import Accepted, Draft, Rejected
 
 LABELS = ("brews", "mends", "none")
 

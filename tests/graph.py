@@ -9,7 +9,7 @@ from dvc.stage import PipelineStage
 
 ROOT = Path(__file__).parents[1]
 # Shared by all stages, and no stage's result depends on it: see the head of dvc.yaml.
-FRAME = ("stages/pipeline", "stages/tracking")
+FRAME = ("relseed/pipeline", "relseed/tracking")
 
 
 @cache
@@ -52,7 +52,7 @@ def _names(path: Path) -> list[str]:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.split(".")[0] == "stages"]
+    return [name for name in names if name.split(".")[0] in ("relseed", "stages")]
 
 
 @cache

@@ -2,9 +2,9 @@
 
 from transformers import PreTrainedModel
 
-from stages.extractor.classifier import RelationClassifier
-from stages.extractor.heads import MarkerHead
-from stages.records.example import Sentence
+from relseed.classifier.heads import MarkerHead
+from relseed.classifier.model import RelationClassifier
+from relseed.tasks.relation import Sentence
 
 
 def marker_classifier(encoder: PreTrainedModel, labels: int, *, dropout: float = 0.0) -> RelationClassifier:

@@ -3,8 +3,8 @@
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from stages.records.example import Mention, Sentence
-from stages.records.spans import Span
+from relseed.tasks.relation import Mention, Sentence
+from relseed.tasks.relation.tags import Span
 
 characters = st.characters(exclude_categories=["Cs"], exclude_characters="\n")
 words = st.text(characters, max_size=12)

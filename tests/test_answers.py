@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from stages.prompts.samples import SENTENCE
-from stages.records.spans import untag
-from stages.records.written import Draft, Explanation, Rejected
+from relseed.tasks.relation.samples import SENTENCE
+from relseed.tasks.relation.tags import untag
+from relseed.tasks.relation.written import Draft, Explanation, Rejected
 from tests.drafts import GOOD, KEPT, OTHER, SHOWN, UNTYPED, explaining, samples
 
 

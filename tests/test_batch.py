@@ -10,16 +10,16 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relseed.generation.answers import read_answers as read_candidates
+from relseed.llm.engines.batch import Batch, BatchFile, export_line, read_answers
+from relseed.llm.request import Completion, Message, Request, UnansweredError
+from relseed.llm.teacher import Teacher, open_client
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.params import section
+from relseed.records.files import DataError, write_records
+from relseed.tasks.relation import Example, Schema
+from relseed.tasks.relation.tags import untag
 from stages import generate
-from stages.llm.batch import Batch, BatchFile, export_line, read_answers
-from stages.llm.request import Completion, Message, Request, UnansweredError
-from stages.llm.teacher import Teacher, open_client
-from stages.pipeline.errors import UserError
-from stages.pipeline.params import section
-from stages.records.example import Example, Schema
-from stages.records.files import DataError, write_records
-from stages.records.spans import untag
-from stages.writing.answers import read_answers as read_candidates
 from tests.graph import ROOT
 
 SCHEMA = {"type": "object", "properties": {"why": {"type": "string"}}}

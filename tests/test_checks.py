@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from stages.quality.checks import NAMES, Checks
-from stages.records.written import Accepted, Draft, Rejected
+from relseed.tasks.relation.rules import NAMES, Checks
+from relseed.tasks.relation.written import Accepted, Draft, Rejected
 from tests.drafts import FRENCH, GOOD, OTHER, RUSSIAN, SEEDS, TOVE, UNTYPED, as_seed, draft, judged, swap, verdict
 
 POOL = draft(id="all_at_once/owner_of/0/9")  # accepted before the cases of duplicates are judged

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.prompts.continuation import SENTENCE, Continuation, document, readable
-from stages.records.example import Relation
-from stages.records.spans import untag
+from relseed.tasks.relation import Relation
+from relseed.tasks.relation.continuation import SENTENCE, Continuation, document, readable
+from relseed.tasks.relation.tags import untag
 from tests.drafts import SEEDS
 
 OWNS = Relation(relation="owner_of", head_type="PERSON", tail_type="SMALL_BOAT", definition="the head owns the tail")

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.datasets import crossre
-from stages.records.example import Schema
-from stages.records.files import DataError, read_schema
-from stages.records.spans import tokens_and_spans
+from relseed.datasets import crossre
+from relseed.records.files import DataError
+from relseed.tasks.relation import Schema
+from relseed.tasks.relation.files import read_schema
+from relseed.tasks.relation.tags import tokens_and_spans
 from tests.strategies import tokens as any_token
 
 SCHEMA: Schema = read_schema(Path(crossre.__file__).parent / "crossre_relations.jsonl")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.datasets import folder
-from stages.datasets.card import card, table
-from stages.records.files import DataError, read_schema, write_records
+from relseed.datasets import folder
+from relseed.datasets.card import card, table
+from relseed.records.files import DataError, write_records
+from relseed.tasks.relation.files import read_schema
 
 GAZETTE = Path(__file__).parents[1] / "data/gazette"
 SCHEMAS = sorted(Path(folder.__file__).parent.glob("*_relations.jsonl"))

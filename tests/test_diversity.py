@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from stages.quality.diversity import Diversity, Embedded, diversity, embedded, mean
-from stages.records.spans import untag
+from relseed.quality.diversity import Diversity, Embedded, diversity, embedded, mean
+from relseed.tasks.relation.tags import rewritten, untag
 
 COPY = "At dawn the old miller grinds rye for the village."
 DIFFERENT = (
@@ -153,9 +153,15 @@ TAGGED = (
 )
 
 
+def shown(*tagged: str) -> tuple[list[str], list[str]]:
+    """Texts as they are and with their mentions masked."""
+    sentences = list(map(untag, tagged))
+    return [one.text for one in sentences], [rewritten(one, "[MASK]", "[MASK]") for one in sentences]
+
+
 @pytest.fixture(scope="module")
 def led() -> list[Embedded]:
-    return embedded(list(map(untag, TAGGED)), "embed")
+    return embedded(*shown(*TAGGED), "embed")
 
 
 def test_new_names_alone_make_no_masked_distance(led):
@@ -171,7 +177,7 @@ def test_other_words_make_a_masked_distance(led):
 def test_each_sentence_gets_its_own_text_and_unit_vectors_whatever_their_order(led):
     assert [one.text for one in led] == [untag(text).text for text in TAGGED]
     for number, text in enumerate(TAGGED):
-        [alone] = embedded([untag(text)], "embed")
+        [alone] = embedded(*shown(text), "embed")
         assert alone.vector == pytest.approx(led[number].vector, abs=1e-5)
         assert alone.masked == pytest.approx(led[number].masked, abs=1e-5)
         assert np.linalg.norm(alone.vector) == pytest.approx(1)

@@ -23,14 +23,14 @@ from transformers import (
     T5Config,
 )
 
-from stages.extractor.batches import bucketed, by_length
-from stages.extractor.classifier import Batch, RelationClassifier
-from stages.extractor.dropout import ByteDropout
-from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer, longest_input
-from stages.extractor.hardware import has_bf16
-from stages.extractor.marking import encode, has_types, mark, untyped
-from stages.extractor.vocabulary import restore, trim
-from stages.pipeline.errors import UserError
+from relseed.classifier.marking import encode, has_types, mark, untyped
+from relseed.classifier.model import Batch, RelationClassifier
+from relseed.pipeline.errors import UserError
+from relseed.training.batches import bucketed, by_length
+from relseed.training.device import has_bf16
+from relseed.training.dropout import ByteDropout
+from relseed.training.encoders import EMBEDDED, load_encoder, load_tokenizer, longest_input
+from relseed.training.trimmed_embedding import restore, trim
 from tests.sentences import marker_classifier, sentence
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.pipeline.errors import UserError
-from stages.pipeline.outputs import output_file, output_folder
-from stages.pipeline.params import Section, section
-from stages.pipeline.progress import bar
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.outputs import output_file, output_folder
+from relseed.pipeline.params import Section, section
+from relseed.pipeline.progress import bar
 from tests.graph import ROOT
 
 
@@ -95,7 +95,7 @@ def test_a_defect_keeps_its_traceback_and_a_user_error_does_not(tmp_path):
     for error, expected in (("UserError('no salt: add some')", "error: no salt: add some\n"), ("KeyError('x')", None)):
         script = tmp_path / "stage.py"
         script.write_text(
-            f"from stages.pipeline.command import run\nfrom stages.pipeline.errors import UserError\n"
+            f"from relseed.pipeline.command import run\nfrom relseed.pipeline.errors import UserError\n"
             f"def main() -> None:\n    raise {error}\nrun(main)\n",
             encoding="utf-8",
         )

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
-from stages.llm.request import Completion
-from stages.quality.checks import NAMES, Judge
-from stages.records.example import Schema
-from stages.records.files import checked, read_examples, read_records, write_records
-from stages.records.spans import tagged, untag
-from stages.records.written import Accepted, Explanation, Rejected
+from relseed.llm.request import Completion
+from relseed.records.files import read_records, write_records
+from relseed.tasks.relation import Schema
+from relseed.tasks.relation.files import checked, read_examples
+from relseed.tasks.relation.rules import NAMES, Judge
+from relseed.tasks.relation.tags import tagged, untag
+from relseed.tasks.relation.written import Accepted, Explanation, Rejected
 from tests.drafts import CHECKS, KEPT, SCHEMA, SEEDS, UNTYPED, explaining, samples
 
 LENIENT = CHECKS.model_copy(update={"shortest": 1, "language": None})

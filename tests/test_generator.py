@@ -13,22 +13,23 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, DistilBertConfig, TrainerCallback
 from trl.trainer import utils
 
+from relseed.datasets.draw import draw
+from relseed.generation.answers import Answer, read_answers
+from relseed.generation.pool import Pool, read_judged, read_pool
+from relseed.llm.engines.transformers import Local, Transformers
+from relseed.llm.request import Completion, Request
+from relseed.pipeline.errors import UserError
+from relseed.preference.dpo import trainer_of
+from relseed.preference.pairs import Pair
+from relseed.records.files import write_records
+from relseed.small_lm.corpus import documents
+from relseed.small_lm.warm_start import TAGS, warm_start
+from relseed.tasks.relation.continuation import END, SENTENCE, Continuation, document
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tasks.relation.tags import tagged
+from relseed.tasks.relation.written import Accepted, Rejected
+from relseed.training.encoders import EMBEDDED, load_encoder, load_tokenizer
 from stages import dpo, draft, prefer, teach, verify, write
-from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
-from stages.generator.documents import documents
-from stages.generator.pairs import Pair
-from stages.generator.tuning import trainer_of
-from stages.generator.warm_start import TAGS, warm_start
-from stages.llm.local import Local, Transformers
-from stages.llm.request import Completion, Request
-from stages.pipeline.errors import UserError
-from stages.prompts.continuation import END, SENTENCE, Continuation, document
-from stages.records.files import read_examples, read_schema, write_records
-from stages.records.spans import tagged
-from stages.records.written import Accepted, Rejected
-from stages.seeds.draw import draw
-from stages.writing.answers import Answer, read_answers
-from stages.writing.pool import Pool, read_judged, read_pool
 from tests.graph import ROOT
 
 ALMANAC = ROOT / "data/almanac"

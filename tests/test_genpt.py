@@ -11,15 +11,15 @@ import yaml
 from hypothesis import given
 from transformers import BertConfig, BertForMaskedLM, RobertaConfig, RobertaForMaskedLM
 
+from relseed.classifier.checkpoint import Extractor, load_extractor
+from relseed.classifier.heads import InfillingHead
+from relseed.classifier.inference import probabilities
+from relseed.classifier.marking import encode, mark, prompt
+from relseed.records.files import write_records
+from relseed.tasks.relation import Example, Sentence
+from relseed.tasks.relation.tags import untag
+from relseed.training.encoders import EMBEDDED, load_tokenizer
 from stages import finetune
-from stages.extractor.checkpoint import Extractor, load_extractor
-from stages.extractor.encoders import EMBEDDED, load_tokenizer
-from stages.extractor.heads import InfillingHead
-from stages.extractor.inference import probabilities
-from stages.extractor.marking import encode, mark, prompt
-from stages.records.example import Example, Sentence
-from stages.records.files import write_records
-from stages.records.spans import untag
 from tests.graph import ROOT
 from tests.sentences import sentence
 from tests.strategies import sentences

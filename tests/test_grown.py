@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from stages.records.files import read_json_lines
+from relseed.records.files import read_json_lines
 from tests.conftest import copy, run, set_params
 
 LABELS = 16
@@ -121,7 +121,7 @@ def test_the_page_of_sentences_holds_all_of_them(grown):
 
 def test_the_whole_life_of_a_sentence_can_be_told(grown):
     [id, *_] = ids(grown / "data/synthetic/tkre.jsonl")
-    told = run(grown, "python", "-m", "stages.why", id).stdout
+    told = run(grown, "python", "-m", "relseed.cli", "trace", id).stdout
     assert f"sentence {id}" in told
     assert "data/accepted/one_by_one.jsonl, line" in told
     assert "data/synthetic/tkre.jsonl, line 1" in told

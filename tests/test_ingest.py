@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from relseed.pipeline.errors import UserError
 from stages import ingest
-from stages.pipeline.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 GAZETTE = ROOT / "data/gazette"
@@ -120,7 +120,7 @@ def test_an_output_folder_that_dvc_has_emptied_is_filled_again(place: Path) -> N
     ("form", "says"),
     [
         ("folder", "own data is a folder"),
-        ("semeval", "python -m stages.fetch semeval"),
+        ("semeval", "relseed fetch semeval"),
         ("tacred", "LDC2018T24"),
         ("tacrev", "DFKI-NLP/tacrev"),
         ("retacred", "gstoica27/Re-TACRED"),

@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from stages.llm.cache import Cache
-from stages.llm.client import Budget, BudgetSpentError, Client, estimated_tokens
-from stages.llm.endpoint import KEY, Endpoint, Limits, retry_after
-from stages.llm.request import Completion, Message, Request, UnansweredError
-from stages.pipeline.errors import UserError
+from relseed.llm.cache import Cache
+from relseed.llm.client import Budget, BudgetSpentError, Client, estimated_tokens
+from relseed.llm.engines.openai import KEY, Endpoint, Limits, retry_after
+from relseed.llm.request import Completion, Message, Request, UnansweredError
+from relseed.pipeline.errors import UserError
 from tests.graph import ROOT
 from tests.hostile import Behaviour, Server, answers, echoes, fails, hangs_up, sends, serving, sleeps, trickles
 
@@ -116,7 +116,7 @@ def test_a_row_that_is_no_completion_is_refused_with_a_cure(tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from stages.llm.cache import Cache
+from relseed.llm.cache import Cache
 from tests.test_llm import completion, request
 cache = Cache(Path(sys.argv[1]))
 for number in range(int(sys.argv[2]), int(sys.argv[2]) + 10**6):

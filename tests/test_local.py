@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from stages.llm.local import Local, Transformers
-from stages.llm.request import Completion, Message, Request
-from stages.pipeline.errors import UserError
-from stages.quality.checks import Checks, Judge
+from relseed.llm.engines.transformers import Local, Transformers
+from relseed.llm.request import Completion, Message, Request
+from relseed.pipeline.errors import UserError
+from relseed.tasks.relation.rules import Checks, Judge
 from tests.tiny_llm import SCHEMA, born_in, save_tiny_llm
 
 SAMPLES = born_in(1)

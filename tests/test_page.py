@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from stages.reporting.evaluation import Evaluation
-from stages.reporting.page import Confusion, most_confused, page_of
-from stages.writing.pool import Pool
+from relseed.evaluation.record import Evaluation
+from relseed.generation.pool import Pool
+from relseed.report.page import Confusion, most_confused, page_of
 from tests.browser import FIGURES, REQUESTS, ask
 from tests.evaluations import CARD, evaluation, pool
 

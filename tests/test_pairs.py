@@ -10,20 +10,21 @@ from pathlib import Path
 import pytest
 import yaml
 
+from relseed.datasets.draw import draw
+from relseed.generation.answers import Answer
+from relseed.generation.writer import Write, Writer
+from relseed.llm.teacher import Generator
+from relseed.preference.pairs import KINDS, Pair, near_copy, pairs_of
+from relseed.preference.split import halved
+from relseed.records.files import write_records
+from relseed.tasks.relation import Example
+from relseed.tasks.relation.continuation import END, sample
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tasks.relation.rules import Checks, Judge
+from relseed.tasks.relation.tags import tagged, untag
+from relseed.tasks.relation.templates import demonstration
+from relseed.tasks.relation.written import Accepted, Draft, Rejected
 from stages import prefer
-from stages.generator.halves import halved
-from stages.generator.pairs import KINDS, Pair, near_copy, pairs_of
-from stages.llm.teacher import Generator
-from stages.prompts.continuation import END, sample
-from stages.prompts.templates import demonstration
-from stages.quality.checks import Checks, Judge
-from stages.records.example import Example
-from stages.records.files import read_examples, read_schema, write_records
-from stages.records.spans import tagged, untag
-from stages.records.written import Accepted, Draft, Rejected
-from stages.seeds.draw import draw
-from stages.writing.answers import Answer
-from stages.writing.writer import Write, Writer
 from tests.graph import ROOT
 
 SCHEMA = read_schema(ROOT / "data/gazette/relations.jsonl")

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from stages.pipeline.errors import UserError
-from stages.reporting import offline_plots
-from stages.reporting.metrics import metrics_of
-from stages.reporting.plots import plot_files
+from relseed.pipeline.errors import UserError
+from relseed.report import offline_plots
+from relseed.report.metrics import metrics_of
+from relseed.report.plots import plot_files
 from tests.browser import FIGURES, REQUESTS, ask
 from tests.evaluations import draw, evaluation
 

@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
-from stages.llm.client import Budget
-from stages.llm.request import Completion, Message, Request
-from stages.records.files import DataError, read_examples, read_schema
-from stages.records.spans import tagged
-from stages.records.written import Accepted, Draft, Rejected
-from stages.reporting.metrics import metrics_of
-from stages.reporting.pools import pools_table
-from stages.writing.answers import Answer
-from stages.writing.judging import Verdicts, summary_of
-from stages.writing.pool import Pool, pool_of, read_pool
+from relseed.generation.answers import Answer
+from relseed.generation.judging import Verdicts, summary_of
+from relseed.generation.pool import Pool, pool_of, read_pool
+from relseed.llm.client import Budget
+from relseed.llm.request import Completion, Message, Request
+from relseed.records.files import DataError
+from relseed.report.metrics import metrics_of
+from relseed.report.pools import pools_table
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tasks.relation.tags import tagged
+from relseed.tasks.relation.written import Accepted, Draft, Rejected
 from tests.evaluations import DIVERSITY, accepted, evaluation, pool, rejected
 
 PRICED = Budget(tokens=None, cost=None, prompt_price=2.0, completion_price=10.0)

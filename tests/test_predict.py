@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages import predict
-from stages.pipeline.errors import UserError
+from relseed import cli
+from relseed.pipeline.errors import UserError
 from tests.conftest import run
 
 TAGGED = "<e1>Ada Lindqvist</e1> grew up in <e2>Skagen</e2>."
@@ -25,12 +25,12 @@ def _in_the_built_checkout(built, monkeypatch):
 def predicted(tmp_path: Path, *rows: dict, **options) -> list[dict]:
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    predict.main(input=source, output=target, **options)
+    cli.predict(input=source, output=target, **options)
     return [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
 
 
 def test_a_sentence_from_the_command_line_gets_a_probability_for_every_relation(capsys):
-    predict.main([TAGGED], **TYPES)
+    cli.predict([TAGGED], **TYPES)
     shown = capsys.readouterr().out.splitlines()
     probabilities = {line.split()[1]: float(line.split()[0]) for line in shown[1:]}
     assert shown[0].endswith("Ada Lindqvist -> Skagen")
@@ -73,7 +73,7 @@ def test_sentences_without_types_are_labelled_with_a_note_where_training_had_typ
 )
 def test_a_badly_marked_sentence_is_refused_with_the_cure(sentence, message):
     with pytest.raises(UserError, match=message):
-        predict.main([sentence])
+        cli.predict([sentence])
 
 
 def test_a_bad_line_of_a_file_is_named_and_nothing_is_written(tmp_path):
@@ -86,13 +86,13 @@ def test_a_bad_line_of_a_file_is_named_and_nothing_is_written(tmp_path):
 def test_a_file_without_a_sentence_is_refused(tmp_path, content):
     (tmp_path / "in.jsonl").write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=r"in\.jsonl: holds no sentence"):
-        predict.main(input=tmp_path / "in.jsonl", output=tmp_path / "out.jsonl")
+        cli.predict(input=tmp_path / "in.jsonl", output=tmp_path / "out.jsonl")
 
 
 @pytest.mark.parametrize("name", ["models/extractor/gold", "models/extractor/gold/seed-7"])
 def test_a_folder_beside_or_above_the_extractors_is_answered_with_their_names(name):
     with pytest.raises(UserError, match=f"{name} holds no extractor: there is {FOLDER}, models/extractor/gold/seed-2"):
-        predict.main([TAGGED], extractor=Path(name))
+        cli.predict([TAGGED], extractor=Path(name))
 
 
 @pytest.mark.parametrize("missing", ["head.safetensors", "model.safetensors", "relations.jsonl", "tokenizer.json"])
@@ -100,7 +100,7 @@ def test_an_extractor_that_lacks_a_file_is_refused(tmp_path, missing):
     folder = Path(shutil.copytree(FOLDER, tmp_path / "extractor"))
     (folder / missing).unlink()
     with pytest.raises(UserError):
-        predict.main([TAGGED], extractor=folder)
+        cli.predict([TAGGED], extractor=folder)
 
 
 def test_an_extractor_of_an_earlier_version_is_refused_with_the_cure(tmp_path):
@@ -109,11 +109,13 @@ def test_an_extractor_of_an_earlier_version_is_refused_with_the_cure(tmp_path):
     del about["precision"]
     (folder / "extractor.json").write_text(json.dumps(about), encoding="utf-8")
     with pytest.raises(UserError, match=r"no complete extractor of this version .*'precision'.*: build it again"):
-        predict.main([TAGGED], extractor=folder)
+        cli.predict([TAGGED], extractor=folder)
 
 
 def test_an_error_on_the_command_line_is_one_line_and_exit_status_1(built, warm):
-    done = run(built, "python", "-m", "stages.predict", "--extractor", "models/none", TAGGED, check=False, **warm)
+    done = run(
+        built, "python", "-m", "relseed.cli", "predict", "--extractor", "models/none", TAGGED, check=False, **warm
+    )
     assert done.returncode == 1
     assert done.stderr.startswith("error: models/none holds no extractor: build one with `dvc repro")
     assert "Traceback" not in done.stderr
@@ -128,7 +130,7 @@ def test_the_code_of_the_model_card_needs_no_project_and_agrees_with_predict(tmp
     monkeypatch.chdir(folder)
     names: dict = {}
     exec(code, names)
-    assert "stages" not in code
+    assert "relseed" not in code
     assert torch.allclose(names["probabilities"], torch.tensor(list(row["probabilities"].values())), atol=1e-5)
 
 

@@ -12,18 +12,18 @@ import torch
 import yaml
 from transformers import AutoModel, AutoModelForMaskedLM
 
+from relseed.pipeline.errors import UserError
+from relseed.pretraining import trainer as loop
+from relseed.pretraining.corpus import Kind, Text
+from relseed.pretraining.losses import mslm_loss, scl_loss
+from relseed.pretraining.masks import IGNORED, hidden, negative_span
+from relseed.pretraining.model import Pretraining, Vocabulary, anchors, batch_of
+from relseed.pretraining.trainer import Pretrain, Pretrainer, Step
+from relseed.tasks.relation import Relation, Schema
+from relseed.training.device import seed_everything
+from relseed.training.encoders import EMBEDDED, load_encoder, load_tokenizer
+from relseed.training.masked_lm import load_masked_lm
 from stages import pretrain as stage
-from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
-from stages.extractor.hardware import seed_everything
-from stages.extractor.masked_lm import load_masked_lm
-from stages.pipeline.errors import UserError
-from stages.pretraining import loop
-from stages.pretraining.corpus import Kind, Text
-from stages.pretraining.loop import Pretrain, Pretrainer, Step
-from stages.pretraining.losses import mslm_loss, scl_loss
-from stages.pretraining.masks import IGNORED, hidden, negative_span
-from stages.pretraining.model import Pretraining, Vocabulary, anchors, batch_of
-from stages.records.example import Relation, Schema
 from tests.conftest import ENVIRONMENT
 from tests.graph import ROOT
 

@@ -3,13 +3,13 @@
 import pytest
 from hypothesis import given
 
-from stages.extractor.encoders import EMBEDDED, load_tokenizer
-from stages.pipeline.errors import UserError
-from stages.pretraining.corpus import Kind, alone, corpus, explained
-from stages.pretraining.spans import mentions, relation_span
-from stages.records.example import Example, Relation, Schema
-from stages.records.spans import untag
-from stages.records.written import Explanation
+from relseed.pipeline.errors import UserError
+from relseed.pretraining.corpus import Kind, alone, corpus, explained
+from relseed.pretraining.spans import mentions, relation_span
+from relseed.tasks.relation import Example, Relation, Schema
+from relseed.tasks.relation.tags import untag
+from relseed.tasks.relation.written import Explanation
+from relseed.training.encoders import EMBEDDED, load_tokenizer
 from tests.strategies import sentences
 
 SCHEMA = Schema(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.probe import embeddings, probe
-from stages.records.example import Example, Relation, Schema
-from stages.records.spans import untag
+from relseed.tasks.relation import Example, Relation, Schema
+from relseed.tasks.relation.tags import untag
 from tests.graph import ROOT
 
 SCHEMA = Schema(relations=tuple(Relation(relation=name, definition="") for name in ("founded_by", "lives_in")))

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from stages.prompts.templates import prompt
-from stages.records.example import Relation, Schema
-from stages.records.files import read_schema
+from relseed.tasks.relation import Relation, Schema
+from relseed.tasks.relation.files import read_schema
+from relseed.tasks.relation.templates import prompt
 from tests.drafts import SCHEMA, SHOWN, UNTYPED, explaining, samples
 from tests.graph import ROOT
 

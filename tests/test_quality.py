@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.quality.duplicates import Match, Pair, nearest, normalise, overlaps
-from stages.records.example import Example, Mention
+from relseed.quality.duplicates import Match, Pair, nearest, normalise, overlaps
+from relseed.tasks.relation import Example, Mention
 
 LONG = "The old ferry at Port Ellery carried grain, goats and gossip across the sound until a storm in March sank it."
 CHANGED = LONG.replace("gossip", "rumours")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from docs.readme import PARTS, generated
-from stages.datasets import folder
+from relseed.datasets import folder
 from tests.graph import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

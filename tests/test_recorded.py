@@ -5,24 +5,24 @@ from pathlib import Path
 
 import pytest
 
+from relseed.datasets.draw import draw
+from relseed.generation.answers import Answer
+from relseed.generation.asking import Asking
+from relseed.generation.judging import verdicts
+from relseed.generation.writer import Generate, Writer
+from relseed.llm.engines.batch import read_answers
+from relseed.llm.request import Completion
+from relseed.llm.teacher import Teacher, open_client
+from relseed.pipeline.params import section
+from relseed.quality.duplicates import nearest
+from relseed.tasks.relation import Example
+from relseed.tasks.relation.explanation import Explaining
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tasks.relation.rules import Checks, Judge
+from relseed.tasks.relation.samples import Manner
+from relseed.tasks.relation.tags import tagged, untag
+from relseed.tasks.relation.written import Accepted, Explanation
 from stages.explain import Explain, _explain
-from stages.llm.batch import read_answers
-from stages.llm.request import Completion
-from stages.llm.teacher import Teacher, open_client
-from stages.pipeline.params import section
-from stages.prompts.explanation import Explaining
-from stages.prompts.samples import Manner
-from stages.quality.checks import Checks, Judge
-from stages.quality.duplicates import nearest
-from stages.records.example import Example
-from stages.records.files import read_examples, read_schema
-from stages.records.spans import tagged, untag
-from stages.records.written import Accepted, Explanation
-from stages.seeds.draw import draw
-from stages.writing.answers import Answer
-from stages.writing.asking import Asking
-from stages.writing.judging import verdicts
-from stages.writing.writer import Generate, Writer
 
 # What each file of samples answers: a method, and the changes to `generate`.
 ASKED = {

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from stages.records.example import Example, Mention, Schema, Sentence
-from stages.records.files import DataError, read_examples, read_lines, read_schema, write_records
-from stages.records.spans import characters, joined, tagged, tokens_and_spans, untag
+from relseed.records.files import DataError, read_lines, write_records
+from relseed.tasks.relation import Example, Mention, Schema, Sentence
+from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tasks.relation.tags import characters, joined, tagged, tokens_and_spans, untag
 from tests.strategies import characters as any_character
 from tests.strategies import sentences, tokenized
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from stages.pipeline.errors import UserError
-from stages.records.files import write_records
+from relseed.evaluation.record import Evaluation, Spread
+from relseed.generation.pool import Pool
+from relseed.pipeline.errors import UserError
+from relseed.records.files import write_records
 from stages.report import main
-from stages.reporting.evaluation import Evaluation, Spread
-from stages.writing.pool import Pool
 from tests.evaluations import CARD, accepted, draw, evaluation, pool, rejected, scores
 
 REPOSITORY = Path(__file__).parent.parent

@@ -10,11 +10,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relseed.datasets import semeval
+from relseed.datasets.draw import Draw, draw, shortages
+from relseed.tasks.relation import Example, identity
+from relseed.tasks.relation.files import read_examples, read_schema
 from stages import sample
-from stages.datasets import semeval
-from stages.records.example import Example, identity
-from stages.records.files import read_examples, read_schema
-from stages.seeds.draw import Draw, draw, shortages
 from tests.graph import ROOT
 
 SEMEVAL = ROOT.parent / "shared/data/semeval2010_task8"

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.records.example import Example, Mention, Relation, Schema
-from stages.scoring.baselines import baseline_f1, majority, types_only, uniform
-from stages.scoring.bootstrap import Interval, difference, interval
-from stages.scoring.f1 import micro_f1, score
-from stages.scoring.semeval import LABELS, RELATIONS, is_semeval, official
+from relseed.evaluation.baselines import baseline_f1, majority, types_only, uniform
+from relseed.evaluation.bootstrap import Interval, difference, interval
+from relseed.evaluation.f1 import micro_f1, score
+from relseed.evaluation.semeval import LABELS, RELATIONS, is_semeval, official
+from relseed.tasks.relation import Example, Mention, Relation, Schema
 
 FIXTURES = Path(__file__).parents[2] / "shared/data/semeval2010_task8/scorer_fixtures"
 with_fixtures = pytest.mark.skipif(not FIXTURES.is_dir(), reason=f"needs the scorer's own files in {FIXTURES}")

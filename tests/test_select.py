@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 import yaml
 
+from relseed.generation.answers import Answer
+from relseed.generation.mixture import hybrid, mixture
+from relseed.generation.pool import pool_of, read_pool
+from relseed.llm.client import Budget
+from relseed.llm.request import Completion, Message, Request
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.outputs import output_file
+from relseed.records.files import DataError, read_records, write_records
+from relseed.tasks.relation import Relation
+from relseed.tasks.relation.rules import NAMES
+from relseed.tasks.relation.tags import untag
+from relseed.tasks.relation.written import Accepted, Draft, Rejected
 from stages import select
-from stages.llm.client import Budget
-from stages.llm.request import Completion, Message, Request
-from stages.pipeline.errors import UserError
-from stages.pipeline.outputs import output_file
-from stages.quality.checks import NAMES
-from stages.records.example import Relation
-from stages.records.files import DataError, read_records, write_records
-from stages.records.spans import untag
-from stages.records.written import Accepted, Draft, Rejected
-from stages.seeds.mixture import hybrid, mixture
-from stages.writing.answers import Answer
-from stages.writing.pool import pool_of, read_pool
 from tests.graph import ROOT
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -227,7 +227,7 @@ def test_the_card_states_which_model_wrote_by_which_method_and_where_the_prompts
     run()
     model, other = (read_pool(Path(f"pools/{name}.json")).model for name in ("all_at_once", "one_by_one"))
     assert f"- Models by method: `all_at_once` {model}, `one_by_one` {other}\n" in card()
-    assert "- Prompts: `stages/prompts`;" in card()
+    assert "- Prompts: `relseed/tasks/relation`;" in card()
 
 
 def test_the_card_states_the_checks_in_their_order_and_where_they_draw_the_line():

@@ -10,12 +10,11 @@ from datasets import ClassLabel, Dataset, Features, Value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages import fetch
-from stages.datasets import semeval
-from stages.pipeline.errors import UserError
-from stages.records.example import Sentence
-from stages.records.files import DataError
-from stages.records.spans import tagged
+from relseed.datasets import fetch, semeval
+from relseed.pipeline.errors import UserError
+from relseed.records.files import DataError
+from relseed.tasks.relation import Sentence
+from relseed.tasks.relation.tags import tagged
 from tests.strategies import characters, sentences
 
 SCHEMA = semeval.read_relations()
@@ -84,7 +83,7 @@ def test_a_malformed_record_is_refused_with_file_and_line(tmp_path: Path, conten
 def test_a_missing_file_says_where_the_dataset_is_published(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         semeval.read(tmp_path / "nowhere")
-    for words in (semeval.TRAIN, "S10-1006", fetch.HUB_NAME, "python -m stages.fetch semeval"):
+    for words in (semeval.TRAIN, "S10-1006", fetch.HUB_NAME, "relseed fetch semeval"):
         assert words in str(caught.value)
 
 
@@ -165,7 +164,7 @@ def test_fetching_offline_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(fetch, "load_dataset", unreachable)
     with pytest.raises(UserError, match=r"no route\): try again when online, or download .*S10-1006"):
-        fetch.main(fetch.Fetched.SEMEVAL, tmp_path)
+        fetch.main(tmp_path)
 
 
 def test_another_order_on_the_hub_is_refused_and_nothing_written(
@@ -173,7 +172,7 @@ def test_another_order_on_the_hub_is_refused_and_nothing_written(
 ) -> None:
     monkeypatch.setattr(fetch, "load_dataset", lambda _: {"train": hub(("a", "Other")), "test": hub(("a", "Other"))})
     with pytest.raises(UserError, match=r"has not the labels of TRAIN_FILE\.TXT in their order"):
-        fetch.main(fetch.Fetched.SEMEVAL, tmp_path / "new")
+        fetch.main(tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
@@ -183,7 +182,7 @@ def test_what_the_hub_holds_is_fetched_as_it_was_published(tmp_path: Path, monke
         return hub(*((tagged(example), example.relation) for example in semeval.read_file(PUBLISHED / name, SCHEMA)))
 
     monkeypatch.setattr(fetch, "load_dataset", lambda _: {"train": loaded(semeval.TRAIN), "test": loaded(semeval.TEST)})
-    fetch.main(fetch.Fetched.SEMEVAL, tmp_path)
+    fetch.main(tmp_path)
     for name in (semeval.TRAIN, semeval.TEST):
         lines = (PUBLISHED / name).read_bytes().split(b"\r\n")
         uncommented = [b"Comment:" if line.startswith(b"Comment:") else line for line in lines]

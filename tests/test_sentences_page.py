@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from stages.records.written import Accepted, Rejected
-from stages.reporting.sentences import highlighted, sentences_page
+from relseed.report.sentences import highlighted, sentences_page
+from relseed.tasks.relation.written import Accepted, Rejected
 from tests.browser import REQUESTS, ask
 from tests.evaluations import accepted, rejected
 from tests.strategies import sentences

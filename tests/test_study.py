@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from benchmarks import study
 from benchmarks.study import Study, experiment, read_study, row
-from stages.reporting.evaluation import Prediction
+from relseed.evaluation.record import Prediction
 from tests.conftest import ENVIRONMENT, copy, run
 from tests.evaluations import evaluation
 from tests.graph import ROOT

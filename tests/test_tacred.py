@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.datasets import tacred
-from stages.records.files import DataError
-from stages.records.spans import Span
+from relseed.datasets import tacred
+from relseed.records.files import DataError
+from relseed.tasks.relation.tags import Span
 from tests.strategies import tokenized
 
 

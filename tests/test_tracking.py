@@ -17,7 +17,7 @@ import yaml
 from dvc.repo import Repo
 from mlflow.entities import Run as MlflowRun
 
-from stages.tracking.run import flatten, tracked
+from relseed.tracking.run import flatten, tracked
 
 REPOSITORY = Path(__file__).parent.parent
 MLFLOW_SETTINGS = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DISABLE_MLFLOW_INTEGRATION")
@@ -249,7 +249,7 @@ def test_a_gpu_brings_metrics_of_the_machine(root: Path, monkeypatch: pytest.Mon
 
 def test_two_first_runs_at_once_are_silent_and_leave_a_healthy_database(tmp_path: Path) -> None:
     code = """
-from stages.tracking.run import tracked
+from relseed.tracking.run import tracked
 with tracked("cold", params={"long": "x" * 9000}) as run:
     run.log_metrics({"loss": 1.0})
 """
@@ -267,7 +267,7 @@ with tracked("cold", params={"long": "x" * 9000}) as run:
 def test_a_temporary_dvc_experiment_is_recorded_in_the_root_with_the_hashes_of_its_lock_file(tmp_path: Path) -> None:
     script = """
 from pathlib import Path
-from stages.tracking.run import tracked
+from relseed.tracking.run import tracked
 with tracked("copy", params={}, reads=[Path("in.txt")], writes=[Path("data")]):
     Path("data").mkdir()
     Path("data/out.txt").write_text(Path("in.txt").read_text())

@@ -17,7 +17,7 @@ from typing import Any
 import mlflow
 import pytest
 
-from stages.tracking.run import tracked
+from relseed.tracking.run import tracked
 
 REPOSITORY = Path(__file__).parent.parent
 MOST_SECONDS = 2
@@ -180,7 +180,7 @@ def test_a_dead_server_does_not_even_cost_the_import(closed_port: int, tmp_path:
     code = """
 import sys, time
 start = time.perf_counter()
-from stages.tracking.run import tracked
+from relseed.tracking.run import tracked
 with tracked("stage", params={}) as run:
     run.log_metrics({"loss": 1.0})
 print(time.perf_counter() - start, "mlflow" in sys.modules)

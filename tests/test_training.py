@@ -6,16 +6,16 @@ import torch
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from relseed.classifier.inference import probabilities
+from relseed.classifier.marking import Labelled, encode, mark
+from relseed.classifier.trainer import Recipe, Trainer
+from relseed.pipeline.errors import UserError
+from relseed.tasks.relation import Example, Relation, Schema
+from relseed.training.device import seed_everything
+from relseed.training.encoders import EMBEDDED, load_encoder, load_tokenizer
+from relseed.training.resume import locked
 from stages import finetune
-from stages.extractor.encoders import EMBEDDED, load_encoder, load_tokenizer
-from stages.extractor.hardware import seed_everything
-from stages.extractor.inference import probabilities
-from stages.extractor.marking import Labelled, encode, mark
-from stages.extractor.scratch import reserved
-from stages.extractor.training import Recipe, Trainer
 from stages.finetune import Finetune
-from stages.pipeline.errors import UserError
-from stages.records.example import Example, Relation, Schema
 from tests.sentences import marker_classifier, sentence
 
 RECIPE = Recipe(
@@ -152,7 +152,7 @@ def test_two_trainings_of_the_default_encoder_on_two_cores_end_with_the_same_byt
 
 def test_processes_that_train_the_same_thing_take_turns(tmp_path):
     folders = [tmp_path / "b", tmp_path / "a"]
-    with reserved(folders):
+    with locked(folders):
         for folder in folders:
             folder.mkdir()
             with pytest.raises(Timeout):
@@ -161,7 +161,7 @@ def test_processes_that_train_the_same_thing_take_turns(tmp_path):
 
 
 def test_an_interrupted_training_keeps_its_state(tmp_path):
-    with pytest.raises(KeyboardInterrupt), reserved([tmp_path / "a"]):
+    with pytest.raises(KeyboardInterrupt), locked([tmp_path / "a"]):
         (tmp_path / "a").mkdir()
         raise KeyboardInterrupt
     assert (tmp_path / "a").exists()

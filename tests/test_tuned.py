@@ -6,10 +6,10 @@ And what it refuses to measure.
 import pytest
 
 from benchmarks.tuned import copied, main
-from stages.llm.request import Request
-from stages.pipeline.errors import UserError
-from stages.prompts.continuation import Continuation
-from stages.writing.answers import Answer
+from relseed.generation.answers import Answer
+from relseed.llm.request import Request
+from relseed.pipeline.errors import UserError
+from relseed.tasks.relation.continuation import Continuation
 from tests.drafts import GOOD, OTHER, SCHEMA
 
 ASKED = Continuation("tuned", SCHEMA.relations[0], count=1, characters=1000)

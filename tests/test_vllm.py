@@ -13,15 +13,15 @@ import psutil
 import pytest
 import requests
 
-from stages.generator.pairs import Pair
-from stages.generator.tuning import Dpo, trainer_of
-from stages.llm.batch import export_line, read_answers
-from stages.llm.cache import Cache
-from stages.llm.client import Budget, Client
-from stages.llm.endpoint import Endpoint, Limits
-from stages.llm.request import Completion, Message, Request
-from stages.llm.vllm import Vllm, command_line, serving
-from stages.pipeline.errors import UserError
+from relseed.llm.cache import Cache
+from relseed.llm.client import Budget, Client
+from relseed.llm.engines.batch import export_line, read_answers
+from relseed.llm.engines.openai import Endpoint, Limits
+from relseed.llm.engines.vllm import Vllm, command_line, serving
+from relseed.llm.request import Completion, Message, Request
+from relseed.pipeline.errors import UserError
+from relseed.preference.dpo import Dpo, trainer_of
+from relseed.preference.pairs import Pair
 from tests.graph import ROOT
 from tests.tiny_llm import born_in, save_tiny_llm
 
@@ -189,7 +189,7 @@ def test_a_stage_that_is_asked_to_end_takes_its_server_with_it(tmp_path, number)
     slow.write_text(f"#!/bin/sh\nsleep 100{number:d} &\nwait\n", encoding="utf-8")
     slow.chmod(0o755)
     code = (
-        "import asyncio, sys, pathlib; from stages.llm.vllm import Vllm, serving\n"
+        "import asyncio, sys, pathlib; from relseed.llm.engines.vllm import Vllm, serving\n"
         "async def main():\n"
         "    async with serving(Vllm.model_validate_json(sys.argv[1]), 'm', None, pathlib.Path(sys.argv[2])): pass\n"
         "asyncio.run(main())"

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from stages import why
-from stages.llm.request import Completion
-from stages.llm.teacher import Teacher
-from stages.pipeline.errors import UserError
-from stages.prompts.explanation import Explaining
-from stages.prompts.samples import Samples
-from stages.quality.checks import Checks, Judge
-from stages.records.example import Example, Schema
-from stages.records.files import DataError, write_records
-from stages.records.spans import tagged, untag
-from stages.records.written import Accepted, Explanation, Rejected
-from stages.writing.answers import Answer
+from relseed import cli
+from relseed.generation.answers import Answer
+from relseed.llm.request import Completion
+from relseed.llm.teacher import Teacher
+from relseed.pipeline.errors import UserError
+from relseed.records.files import DataError, write_records
+from relseed.tasks.relation import Example, Schema
+from relseed.tasks.relation.explanation import Explaining
+from relseed.tasks.relation.rules import Checks, Judge
+from relseed.tasks.relation.samples import Samples
+from relseed.tasks.relation.tags import tagged, untag
+from relseed.tasks.relation.written import Accepted, Explanation, Rejected
 from tests.conftest import ENVIRONMENT
 from tests.graph import ROOT
 
@@ -113,7 +113,7 @@ def tell(data, capsys):
     """What is told of an id."""
 
     def call(id: str) -> str:
-        why.main(id, data)
+        cli.trace(id, data)
         return capsys.readouterr().out
 
     return call
@@ -201,7 +201,7 @@ def test_an_unknown_id_is_an_error_that_shows_what_ids_are_like(tell):
 
 def test_where_no_answers_are_the_error_says_how_to_get_them(tmp_path):
     with pytest.raises(UserError, match="candidates holds no answers: `dvc repro filter`, or pull them"):
-        why.main("owns/0/1", tmp_path)
+        cli.trace("owns/0/1", tmp_path)
 
 
 def test_an_ambiguous_id_is_an_error_that_counts_and_shows_some(tell):
@@ -217,13 +217,13 @@ def test_a_line_that_is_no_answer_is_an_error_with_file_and_line(tmp_path):
     with path.open("a", encoding="utf-8") as file:
         file.write('{"id": "x"}\n')
     with pytest.raises(DataError, match=rf"^{path}:2: request: Field required"):
-        why.main("owns/0/1", tmp_path)
+        cli.trace("owns/0/1", tmp_path)
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_the_command_looks_into_data_or_into_the_folder_that_it_is_given(data, tmp_path, elsewhere):
     where, option = (tmp_path, ["--data", str(data)]) if elsewhere else (data.parent, [])
-    command = [sys.executable, "-m", "stages.why", "owns/0/11", *option]
+    command = [sys.executable, "-m", "relseed.cli", "trace", "owns/0/11", *option]
     done = subprocess.run(
         command, cwd=where, env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
     )

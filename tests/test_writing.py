@@ -14,20 +14,20 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from relseed.generation.answers import Answer
+from relseed.generation.asking import Asking
+from relseed.generation.writer import Generate, Writer
+from relseed.llm.cache import Cache
+from relseed.llm.client import Budget, Client, estimated_tokens
+from relseed.llm.request import Completion, Message, Request, UnansweredError
+from relseed.llm.teacher import Teacher
+from relseed.pipeline.errors import UserError
+from relseed.records.files import write_records
+from relseed.tasks.relation import Example, Schema
+from relseed.tasks.relation.rules import Checks, Judge
+from relseed.tasks.relation.tags import tagged, untag
+from relseed.tasks.relation.written import Accepted
 from stages import generate
-from stages.llm.cache import Cache
-from stages.llm.client import Budget, Client, estimated_tokens
-from stages.llm.request import Completion, Message, Request, UnansweredError
-from stages.llm.teacher import Teacher
-from stages.pipeline.errors import UserError
-from stages.quality.checks import Checks, Judge
-from stages.records.example import Example, Schema
-from stages.records.files import write_records
-from stages.records.spans import tagged, untag
-from stages.records.written import Accepted
-from stages.writing.answers import Answer
-from stages.writing.asking import Asking
-from stages.writing.writer import Generate, Writer
 from tests.graph import ROOT
 
 LABELS = ("owns", "rows_to", "none")

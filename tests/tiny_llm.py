@@ -11,8 +11,8 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from stages.prompts.samples import Samples
-from stages.records.example import Relation, Schema
+from relseed.tasks.relation import Relation, Schema
+from relseed.tasks.relation.samples import Samples
 
 SCHEMA = Schema(
     relations=(

@@ -11,7 +11,7 @@ _KILLED = 137
 
 def main() -> int:
     """Give command, environment, folder and the three streams to the server; return the stage's exit status."""
-    if sys.argv[1:2] != ["-m"] or not sys.argv[2].startswith("stages."):
+    if sys.argv[1:2] != ["-m"] or not sys.argv[2].startswith(("stages.", "relseed.")):
         os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
     request = json.dumps({"argv": sys.argv[2:], "environment": dict(os.environ), "folder": str(Path.cwd())})
     with socket.socket(socket.AF_UNIX) as server:

@@ -1,0 +1,1 @@
+"""The library: what the stages share, installed as a package of this name."""

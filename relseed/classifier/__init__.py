@@ -1,0 +1,1 @@
+"""The extractor: input marking, model, heads, training, checkpoints, inference."""

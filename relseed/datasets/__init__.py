@@ -1,0 +1,1 @@
+"""Readers, one module per published format; the few-shot draw; data cards."""

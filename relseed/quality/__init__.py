@@ -1,0 +1,1 @@
+"""Texts measured and compared: near-duplicates, language, diversity."""

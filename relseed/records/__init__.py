@@ -1,0 +1,1 @@
+"""JSON Lines files of typed records, validated as they are read."""

@@ -1,0 +1,1 @@
+"""What is made of the scores: the table, the pages and their figures, metrics and plots for DVC."""

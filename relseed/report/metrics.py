@@ -1,0 +1,34 @@
+"""The numbers of metrics.json: what `dvc metrics` shows and what runs are compared by in MLflow."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from relseed.evaluation.record import Evaluation
+from relseed.generation.pool import Pool
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.params import PARAMS
+
+_WRITTEN = "written"  # key of what methods wrote, beside the systems
+
+
+def metrics_of(systems: Mapping[str, Evaluation], pools: Mapping[str, Pool]) -> dict[str, dict[str, Any]]:
+    """What each system scored (0 to 1), its draw and what it was trained on, the baselines, and what each method wrote.
+
+    Of a method: counts, rejects by check, tokens, cost per accepted sentence, diversity before and after the checks.
+
+    Raises:
+        UserError: A system has the name of something else in there.
+    """
+    numbers: dict[str, dict[str, Any]] = {}
+    for system, evaluation in systems.items():
+        numbers[system] = evaluation.scores.model_dump(exclude_none=True) | {
+            "draw": evaluation.draw.hash,
+            "trained_on": {"real": evaluation.real, "written": evaluation.written},
+        }
+    baselines = next(iter(systems.values())).baselines
+    for taken in systems.keys() & {*baselines, _WRITTEN}:
+        raise UserError(f"{PARAMS}: no system can be called {taken}, a key of metrics.json: give it another name")
+    numbers |= {name: baseline.model_dump(exclude_none=True) for name, baseline in baselines.items()}
+    left_out = {"method", "model", "per_relation", "vendi", "vendi_before"}
+    written = {name: pool.model_dump(exclude_none=True, exclude=left_out) for name, pool in pools.items()}
+    return numbers | ({_WRITTEN: written} if written else {})

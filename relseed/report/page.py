@@ -1,0 +1,78 @@
+"""The report as one HTML page that needs nothing else: figures, style and tables are inside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from relseed.evaluation.record import Evaluation
+from relseed.generation.pool import Pool
+from relseed.pipeline.templates import render
+from relseed.report.figures import (
+    confusion_figure,
+    loss_figure,
+    pretraining_figure,
+    relations_figure,
+    validation_figure,
+)
+from relseed.report.pools import pools_table
+from relseed.report.table import conditions, table_of
+
+MOST_CONFUSED = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """How often one relation was taken for another, over all training seeds, and in which share of its examples."""
+
+    actual: str
+    predicted: str
+    count: int
+    share: float
+
+
+def page_of(card: Mapping[str, Any], systems: Mapping[str, Evaluation], pools: Mapping[str, Pool]) -> str:
+    """Render the page from the data card, the evaluations, which share one draw, and what each method had written."""
+    one = next(iter(systems.values()))
+    return render(
+        Path(__file__).with_name("page.html.jinja"),
+        card=card,
+        conditions=conditions(card["name"], systems),
+        draw=one.draw,
+        leaks=[one.draw.leaks, *one.leaks],
+        several=len(one.training_seeds) > 1,
+        systems=[_section(system, evaluation) for system, evaluation in systems.items()],
+        table=table_of(systems),
+        written=pools_table(pools),
+    )
+
+
+def _section(system: str, evaluation: Evaluation) -> dict[str, Any]:
+    figures = {
+        "confusion": confusion_figure(evaluation),
+        "loss": loss_figure(evaluation),
+        "relations": relations_figure(evaluation),
+        "validation": validation_figure(evaluation),
+    }
+    if evaluation.pretraining:
+        figures["pretraining"] = pretraining_figure(evaluation)
+    # Markup: vl-convert has escaped the labels.
+    drawn = {name: Markup(svg) for name, svg in figures.items()}
+    return {"name": system, "evaluation": evaluation, "figures": drawn, "confused": most_confused(evaluation)}
+
+
+def most_confused(evaluation: Evaluation) -> list[Confusion]:
+    """The 15 most frequent confusions, those with the negative label included; ties in the order of the labels."""
+    cells = chain.from_iterable(
+        (
+            Confusion(gold, predicted, count, count / sum(row))
+            for predicted, count in zip(evaluation.labels, row, strict=True)
+        )
+        for gold, row in zip(evaluation.labels, evaluation.confusion, strict=True)
+        if sum(row)
+    )
+    wrong = [cell for cell in cells if cell.actual != cell.predicted and cell.count]
+    return sorted(wrong, key=lambda cell: -cell.count)[:MOST_CONFUSED]

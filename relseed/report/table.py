@@ -1,0 +1,83 @@
+"""The results table: a row per system and baseline, scores in percent as papers print them."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from relseed.evaluation.record import Evaluation, Spread
+
+OFFICIAL = "official macro-F1"
+NOTHING = "–"
+
+
+class Table(NamedTuple):
+    """Text in cells; every row is as long as the header, its first cell names it."""
+
+    header: list[str]
+    rows: list[list[str]]
+
+
+def table_of(systems: Mapping[str, Evaluation]) -> Table:
+    """Lay out the systems in their order, then the baselines; the official score only where a system has one."""
+    official = any(evaluation.scores.semeval_macro_f1 for evaluation in systems.values())
+    header = [
+        "system",
+        "real",
+        "written",
+        "micro-F1",
+        "95 % interval",
+        "precision",
+        "recall",
+        "macro-F1",
+        *[OFFICIAL] * official,
+    ]
+    rows = [_row(system, evaluation, official) for system, evaluation in systems.items()]
+    for name, baseline in next(iter(systems.values())).baselines.items():
+        cells = [f"{name} (baseline)", NOTHING, NOTHING, _score(baseline.micro_f1), _interval(baseline.micro_f1)]
+        rows.append(cells + [NOTHING] * (len(header) - len(cells)))
+    return Table(header, rows)
+
+
+def _row(system: str, evaluation: Evaluation, official: bool) -> list[str]:
+    scores = evaluation.scores
+    columns = [scores.micro_precision, scores.micro_recall, scores.macro_f1, *[scores.semeval_macro_f1] * official]
+    sizes = [f"{evaluation.real:,}", f"{evaluation.written:,}"]
+    return [system, *sizes, _score(scores.micro_f1), _interval(scores.micro_f1), *map(_score, columns)]
+
+
+def _score(spread: Spread | None) -> str:
+    if spread is None:
+        return NOTHING
+    mean = f"{100 * spread.mean:.1f}"
+    return f"{mean} ± {100 * spread.std:.1f}" if spread.std else mean
+
+
+def _interval(spread: Spread) -> str:
+    if spread.low is None or spread.high is None:
+        return NOTHING
+    return f"{100 * spread.low:.1f} – {100 * spread.high:.1f}"
+
+
+def conditions(dataset: str, systems: Mapping[str, Evaluation]) -> str:
+    """One line that says what every row of the table was measured on and with."""
+    one = next(iter(systems.values()))
+    seeds = ", ".join(map(str, one.training_seeds))
+    return (
+        f"{dataset}, K = {one.draw.shots}, draw {one.draw.seed} ({one.draw.hash}), {one.test:,} test examples; "
+        f"encoder {one.encoder}, {one.updates} updates, training seed{'s' * (len(one.training_seeds) > 1)} {seeds}"
+    )
+
+
+def markdown(table: Table) -> str:
+    """A table in Markdown, padded so that it reads as well in a terminal."""
+    header, rows = table
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "".join(_line(cells, widths) for cells in [header, rule, *rows])
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [
+        cells[0].ljust(widths[0]),
+        *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)),
+    ]
+    return f"| {' | '.join(padded)} |\n"

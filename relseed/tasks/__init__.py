@@ -1,0 +1,1 @@
+"""What is labelled: each task with its records, prompts and rules."""

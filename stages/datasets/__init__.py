@@ -1,1 +1,0 @@
-"""Readers: one module per published format, each turning it into the one record format."""

@@ -1,1 +1,0 @@
-"""The relation classifier: input marking, encoders, training loop, checkpoints, inference."""

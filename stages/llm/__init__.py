@@ -1,1 +1,0 @@
-"""Talking to LLMs: requests, completions, the cache that keeps every answer, engines, what it costs."""

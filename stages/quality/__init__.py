@@ -1,1 +1,0 @@
-"""Checks on texts: near-duplicates and overlap between splits."""

@@ -1,1 +1,0 @@
-"""Scores of predicted relations: micro-F1, SemEval's official macro-F1, intervals, trivial baselines."""

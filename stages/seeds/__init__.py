@@ -1,1 +1,0 @@
-"""The few-shot draw: its rule, and what is known of one."""

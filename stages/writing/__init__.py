@@ -1,1 +1,0 @@
-"""Having samples and explanations written: how often to ask, what for, and when it is enough."""
