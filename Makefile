@@ -5,7 +5,12 @@ BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint vllm ui docs lock
+.PHONY: help setup repro quick test lint vllm ui docs lock
+
+# The default without a small language model: no training of one, no tuning, nothing written by it.
+QUICK := ~lms.base ~pairs.small ~dpo.tuned ~methods.untuned ~methods.tuned ~criteria.accuracy \
+  ~training_sets.diverse.at_least training_sets.diverse.methods=[one_by_one] \
+  training_sets.diverse.reads=data/accepted/one_by_one.jsonl
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -36,6 +41,11 @@ vllm: .vllm/ready  ## create .vllm with a vLLM that runs on the processor, for i
 repro: setup  ## run the default pipeline up to its table
 	dvc repro
 
+# params.yaml comes back as it was: `make repro` after it builds the rest.
+quick: setup  ## run the default without tuning a language model, in half of the time
+	mkdir -p .scratch && cp params.yaml .scratch/params.yaml && trap 'mv .scratch/params.yaml params.yaml' EXIT && \
+	  dvc exp run --name quick $(foreach change,$(QUICK),--set-param '$(change)')
+
 test: setup lint  ## run the checks and the tests
 	pytest
 
@@ -47,8 +57,8 @@ lint: setup
 ui: setup  ## open the runs in MLflow
 	mlflow ui --backend-store-uri sqlite:///mlflow.db
 
-docs: setup  ## write the generated parts of README.md
-	python -m docs.readme
+docs: setup  ## write the generated parts of README.md and docs
+	python -m docs.generate
 
 lock: setup  ## write down the versions that are installed
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu//' > requirements.lock

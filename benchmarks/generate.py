@@ -3,8 +3,8 @@
     python -m benchmarks.generate    # needs `make vllm`
 
 Both send the same bodies, 64 at a time, with new seeds each round; they take turns, so that what else the machine does
-hits both. Ours also counts, keeps to its budget, and has each answer on disk before it is returned. The last round of
-ours is then asked again, which the cache answers.
+hits both. Ours also counts, keeps to its budget, and has each response on disk before it is returned. The last round
+of ours is then sent again, which the cache answers.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ from relseed.llm.cache import Cache
 from relseed.llm.client import Budget, Client
 from relseed.llm.engines.openai import Endpoint, Limits
 from relseed.llm.engines.vllm import Vllm, serving
+from relseed.llm.prices import Prices
 from relseed.llm.request import Message, Request
 from tests.tiny_llm import save_tiny_llm
 
 RESULT = Path("benchmarks/generate.json")
 CONCURRENCY = 64
-LIMITS = Limits(concurrency=CONCURRENCY, timeout=300, attempts=3, patience=60, pause=1)
-FREE = Budget(tokens=None, cost=None, prompt_price=None, completion_price=None)
+LIMITS = Limits(concurrency=CONCURRENCY, timeout=300, attempts=3, rate_limit_timeout=60, backoff=1)
 
-Ask = Callable[[Sequence[Request]], Awaitable[None]]
+Send = Callable[[Sequence[Request]], Awaitable[None]]
 
 
 def main(rounds: int = 4, requests: int = 512, vllm: str = ".vllm/bin/vllm") -> None:
@@ -57,13 +57,13 @@ async def _measure(folder: Path, rounds: int, count: int, command: str) -> dict[
         executor="mp",
         max_model_len=256,
         lora={},
-        start_within=300,
+        startup_timeout=300,
         options=options,
     )
     async with serving(params, model, None, folder / "vllm.log") as url:
         bare, endpoint = AsyncOpenAI(base_url=url, api_key="none", max_retries=0), Endpoint("vllm", url, LIMITS)
         with closing(Cache(folder / "cache.db")) as cache:
-            client = Client(endpoint, cache, FREE)
+            client = Client(endpoint, cache, Budget(tokens=None, cost=None), Prices())
             rates = await _take_turns(
                 lambda some: _loop(bare, some), lambda some: _ours(client, some), model, rounds, count
             )
@@ -79,7 +79,7 @@ async def _measure(folder: Path, rounds: int, count: int, command: str) -> dict[
     }
 
 
-async def _take_turns(loop: Ask, ours: Ask, model: str, rounds: int, count: int) -> dict[str, list[float]]:
+async def _take_turns(loop: Send, ours: Send, model: str, rounds: int, count: int) -> dict[str, list[float]]:
     """Requests per second of each round; one round of each goes before, uncounted."""
     rates: dict[str, list[float]] = {"loop": [], "ours": []}
     await _rate(loop, _requests(model, 2 * rounds + 1, count))
@@ -90,24 +90,24 @@ async def _take_turns(loop: Ask, ours: Ask, model: str, rounds: int, count: int)
     return rates
 
 
-async def _rate(ask: Ask, requests: Sequence[Request]) -> float:
+async def _rate(send: Send, requests: Sequence[Request]) -> float:
     start = time.perf_counter()
-    await ask(requests)
+    await send(requests)
     return len(requests) / (time.perf_counter() - start)
 
 
 async def _ours(client: Client, requests: Sequence[Request]) -> None:
-    await asyncio.gather(*map(client.ask, requests))
+    await asyncio.gather(*map(client.send, requests))
 
 
 async def _loop(client: AsyncOpenAI, requests: Sequence[Request]) -> None:
     slots = asyncio.Semaphore(CONCURRENCY)
 
-    async def ask(request: Request) -> None:
+    async def send(request: Request) -> None:
         async with slots:
             await client.chat.completions.create(**request.body())
 
-    await asyncio.gather(*map(ask, requests))
+    await asyncio.gather(*map(send, requests))
 
 
 def _requests(model: str, round: int, count: int) -> list[Request]:

@@ -4,11 +4,11 @@
     python -m benchmarks.hardware --batch-size 128
     python -m benchmarks.hardware --large             # an encoder of RoBERTa-large's size
 
-Needs data/seeds, data/synthetic/unleash.jsonl and data/explanations.jsonl (`dvc pull -r published`); neither DVC nor
+Needs data/seeds, data/training/batch.jsonl and data/explanations.jsonl (`dvc pull -r published`); neither DVC nor
 MLflow is used. What was measured on other machines stays in benchmarks/hardware.json. The large encoder has random
 weights, which take as long as any: speed and memory are all that it is good for. Rates are those of the loops of the
-two stages, in the precision that the machine has, looks at validation and saved states left out; memory is the most
-that torch's allocator held on the GPU.
+two stages, in the precision that the machine has, evaluations and saved states left out; memory is the most that
+torch's allocator held on the GPU.
 """
 
 import json
@@ -21,52 +21,53 @@ import torch
 from transformers import BertConfig, BertModel
 from typer import Option, run
 
-from benchmarks.experiments import keep
-from relseed.classifier.marking import Labelled
-from relseed.classifier.trainer import Recipe, Trainer
-from relseed.classifier.untrained import untrained
-from relseed.pipeline.params import section
+from benchmarks.results import update_results
+from relseed.classifier.encoding import EncodedDataset
+from relseed.classifier.trainer import Trainer, TrainingConfig
+from relseed.classifier.training import new_extractor
+from relseed.explanations.explanation import Explanation
+from relseed.pipeline.params import Params
 from relseed.pretraining.corpus import corpus
 from relseed.pretraining.model import Pretraining, Vocabulary, anchors
-from relseed.pretraining.trainer import Pretrain, Pretrainer
+from relseed.pretraining.trainer import Pretrainer, PretrainingConfig
 from relseed.records.files import read_records
-from relseed.tasks.relation import Example, Schema
-from relseed.tasks.relation.files import read_examples, read_schema
-from relseed.tasks.relation.written import Explanation
+from relseed.tasks.relation import TASK, Example, Schema
+from relseed.tasks.task import read_examples, read_schema
 from relseed.training.device import device, has_bf16, seed_everything
-from relseed.training.encoders import load_encoder, load_tokenizer
+from relseed.training.encoders import load_tokenizer
 from relseed.training.masked_lm import load_masked_lm
 from stages.finetune import Finetune
 
 RESULT = Path("benchmarks/hardware.json")
-RELATIONS, SEEDS = Path("data/dataset/relations.jsonl"), Path("data/seeds/train.jsonl")
+LABELS, SEEDS = Path("data/dataset/labels.jsonl"), Path("data/seeds/train.jsonl")
+TRAIN, EXPLANATIONS = Path("data/training/batch.jsonl"), Path("data/explanations.jsonl")
 LARGE = "BERT of RoBERTa-large's size"
-WARMUP = 10  # updates outside of the clock: kernels are chosen, memory is taken
+WARMUP = 10  # steps outside of the clock: kernels are chosen, memory is taken
 
 
 def main(
-    batch_size: Annotated[int | None, Option(help="sentences in one update; else that of params.yaml")] = None,
+    batch_size: Annotated[int | None, Option(help="sentences in one step; else that of params.yaml")] = None,
     large: Annotated[bool, Option(help="an encoder of RoBERTa-large's size, with random weights")] = False,
-    updates: Annotated[int, Option(help="on the clock")] = 100,
+    steps: Annotated[int, Option(help="on the clock")] = 100,
 ) -> None:
     """Measure both stages, and write the figures beside those of other machines."""
-    changes = {} if batch_size is None else {"batch_size": batch_size}
-    recipe = section(Finetune).model_copy(update={"accumulate": 1, **changes})
-    pretrain = section(Pretrain).model_copy(update=changes)
-    name = LARGE if large else recipe.encoder
+    params, changes = Params.read(), {} if batch_size is None else {"batch_size": batch_size}
+    finetune = params.section("finetune", Finetune).model_copy(update={"gradient_accumulation_steps": 1, **changes})
+    pretrain = params.section("encoders.explained", PretrainingConfig).model_copy(update=changes)
+    encoder = start = str(params.value("encoder"))
     with tempfile.TemporaryDirectory() as folder:
         if large:
-            _save_large(folder, recipe.encoder)
-            recipe = recipe.model_copy(update={"encoder": folder})
-        row = {
+            encoder, start = LARGE, folder
+            _save_large(folder, str(params.value("encoder")))
+        result = {
             "machine": _machine(),
-            "encoder": name,
-            "batch_size": recipe.batch_size,
-            "finetune": _measured(recipe.batch_size * updates, _finetuned(recipe, updates)),
-            "pretrain": _measured(pretrain.batch_size * updates, _pretrained(pretrain, recipe.encoder, updates)),
+            "encoder": encoder,
+            "batch_size": finetune.batch_size,
+            "finetune": _measured(finetune.batch_size * steps, _finetune(finetune, start, steps)),
+            "pretrain": _measured(pretrain.batch_size * steps, _pretrain(pretrain, start, steps)),
         }
-    print(json.dumps(row, indent=1))
-    keep(RESULT, f"{row['machine']}, {name}, {recipe.batch_size}", row)
+    print(json.dumps(result, indent=1))
+    update_results(RESULT, f"{result['machine']}, {encoder}, {finetune.batch_size}", result)
 
 
 def _save_large(folder: str, tokenizer: str) -> None:
@@ -97,47 +98,44 @@ def _measured(sentences: int, seconds: float) -> dict[str, float | None]:
     }
 
 
-def _finetuned(recipe: Recipe, updates: int) -> float:
+def _finetune(config: TrainingConfig, start: str, steps: int) -> float:
     """Seconds of a fine-tuning on what `unleash` trains on, after another that warms up."""
-    schema = read_schema(RELATIONS)
-    paths = (SEEDS, Path("data/synthetic/unleash.jsonl"))
-    train = [example for path in paths for example in read_examples(path, schema)]
-    _run(recipe, schema, train, WARMUP)
-    return _run(recipe, schema, train, updates)
+    schema = read_schema(LABELS, TASK)
+    train = read_examples(TRAIN, TASK, schema)
+    _train(config, start, schema, train, WARMUP)
+    return _train(config, start, schema, train, steps)
 
 
-def _run(recipe: Recipe, schema: Schema, train: list[Example], updates: int) -> float:
-    """Seconds of a training up to its one look, at one sentence; the state is saved after it."""
+def _train(config: TrainingConfig, start: str, schema: Schema, train: list[Example], steps: int) -> float:
+    """Seconds of a training up to its one evaluation, on one sentence; the state is saved after it."""
     seed_everything(1)
-    extractor = untrained(load_encoder(recipe.encoder, dropout=recipe.dropout), recipe, schema, train)
-    labelled = extractor.labelled(train)
-    once = recipe.model_copy(update={"updates": updates, "evaluate_every": updates})
+    once = config.model_copy(update={"max_steps": steps, "eval_steps": steps})
+    extractor = new_extractor(start, "typed_marker", once, TASK, schema, train)
+    encoded = extractor.encode_dataset(train)
+    single = EncodedDataset(encoded.examples[:1], encoded.classes[:1])
     _reset()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(extractor.model, once, pad=extractor.pad, seed=1, scratch=Path(folder))
-        look = Labelled(labelled.sentences[:1], labelled.classes[:1])
+        trainer = Trainer(extractor.model, once, pad=extractor.pad, seed=1, folder=Path(folder))
         moments = [time.perf_counter()]
-        trainer.train(labelled, look, schema.negative_class, on_look=lambda _: moments.append(time.perf_counter()))
+        trainer.train(encoded, single, schema.negative_class, on_eval=lambda _: moments.append(time.perf_counter()))
         return moments[-1] - moments[0]
 
 
-def _pretrained(params: Pretrain, encoder: str, updates: int) -> float:
-    """Seconds of a pre-training on the explanations, once it is warm."""
-    schema = read_schema(RELATIONS)
-    seeds = read_examples(SEEDS, schema)
-    told = [one for _, one in read_records(Path("data/explanations.jsonl"), Explanation, cure="pull it")]
-    tokenizer = load_tokenizer(encoder)
-    texts = corpus(tokenizer, schema, seeds, told, params.max_length)
+def _pretrain(config: PretrainingConfig, start: str, steps: int) -> float:
+    """Seconds of a pre-training on the explanations, after the first steps."""
+    schema, tokenizer = read_schema(LABELS, TASK), load_tokenizer(start)
+    explanations = [explanation for _, explanation in read_records(EXPLANATIONS, Explanation, cure="pull it")]
+    texts = corpus(tokenizer, schema, read_examples(SEEDS, TASK, schema), explanations, config.max_length)
     seed_everything(1)
-    masked_lm, fresh = load_masked_lm(encoder, [text.ids for text in texts], dropout=params.dropout)
-    start = anchors(cast(Any, masked_lm).to(device()), tokenizer, schema)
-    model = Pretraining(masked_lm, start, temperature=params.temperature, in_batch=params.in_batch)
-    total = WARMUP + updates
-    longer = params.model_copy(update={"updates": total, "save_every": total + 1})
+    masked_lm, fresh = load_masked_lm(start, [text.ids for text in texts], dropout=config.dropout)
+    first = anchors(cast(Any, masked_lm).to(device()), tokenizer, schema)
+    model = Pretraining(masked_lm, first, temperature=config.temperature)
+    total = WARMUP + steps
+    longer = config.model_copy(update={"max_steps": total, "save_steps": total + 1})
     moments: list[float] = []
     _reset()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Pretrainer(model, longer, Vocabulary.of(tokenizer), fresh_head=fresh, scratch=Path(folder))
+        trainer = Pretrainer(model, longer, Vocabulary.of(tokenizer), fresh_head=fresh, folder=Path(folder))
         trainer.train(texts, lambda step: moments.append(time.perf_counter()))
     return moments[-1] - moments[WARMUP - 1]
 

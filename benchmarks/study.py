@@ -1,16 +1,19 @@
-"""A study: variants of one system, each a DVC experiment from a queue, side by side in one table.
+"""A study: variants of one or several systems, each a DVC experiment from a queue, side by side in one table.
 
     python -m benchmarks.study run tkre-table3       # queue what has not been run yet, and work the queue off
     python -m benchmarks.study gather tkre-table3    # put what was run into benchmarks/studies/tkre-table3.json
 
-What varies stands in benchmarks/studies/<study>.yaml: variants x draws, training seeds inside each. Ctrl-C, or
+What varies stands in benchmarks/studies/<study>.yaml: variants x draws, random seeds inside each. Ctrl-C, or
 `dvc queue stop --kill` elsewhere, stops it; run again, it goes on with what is missing.
 """
 
 import json
+import os
 import re
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from string import Template
 from typing import Annotated, Any
 
 import dvc.api
@@ -18,25 +21,27 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from typer import Argument, Typer
 
+from benchmarks.results import read_results
 from relseed.evaluation.bootstrap import difference
 from relseed.evaluation.f1 import micro_f1
 from relseed.evaluation.record import Evaluation
 from relseed.evaluation.summary import spread
 
 FOLDER = Path("benchmarks/studies")
+RECENT = 20  # commits whose experiments are gathered: DVC takes half a second to look at one
 app = Typer(add_completion=False, help=__doc__)
 Name = Annotated[str, Argument(help="the name of a file in benchmarks/studies")]
 
 
 class Study(BaseModel):
-    """What is varied; changes are those of `dvc exp run -S`."""
+    """What is varied; changes are those of `dvc exp run -S`, where `${NAME}` is a variable of the environment."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    system: str
+    systems: list[str] = Field(min_length=1)
     common: list[str]  # changes of all variants
     draws: list[PositiveInt] = Field(min_length=1)
-    variants: dict[str, list[str]] = Field(min_length=1)  # the first is what the others are compared with
+    variants: dict[str, list[str]] = Field(min_length=1)  # the first's first system is what others are compared with
 
     def changes(self, variant: str, draw: int) -> list[str]:
         """All changes of one experiment."""
@@ -57,95 +62,148 @@ def experiment(study: str, variant: str, draw: int) -> str:
 def run(name: Name) -> None:
     """Queue the experiments that have not been run at this commit, and run what is queued."""
     study = read_study(name)
-    done, elsewhere, waiting = _names("exp", "list"), _names("exp", "list", "--all-commits"), _queued()
-    for variant in study.variants:
-        for draw in study.draws:
-            one = experiment(name, variant, draw)
-            if one in done or one in waiting:
-                continue
-            if one in elsewhere:
-                _dvc("exp", "remove", "--quiet", one)
-            options = [word for change in study.changes(variant, draw) for word in ("-S", change)]
-            _dvc("exp", "run", "--queue", "--name", one, *options, f"evaluate@{study.system}")
+    wanted = {experiment(name, variant, draw): (variant, draw) for variant in study.variants for draw in study.draws}
+    there = {*finished(), *_waiting()}
+    for title, (variant, draw) in wanted.items():
+        if title not in there:
+            changes = [with_environment(change, os.environ) for change in study.changes(variant, draw)]
+            options = [word for change in changes for word in ("-S", change)]
+            targets = [f"evaluate@{system}" for system in study.systems]
+            _dvc("exp", "run", "--queue", "--name", title, *options, *targets)
     _dvc("exp", "run", "--run-all")
-    if missing := {experiment(name, *both) for both in _both(study)} - _names("exp", "list"):
+    if missing := set(wanted) - set(finished()):
         raise SystemExit(f"not run: {', '.join(sorted(missing))}. `dvc queue logs NAME` says why; run again goes on")
 
 
 @app.command()
 def gather(name: Name) -> None:
-    """Write the scores of the variants that were run on all draws, and how far each is from the first."""
-    study = read_study(name)
-    done = _names("exp", "list", "--all-commits")
-    evaluations = {}
+    """Write the scores of the variants that were run on all draws, beside those that were measured before."""
+    study, done = read_study(name), finished(RECENT)
+    evaluations: dict[str, dict[str, list[Evaluation]]] = {}
     for variant in study.variants:
         names = [experiment(name, variant, draw) for draw in study.draws]
-        if missing := set(names) - done:
+        if missing := set(names) - set(done):
             print(f"{variant} is left out, not run: {', '.join(sorted(missing))}")
         else:
-            evaluations[variant] = [_evaluation(study.system, one) for one in names]
-    if next(iter(study.variants)) not in evaluations:
+            revisions = [done[title] for title in names]
+            evaluations[variant] = {system: [_read(system, rev) for rev in revisions] for system in study.systems}
+    first = next(iter(study.variants))
+    if first not in evaluations:
         raise SystemExit("the variant that the others are compared with has not been run")
-    first = next(iter(evaluations.values()))
-    rows = {variant: row(each, first) | {"changes": study.variants[variant]} for variant, each in evaluations.items()}
-    text = json.dumps({"draws": study.draws, "variants": rows}, indent=1)
-    (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    reference = evaluations[first][study.systems[0]]
+    rows = {
+        variant: {
+            "changes": study.variants[variant],
+            "commit": commit_of(done[experiment(name, variant, study.draws[0])]),
+            "systems": {system: row(each, reference) for system, each in systems.items()},
+        }
+        for variant, systems in evaluations.items()
+    }
+    _write(name, study, rows)
 
 
-def row(evaluations: list[Evaluation], first: list[Evaluation]) -> dict[str, Any]:
-    """Micro-F1 (0 to 1) of each training seed of each draw, their spread, and the paired difference from `first`.
+def _write(name: str, study: Study, rows: dict[str, Any]) -> None:
+    """The rows in the order of the study, then those that were measured when it had other variants."""
+    path = FOLDER / f"{name}.json"
+    every = read_results(path).get("variants", {}) | rows
+    ordered = {variant: every[variant] for variant in study.variants if variant in every} | every
+    path.write_text(json.dumps({"draws": study.draws, "variants": ordered}, indent=1) + "\n", encoding="utf-8")
 
-    The interval is that of a bootstrap over the test examples, on which all trainings are scored. `validation` is the
-    mean over the trainings of what the weights that were kept score there: what a setting may be chosen by.
+
+def row(evaluations: Sequence[Evaluation], reference: Sequence[Evaluation]) -> dict[str, Any]:
+    """Micro-F1 (0 to 1) of each random seed of each draw, their spread, and the paired difference from a reference.
+
+    `validation` is the mean over the trainings of what the weights that were kept score there: what a setting may be
+    chosen by.
     """
-    gold = [one.relation for one in evaluations[0].predictions]
-    negative = evaluations[0].negative
-    ours, theirs = _answers(evaluations), _answers(first)
-    scores = [micro_f1(gold, answers, negative) for answers in ours]
-    reference = [micro_f1(gold, answers, negative) for answers in theirs]
-    ends = difference(gold, ours, theirs, negative)
+    scores = _scores(evaluations)
     return {
         "real": evaluations[0].real,
         "written": evaluations[0].written,
         "micro_f1": scores,
         **spread(scores).model_dump(exclude_none=True),
-        "validation": spread([best for one in evaluations for best in _validation(one)]).mean,
-        "difference": spread(scores).mean - spread(reference).mean,
-        "low": ends.low,
-        "high": ends.high,
+        "validation": spread([best for evaluation in evaluations for best in _validation(evaluation)]).mean,
+        **_difference(evaluations, reference),
+        "draws": {str(evaluation.draw.seed): _draw(evaluation) for evaluation in evaluations},
     }
 
 
-def _answers(evaluations: list[Evaluation]) -> list[list[str]]:
-    """What each training of each draw said, [trainings, examples]."""
+def _difference(evaluations: Sequence[Evaluation], reference: Sequence[Evaluation]) -> dict[str, float]:
+    """How far above the reference, with the 95 % interval of a bootstrap over the test examples.
+
+    Empty where the two were not scored on the same test examples: their difference would say nothing.
+    """
+    if _gold(evaluations) != _gold(reference):
+        return {}
+    gold = [label for _, label in _gold(evaluations)]
+    ends = difference(gold, _predicted(evaluations), _predicted(reference), evaluations[0].negative)
+    apart = spread(_scores(evaluations)).mean - spread(_scores(reference)).mean
+    return {"difference": apart, "low": ends.low, "high": ends.high}
+
+
+def _draw(evaluation: Evaluation) -> dict[str, Any]:
+    """All scores of one draw, over its random seeds, and those of the baselines."""
+    return {
+        "hash": evaluation.draw.hash,
+        "scores": evaluation.scores.model_dump(exclude_none=True),
+        "baselines": {name: baseline.model_dump(exclude_none=True) for name, baseline in evaluation.baselines.items()},
+    }
+
+
+def _gold(evaluations: Sequence[Evaluation]) -> list[tuple[str, str]]:
+    return [(prediction.id, prediction.label) for prediction in evaluations[0].predictions]
+
+
+def _predicted(evaluations: Sequence[Evaluation]) -> list[list[str]]:
+    """The labels that each training of each draw predicted, [trainings, examples]."""
     return [
-        list(said) for one in evaluations for said in zip(*(each.predicted for each in one.predictions), strict=True)
+        list(labels)
+        for evaluation in evaluations
+        for labels in zip(*(prediction.predicted for prediction in evaluation.predictions), strict=True)
     ]
+
+
+def _scores(evaluations: Sequence[Evaluation]) -> list[float]:
+    gold = [label for _, label in _gold(evaluations)]
+    return [micro_f1(gold, labels, evaluations[0].negative) for labels in _predicted(evaluations)]
 
 
 def _validation(evaluation: Evaluation) -> list[float]:
     """Of each training, the best micro-F1 on validation, at which its weights were kept."""
-    looks = evaluation.curves
-    return [max(look.micro_f1 for look in looks if look.seed == seed) for seed in evaluation.training_seeds]
+    points = evaluation.curves
+    return [max(point.micro_f1 for point in points if point.seed == seed) for seed in evaluation.random_seeds]
 
 
-def _evaluation(system: str, revision: str) -> Evaluation:
-    return Evaluation.model_validate_json(dvc.api.read(f"results/evaluation/{system}.json", rev=revision))
+def finished(commits: int = 1) -> dict[str, str]:
+    """The revisions of experiments that have been run, by name; those of the last `commits` commits."""
+    shown = [
+        line for line in dvc.api.exp_show(num=commits) if line["Experiment"] and line["State"] in (None, "Success")
+    ]
+    return {line["Experiment"]: line["rev"] for line in reversed(shown)}  # the newest commit comes first
 
 
-def _both(study: Study) -> list[tuple[str, int]]:
-    return [(variant, draw) for variant in study.variants for draw in study.draws]
-
-
-def _names(*command: str) -> set[str]:
-    listed = subprocess.run(["dvc", *command, "--name-only"], check=True, capture_output=True, text=True)
-    return set(listed.stdout.split())
-
-
-def _queued() -> set[str]:
+def _waiting() -> set[str]:
     """The names of experiments that wait or run."""
-    status = subprocess.run(["dvc", "queue", "status"], check=True, capture_output=True, text=True).stdout
-    return {words[1] for line in status.splitlines() if (words := line.split())[-1:] in (["Queued"], ["Running"])}
+    return {line["Experiment"] for line in dvc.api.exp_show() if line["State"] in ("Queued", "Running")}
+
+
+def with_environment(change: str, environment: Mapping[str, str]) -> str:
+    """A change with the values of the variables that it names."""
+    try:
+        return Template(change).substitute(environment)
+    except KeyError as missing:
+        raise SystemExit(f"{change} needs the environment variable {missing.args[0]}: set it, and run again") from None
+
+
+def _read(system: str, revision: str) -> Evaluation:
+    text = dvc.api.read(f"results/measured/systems/{system}.json", rev=revision)
+    return Evaluation.model_validate_json(text)
+
+
+def commit_of(revision: str) -> str:
+    """The commit that an experiment was run on: whose code it ran, and whose parameters its changes name."""
+    command = ["git", "rev-parse", "--short", f"{revision}^"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _dvc(*command: str) -> None:

@@ -1,12 +1,13 @@
-"""What DPO does to the small generator: acceptance, copies, judges, diversity and cost, untuned beside tuned.
+"""What DPO does to the small LLM: acceptance, copies, a classifier's view, diversity and cost, untuned beside tuned.
 
-    python -m benchmarks.tuned one_by_one     # or all_at_once, cold, warm (after `dvc repro`; five minutes each)
-    python -m benchmarks.tuned retaught       # in a clone, after `dvc exp run -S teach.seed=2 write@base`
+    python -m benchmarks.tuned "one by one"   # or "all at once", "temperature 0.1", "temperature 0.5"
+    python -m benchmarks.tuned "lm seed 2"    # in a clone, after `dvc exp run -S lms.base.seed=2 generate@tuned`
 
-Writes benchmarks/tuned.json: for each setting, method and generator seed what the checks of `filter` and the judges of
-`verify` say of its drafts. Every draft counts in what is said of copies and diversity, accepted or not. A draft copies
-what its own prompt shows, seeds and earlier drafts: counted are its word 4-grams that occur there, and the drafts that
-are like one of the samples there (Jaccard similarity of word trigrams, as in `checks`).
+Writes benchmarks/tuned.json (after `dvc repro`, in five minutes): for each setting, method and random seed what the
+rules of `filter` and the verifiers of the criterion `accuracy` say of the candidates. Every candidate counts in what is
+said of copies and diversity, accepted or not. A candidate copies what its own prompt shows, seeds and earlier
+candidates: counted are its word 4-grams that occur there, and the candidates that are similar to one of the examples
+there (Jaccard similarity of word trigrams, as in `rules`).
 """
 
 import os
@@ -23,121 +24,132 @@ import numpy as np
 import typer
 import yaml
 
-from benchmarks.experiments import keep
-from relseed.criteria.accuracy import cross_fitted
-from relseed.generation.answers import Answer, read_answers
-from relseed.generation.judging import summary_of, verdicts
-from relseed.llm.client import Budget
+from benchmarks.results import update_results
+from relseed.criteria import accuracy
+from relseed.criteria.criterion import Scoring
+from relseed.generation.exchanges import Exchange, read_exchanges
+from relseed.generation.summary import read_summary
+from relseed.generation.training_set import TrainingSet
 from relseed.pipeline.command import run
 from relseed.pipeline.errors import UserError
-from relseed.pipeline.params import PARAMS, read_params, section
+from relseed.pipeline.params import PARAMS, Params
 from relseed.quality.duplicates import normalise, similarity
+from relseed.tasks.relation import TASK, Example
 from relseed.tasks.relation.continuation import END
-from relseed.tasks.relation.files import read_examples, read_schema
-from relseed.tasks.relation.rules import Checks, Judge
 from relseed.tasks.relation.tags import TAG
-from relseed.tasks.relation.written import Accepted
-from stages.verify import Verify
+from relseed.tasks.task import read_examples, read_schema
 
 RESULT = Path("benchmarks/tuned.json")
+METHODS = ("untuned", "tuned")  # entries of `methods`, and of `llms`
 # Changes to params.yaml for the writing: model and adapters are those of this checkout, and must have been built with
-# the same `teach`. Four samples in one answer fit the model's 512 tokens.
-SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    "one_by_one": {},
-    "all_at_once": {"write": {"manner": "all_at_once", "samples": 4}},
-    "cold": {"generator": {"temperature": 0.1}},  # where the untuned generator copies most
-    "warm": {"generator": {"temperature": 0.5}},  # where it does not copy
-    "retaught": {"teach": {"seed": 2}},  # another model to begin with, and so other drafts, pairs and adapters
+# the same `lms`. Four examples in one response fit the model's 512 tokens.
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "one by one": {},
+    "all at once": {"methods": {method: {"loop": "all_at_once", "per_request": 4} for method in METHODS}},
+    "temperature 0.1": {"llms": {llm: {"temperature": 0.1} for llm in METHODS}},  # where the untuned LLM copies most
+    "temperature 0.5": {"llms": {llm: {"temperature": 0.5} for llm in METHODS}},  # where it does not copy
+    "lm seed 2": {"lms": {"base": {"seed": 2}}},  # another model to begin with: other candidates, pairs, adapters
 }
-ALIKE = (0.2, 0.5)  # Jaccard similarities; the second is that of `checks`
+SIMILAR = (0.2, 0.5)  # Jaccard similarities; the second is that of `rules`
 GRAM = 4  # words
-METHODS: Mapping[str, tuple[str, ...]] = {  # the stage that writes, and what it reads beside relations and seeds
-    "untuned": ("draft", "models/generator/base"),
-    "tuned": ("write", "data/preferences/base/halves.json", "models/generator"),
-}
+LABELS, SEEDS = Path("data/dataset/labels.jsonl"), Path("data/seeds/train.jsonl")
 
 
 def main(
     setting: Annotated[str, typer.Argument(help=", ".join(SETTINGS))],
-    generator_seeds: Annotated[int, typer.Option(help="1, 2, ... of the sampling")] = 3,
+    seeds: Annotated[int, typer.Option(help="random seeds of the sampling: 1, 2, ...")] = 3,
 ) -> None:
-    """Have each method write with each seed, and sum up."""
+    """Have each method write with each random seed, and sum up."""
     if setting not in SETTINGS:
         raise typer.BadParameter(f"no setting {setting!r}: there are {', '.join(SETTINGS)}")
-    _check_taught(setting)
+    params = Params.read()
+    check_built(params, setting)
     runs: dict[str, dict[str, Any]] = {method: {} for method in METHODS}
-    kept: list[tuple[dict[str, Any], list[Accepted]]] = []
-    for seed in range(1, generator_seeds + 1):
+    sets: list[tuple[dict[str, Any], list[Example]]] = []
+    for seed in range(1, seeds + 1):
         for method in METHODS:
-            start = time.monotonic()
-            answers = _written(setting, method, seed)
-            figures, accepted = _summed_up(method, answers, time.monotonic() - start)
+            figures, accepted = write(changed(params, setting, method, seed), method)
             runs[method][str(seed)] = figures
-            kept.append((figures, accepted))
+            sets.append((figures, accepted))
             print(setting, method, seed, figures, flush=True)
-    for (figures, _), share in zip(kept, _borne_out([accepted for _, accepted in kept]), strict=True):
-        figures["borne_out"] = share
-    keep(RESULT, setting, {"changes": SETTINGS[setting], "methods": runs})
+    counts = accepted_by_classifier(params, [accepted for _, accepted in sets])
+    for (figures, _), count in zip(sets, counts, strict=True):
+        figures["accepted_by_classifier"] = count
+    update_results(RESULT, setting, {"changes": SETTINGS[setting], "methods": runs})
 
 
-def _check_taught(setting: str) -> None:
-    """Raises UserError where the generator of this checkout is another one than the setting's."""
-    for name, value in SETTINGS[setting].get("teach", {}).items():
-        if read_params()["teach"][name] != value:
-            built = f"dvc exp run -S teach.{name}={value} write@base"
-            raise UserError(f"setting {setting!r} is of a generator that was taught otherwise: build it with `{built}`")
+def check_built(params: Params, setting: str) -> None:
+    """Raises UserError where the small LLM of this checkout is another one than the setting's."""
+    for lm, changes in SETTINGS[setting].get("lms", {}).items():
+        for name, value in changes.items():
+            if params.value(f"lms.{lm}")[name] != value:
+                built = f"dvc exp run -S lms.{lm}.{name}={value} generate@tuned"
+                raise UserError(f"the setting {setting!r} is of another small LLM: build it with `{built}`")
 
 
-def _written(setting: str, method: str, seed: int) -> list[Answer]:
-    """The answers of `draft` or `write` with another generator seed; the weights are those of this checkout."""
-    root = Path.cwd()
+def changed(params: Params, setting: str, method: str, seed: int) -> dict[str, Any]:
+    """The parameters of a setting, the LLM of a method with another random seed."""
+    return _merged(_merged(params.values, SETTINGS[setting]), {"llms": {method: {"seed": seed}}})
+
+
+def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    nested = {
+        name: _merged(values[name], value) if isinstance(value, Mapping) else value for name, value in changes.items()
+    }
+    return {**values, **nested}
+
+
+def write(values: Mapping[str, Any], method: str) -> tuple[dict[str, Any], list[Example]]:
+    """What a method writes with these parameters, as figures, and what the rules accept of it.
+
+    The weights are those of this checkout. `seconds_per_accepted` counts the whole stage `generate`.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        params = read_params()
-        for part, changes in SETTINGS[setting].items():
-            params[part].update(changes)
-        params["generator"]["seed"] = seed
-        (folder / PARAMS).write_text(yaml.safe_dump(params), encoding="utf-8")
+        (folder / PARAMS).write_text(yaml.safe_dump(dict(values)), encoding="utf-8")
         for part in ("data", "models"):
-            (folder / part).symlink_to(root / part)
-        stage, *read = METHODS[method]
-        command = [sys.executable, "-m", f"stages.{stage}", "data/dataset/relations.jsonl", "data/seeds/train.jsonl"]
-        quiet = {"PYTHONPATH": str(root), "DISABLE_MLFLOW_INTEGRATION": "TRUE"}
-        subprocess.run([*command, *read, "answers.jsonl"], cwd=folder, env=os.environ | quiet, check=True)
-        return read_answers(folder / "answers.jsonl")
+            (folder / part).symlink_to(Path.cwd() / part)
+        reads = ("--method", method, "--labels", LABELS, "--seeds", SEEDS, "--candidates", "written")
+        start = time.monotonic()
+        _stage(folder, "generate", *reads)
+        seconds = time.monotonic() - start
+        _stage(folder, "filter", *reads, "--accepted", "accepted", "--rejected", "rejected", "--summary", ".")
+        accepted = read_examples(folder / f"accepted/{method}.jsonl", TASK, read_schema(LABELS, TASK), empty=True)
+        return _figures(folder / f"{method}.json", folder / f"written/{method}.jsonl", seconds), accepted
 
 
-def _summed_up(method: str, answers: list[Answer], seconds: float) -> tuple[dict[str, Any], list[Accepted]]:
-    """What the checks say of the drafts, and what they accept; `seconds` are those of the whole stage."""
-    schema = read_schema(Path("data/dataset/relations.jsonl"))
-    seeds = read_examples(Path("data/seeds/train.jsonl"), schema)
-    judged = verdicts(answers, Judge(schema, section(Checks), seeds))
-    pool = summary_of(method, answers, judged, section(Budget))
-    tokens = (pool.prompt_tokens or 0) + (pool.completion_tokens or 0)
-    grams, alike = zip(*copied(answers), strict=True)
-    figures = {
-        "drafts": pool.drafts,
-        "accepted": pool.accepted,
-        "rejected": pool.rejected,
+def _stage(folder: Path, verb: str, *options: str | Path) -> None:
+    quiet = {"PYTHONPATH": str(Path.cwd()), "DISABLE_MLFLOW_INTEGRATION": "TRUE"}
+    command = [sys.executable, "-m", f"stages.{verb}", *map(str, options)]
+    subprocess.run(command, cwd=folder, env=os.environ | quiet, check=True)
+
+
+def _figures(summary: Path, candidates: Path, seconds: float) -> dict[str, Any]:
+    measured = read_summary(summary)
+    tokens = (measured.prompt_tokens or 0) + (measured.completion_tokens or 0)
+    grams, similarities = zip(*copied(read_exchanges(candidates)), strict=True)
+    return {
+        "candidates": measured.candidates,
+        "accepted": measured.accepted,
+        "rejected": measured.rejected,
         "copied_grams": fmean(grams),
-        "alike": {str(least): sum(one >= least for one in alike) for least in ALIKE},
-        "diversity": pool.before.model_dump() if pool.before else None,
-        "tokens_per_accepted": tokens / max(1, pool.accepted),
-        "seconds_per_accepted": seconds / max(1, pool.accepted),
+        "similar_to_shown": {str(least): sum(score >= least for score in similarities) for least in SIMILAR},
+        "diversity": measured.before.model_dump() if measured.before else None,
+        "tokens_per_accepted": tokens / max(1, measured.accepted),
+        "seconds_per_accepted": seconds / max(1, measured.accepted),
     }
-    return figures, judged.kept
 
 
-def copied(answers: list[Answer]) -> Iterator[tuple[float, float]]:
-    """Of each draft: the share of its 4-grams that its prompt shows, and its similarity to the sample most like it."""
-    for answer in answers:
-        _, *samples = answer.request.messages[-1].content.split(END)
-        shown = [TAG.sub("", sample) for sample in samples]
+def copied(exchanges: list[Exchange]) -> Iterator[tuple[float, float]]:
+    """Of each candidate the share of its 4-grams that its prompt shows, and its similarity to what is nearest there."""
+    for exchange in exchanges:
+        _, *examples = exchange.request.messages[-1].content.split(END)
+        shown = [TAG.sub("", example) for example in examples]
         known = set().union(*map(_grams, shown))
-        for text in (TAG.sub("", draft.text) for draft in answer.drafts):
+        for text in (TAG.sub("", candidate.text) for candidate in exchange.candidates):
             grams = _grams(text)
-            likeness = max((similarity(text, sample) for sample in shown), default=0.0)
-            yield len(grams & known) / max(1, len(grams)), likeness
+            nearest = max((similarity(text, example) for example in shown), default=0.0)
+            yield len(grams & known) / max(1, len(grams)), nearest
 
 
 def _grams(text: str) -> set[tuple[str, ...]]:
@@ -145,19 +157,19 @@ def _grams(text: str) -> set[tuple[str, ...]]:
     return {tuple(words[at : at + GRAM]) for at in range(len(words) - GRAM + 1)}
 
 
-def _borne_out(pools: list[list[Accepted]]) -> list[int]:
-    """How many of each pool the judges of `verify` do not contradict, at its threshold."""
-    params, schema = section(Verify), read_schema(Path("data/dataset/relations.jsonl"))
-    seeds = read_examples(Path("data/seeds/train.jsonl"), schema)
-    every = [one for pool in pools for one in pool]
-    with tempfile.TemporaryDirectory() as name:
-        scratches = [Path(name) / str(fold) for fold in range(params.folds)]
-        each = cross_fitted(
-            params.judges(), schema, seeds, every, seed=params.seed, scratches=scratches, on_look=lambda *_: None
-        )
-    passed = each[np.arange(len(every)), [schema.labels.index(one.relation) for one in every]] >= params.threshold
-    ends = np.cumsum([len(pool) for pool in pools])
-    return [int(part.sum()) for part in np.split(passed, ends[:-1])]
+def accepted_by_classifier(params: Params, sets: list[list[Example]]) -> list[int]:
+    """How many of each set the verifiers find good enough for the training set `diverse`."""
+    settings = params.section("criteria.accuracy", accuracy.Settings)
+    threshold = params.section("training_sets.diverse", TrainingSet).at_least["tuned"]["accuracy"]
+    schema = read_schema(LABELS, TASK)
+    every = [example for examples in sets for example in examples]
+    scoring = Scoring(settings, TASK, schema, read_examples(SEEDS, TASK, schema), every, lambda *_: None)
+    with tempfile.TemporaryDirectory() as folder:
+        folders = [Path(folder) / str(fold) for fold in range(settings.folds)]
+        each = accuracy.cross_validated_probabilities(scoring, folders)
+    own = each[np.arange(len(every)), [schema.labels.index(example.label) for example in every]]
+    ends = np.cumsum([len(examples) for examples in sets])
+    return [int(part.sum()) for part in np.split(own >= threshold, ends[:-1])]
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
-"""The command `relseed`: label sentences, trace one that was written, fetch a public dataset."""
+"""The command `relseed`: label items, see what the next run would ask, trace a candidate, fetch a public dataset."""
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Argument, Option, Typer
 
 from relseed.pipeline.command import guarded
+from relseed.pipeline.errors import UserError
 
 app = Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
-Tagged = Annotated[list[str] | None, Argument(help="sentences with <e1>..</e1> and <e2>..</e2>")]
+Tagged = Annotated[list[str] | None, Argument(help="texts; for relations sentences with <e1>..</e1> and <e2>..</e2>")]
+Methods = Annotated[list[str] | None, Argument(help="of `methods` in params.yaml, or `explain`; all if none is named")]
+
+
+EXTRACTORS = Path("models/extractor")
 
 
 class Fetched(StrEnum):
@@ -24,43 +29,77 @@ class Fetched(StrEnum):
 @app.command()
 def predict(
     tagged: Tagged = None,
-    extractor: Annotated[Path, Option(help="folder of one extractor")] = Path("models/extractor/gold/seed-1"),
+    extractor: Annotated[
+        Path, Option(help="folder of an extractor, or of several: then the best on validation")
+    ] = EXTRACTORS,
     head_type: Annotated[str | None, Option(help="entity type of every head")] = None,
     tail_type: Annotated[str | None, Option(help="entity type of every tail")] = None,
-    input: Annotated[Path | None, Option(help="JSON Lines file of sentences")] = None,
+    input: Annotated[Path | None, Option(help="JSON Lines file of items")] = None,
     output: Annotated[Path | None, Option(help="where to write the labelled lines")] = None,
 ) -> None:
-    """Label sentences with a trained extractor: sentences given here, or one JSON Lines file to another.
+    """Label items with a trained extractor: sentences given here, or one JSON Lines file to another.
 
-    Each line of the file holds `text` with the mentions marked as <e1>head</e1> and <e2>tail</e2>, or `text` with
-    `head` and `tail` as in the datasets; it comes back with `predicted` and `probabilities`, all else as it was. An
-    extractor trained with entity types wants them (`--head-type`, `--tail-type`, or `type` in the file); without them
-    it is less sure, and says so.
+    Each line of the file holds an item as in the datasets (for relations `text` with `head` and `tail`, or `text` with
+    the mentions marked as <e1>head</e1> and <e2>tail</e2>). It comes back with `predicted` and `probabilities`, all
+    else as it was. An extractor trained with entity types wants them (`--head-type`, `--tail-type`, or `type` in the
+    file); without them it is less sure, and says so.
     """
-    from relseed.classifier.predict import main
+    from relseed.classifier.labelling import open_extractor
+    from relseed.classifier.predict import label_file, label_texts
 
-    main(tagged, extractor, head_type, tail_type, input, output)
+    if bool(tagged) == bool(input) or bool(input) != bool(output):
+        raise UserError("give sentences, or --input and --output: see `relseed predict --help`")
+    given = {"head_type": head_type, "tail_type": tail_type}
+    fields = {name: value for name, value in given.items() if value is not None}
+    opened = open_extractor(extractor)
+    if input and output:
+        label_file(opened, input, output, fields)
+        return
+    for labelled in label_texts(opened, tagged or (), fields):
+        print(f"{labelled['predicted']}  {_shown(labelled)}")
+        for label, value in sorted(labelled["probabilities"].items(), key=lambda entry: -entry[1]):
+            print(f"  {value:.3f}  {label}")
+
+
+def _shown(labelled: dict[str, Any]) -> str:
+    """An item in short: its two mentions, or its text."""
+    if "head" not in labelled:
+        return str(labelled.get("question") or labelled["text"])
+    spans = [labelled[role] for role in ("head", "tail")]
+    return " -> ".join(labelled["text"][span["start"] : span["end"]] for span in spans)
+
+
+@app.command()
+def preview(
+    methods: Methods = None, data: Annotated[Path, Option(help="where dataset and seeds are")] = Path("data")
+) -> None:
+    """Show what the next run would ask: rendered prompts, response schemas, counts and estimated cost. Asks nothing."""
+    from relseed.pipeline.params import Params
+    from relseed.preview import preview as render
+
+    params = Params.read()
+    print(render(params, methods or ["explain", *params.names("methods")], data))
 
 
 @app.command()
 def trace(
-    id: Annotated[str, Argument(help="of a sentence, or a unique part of one")],
-    data: Annotated[Path, Option(help="where candidates, accepted, rejected and synthetic are")] = Path("data"),
+    id: Annotated[str, Argument(help="of a candidate, or a unique part of one")],
+    data: Annotated[Path, Option(help="where candidates, accepted, rejected and training are")] = Path("data"),
 ) -> None:
-    """Trace one written sentence: its prompt, the response, the rules, where it ended up.
+    """Trace one candidate: its prompt, the response, the rules, its scores, where it ended up.
 
-    An id is that of a sentence (as in data/accepted, data/rejected and the report), or that of a request from which
+    An id is that of a candidate (as in data/accepted, data/rejected and the report), or that of a request from which
     none came (without the last number), or a part of one that is unique.
     """
-    from relseed.report.trace import main
+    from relseed.report.trace import trace as render
 
-    main(id, data)
+    print(render(id, data))
 
 
 @app.command()
 def fetch(dataset: Fetched, folder: Path) -> None:
     """Fetch a public dataset from the Hugging Face Hub, as it was published, for `ingest` to read."""
-    from relseed.datasets.fetch import main
+    from relseed.datasets.semeval.fetch import main
 
     main(folder)
 

@@ -1,52 +1,50 @@
-"""Tune the generator on preference pairs of one half of the relations: DPO of a LoRA adapter.
+"""Tune the small language model on preference pairs: a LoRA adapter for each half of the relations, by DPO.
 
-Reads    data/preferences/base/<half>.jsonl; the generator, a folder or a name (generator.model)
-Writes   models/generator/base-<half>: the adapter as `peft` saves it, history of the training
-Alone    python -m stages.dpo one models/generator/base data/preferences/base models/generator/base-one
-
-The loss is that of Rafailov et al. 2023, the reference the same model without its adapter: what Li, Dai and Li 2025
-print lacks the reference. An interrupted run goes on where it was: its state lies in .scratch.
+A relation is then written by the adapter that was tuned on the other half. An interrupted run resumes: its state lies
+in .scratch.
 """
 
 import json
 from pathlib import Path
-from typing import cast
 
-from transformers import PreTrainedModel
-
-from relseed.pipeline.command import run
+from relseed.llm.adapters import ADAPTERS, Adapters
+from relseed.pipeline.command import Entry, run
 from relseed.pipeline.outputs import output_folder
-from relseed.pipeline.params import section
-from relseed.preference.dpo import METRICS, Dpo, divergence, trainer_of
-from relseed.preference.pairs import Pair
-from relseed.records.files import read_records
-from relseed.tracking.run import tracked
-from relseed.training.device import seed_everything
-from relseed.training.hf_trainer import Told, train
+from relseed.pipeline.params import Params
+from relseed.preference.dpo import Dpo, tune
+from relseed.preference.pair import PreferencePair
+from relseed.preference.split import Split
+from relseed.records.files import read_output, read_records
+from relseed.tracking.run import Run, tracked
 from relseed.training.resume import locked, state_folder
 
 
-def main(half: str, model: str, preferences: Path, adapter: Path) -> None:
-    """Tune, measure how far the adapter leads away, and write it."""
-    params, pairs = section(Dpo), preferences / f"{half}.jsonl"
-    preferred = [pair for _, pair in read_records(pairs, Pair, cure="build it with `dvc repro prefer`")]
-    texts = [pair.model_dump(mode="json") for pair in preferred]
-    scratch = state_folder("dpo", model, params=params.model_dump(), pairs=texts)
+def main(entry: Entry, adapters: Path) -> None:
+    """Tune an adapter for each half, measure how far it leads away, and write both."""
+    config, output = Params.read().section(f"dpo.{entry}", Dpo), adapters / entry
+    split = read_output(config.reads / "split.json", Split, stage="pairs")
     with (
-        locked([scratch]),
-        tracked("dpo", params={"half": half, **params.model_dump()}, reads=[pairs], writes=[adapter]) as log,
-        output_folder(adapter) as folder,
+        tracked("dpo", params=config.model_dump(), reads=[config.reads, Path(config.model)], writes=[output]) as log,
+        output_folder(output) as folder,
     ):
-        seed_everything(params.seed)
-        trainer = trainer_of(params, model, preferred, scratch)
-        trainer.add_callback(Told(log, METRICS))
-        history = train(trainer, scratch)
-        moved = divergence(trainer)
-        print(f"half {half}: {len(preferred)} pairs, KL to the reference {moved:.3f} nats a token")
-        log.log_metrics({"kl": moved})
-        cast(PreTrainedModel, trainer.model).save_pretrained(folder)
-        record = json.dumps({"kl": moved, "history": history}, indent=1)
-        (folder / "history.json").write_text(record + "\n", encoding="utf-8")
+        for half in split.halves:
+            _tune(half, config, folder / half, log)
+        text = Adapters(by_label=split.by_label).model_dump_json(indent=1)
+        (folder / ADAPTERS).write_text(text + "\n", encoding="utf-8")
+
+
+def _tune(half: str, config: Dpo, adapter: Path, log: Run) -> None:
+    pairs = config.reads / f"{half}.jsonl"
+    preferred = [pair for _, pair in read_records(pairs, PreferencePair, cure="build it with `dvc repro pairs`")]
+    plain = [pair.model_dump(mode="json") for pair in preferred]
+    state = state_folder("dpo", config.model, config=config.model_dump(mode="json"), pairs=plain)
+    with locked([state]):
+        tuned = tune(config, preferred, state, log, half)
+    print(f"half {half}: {len(preferred)} pairs, KL to the reference {tuned.kl:.3f} nats a token")
+    log.log_metrics({f"{half}/kl": tuned.kl})
+    tuned.model.save_pretrained(adapter)
+    history = json.dumps({"kl": tuned.kl, "history": tuned.history}, indent=1)
+    (adapter / "history.json").write_text(history + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,102 +1,101 @@
-"""Score a system's extractors on the untouched test set, beside trivial baselines, and look for leaks into it.
+"""Score a system's extractors on the untouched test set, beside trivial baselines, and look for contamination of it."""
 
-Reads    models/extractor/<system>; data/seeds; data/synthetic/<system>.jsonl; data/dataset: relations, train (baselines
-         count in it), test
-Writes   results/evaluation/<system>.json: scores over training seeds, confusions, curves, predictions
-Alone    python -m stages.evaluate gold models/extractor/gold data/seeds data/synthetic/gold.jsonl data/dataset
-         results/evaluation/gold.json
-"""
-
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import Field
 
-from relseed.classifier.checkpoint import PRETRAINING, About, load_extractor
-from relseed.classifier.inference import probabilities
-from relseed.datasets.draw import FILES, Draw
+from relseed.classifier.checkpoint import PRETRAINING, Extractor, load_extractor
+from relseed.classifier.inference import probabilities, similarities
+from relseed.datasets.draw import Draw
 from relseed.evaluation.baselines import baseline_f1
+from relseed.evaluation.errors import Labelling, errors_of
 from relseed.evaluation.f1 import score
-from relseed.evaluation.record import Baseline, Evaluation, Point, Prediction, PretrainingStep
-from relseed.evaluation.summary import by_relation, spread, summed_up
-from relseed.generation.mixture import hybrid
-from relseed.pipeline.command import run
+from relseed.evaluation.record import Baseline, Evaluation, Point, Prediction, PretrainingStep, TestError
+from relseed.evaluation.summary import aggregate, by_label, spread
+from relseed.evaluation.system import System
+from relseed.pipeline.command import Entry, run
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import output_file
-from relseed.pipeline.params import Section, section
-from relseed.quality.duplicates import Leaks, Overlap, overlaps
-from relseed.tasks.relation import Example, Schema
-from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.pipeline.params import Params, Section
+from relseed.quality.duplicates import Contamination, Overlap, overlaps
+from relseed.records.files import read_json, read_output
+from relseed.tasks.task import Task, load_task, read_examples, read_schema
 from relseed.tracking.run import tracked
 from relseed.training.device import device
 
 
 class Evaluate(Section):
-    """What chance enters with."""
+    """How intervals are found, and the random numbers for them."""
 
     resamples: int = Field(gt=0)  # bootstrap resamples of the test set
     seed: int  # of the bootstrap and of the random baseline
 
 
-def main(system: str, extractor: Path, seeds: Path, synthetic: Path, dataset: Path, evaluation: Path) -> None:
-    """Predict with each training seed's extractor, score, and write."""
-    params = section(Evaluate)
-    drawn = [seeds / name for name in FILES]
-    reads = [extractor, *drawn, synthetic, *(dataset / f"{name}.jsonl" for name in ("relations", "train", "test"))]
-    with tracked("evaluate", params=params.model_dump(), reads=reads, writes=[evaluation], system=system) as log:
-        schema = read_schema(dataset / "relations.jsonl")
-        train, test = (read_examples(dataset / f"{split}.jsonl", schema) for split in ("train", "test"))
-        written = read_examples(synthetic, schema, empty=True)
-        result = _evaluate(params, system, extractor, schema, train, test, seeds, written)
+def main(system: Entry, extractors: Path, seeds: Path, dataset: Path, evaluation: Path) -> None:
+    """Predict with each random seed's extractor, score, and write."""
+    params = Params.read()
+    settings, chosen = params.section("evaluate", Evaluate), params.section(f"systems.{system}", System)
+    threshold = params.section("contamination", Contamination).near_duplicate
+    folder, output = extractors / system, evaluation / f"{system}.json"
+    reads = [folder, Path(chosen.train), seeds / "validation.jsonl", seeds / "draw.json"]
+    reads += [dataset / f"{name}.jsonl" for name in ("labels", "train", "test")]
+    described = settings.model_dump()
+    with tracked("evaluate", params=described, reads=reads, writes=[output], system=system) as log:
+        task = load_task(params.value("task"))
+        schema = read_schema(dataset / "labels.jsonl", task)
+        train, test = (read_examples(dataset / f"{split}.jsonl", task, schema) for split in ("train", "test"))
+        learnt = read_examples(Path(chosen.train), task, schema)
+        validation = read_examples(seeds / "validation.jsonl", task, schema)
+        found = _evaluate(settings, system, folder, task, schema, learnt, test)
+        found |= {
+            "draw": read_output(seeds / "draw.json", Draw, stage="sample"),
+            "baselines": _baselines(settings, task, schema, train, test),
+            "contamination": tuple(_contamination(task, threshold, learnt, validation, test)),
+        }
+        result = Evaluation(**found)
         log.log_metrics(result.scores.model_dump(exclude_none=True))
-        with output_file(evaluation) as partial:
+        with output_file(output) as partial:
             partial.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def _evaluate(
-    params: Evaluate,
-    system: str,
-    folder: Path,
-    schema: Schema,
-    train: list[Example],
-    test: list[Example],
-    seeds: Path,
-    written: list[Example],
-) -> Evaluation:
+    settings: Evaluate, system: str, folder: Path, task: Task, schema: Any, learnt: list[Any], test: list[Any]
+) -> dict[str, Any]:
+    """What the extractors say of the test set, and the scores of that."""
     folders = _one_per_seed(folder)
-    drawn = Draw.model_validate(_read_json(seeds / "draw.json"))
-    abouts, predicted = zip(*(_predict(one, schema, test) for one in folders.values()), strict=True)
-    gold = [example.relation for example in test]
-    each = [score(gold, answers, schema.labels, schema.negative) for answers in predicted]
-    curves = [Point(seed=seed, **look) for seed, one in folders.items() for look in _read_json(one / "history.json")]
-    return Evaluation(
-        system=system,
-        encoder=abouts[0].encoder,
-        updates=max(point.update for point in curves),
-        training_seeds=tuple(folders),
-        draw=drawn,
-        real=drawn.train if hybrid(system) else 0,
-        written=len(written),
-        test=len(test),
-        labels=schema.labels,
-        negative=schema.negative,
-        scores=summed_up(gold, predicted, each, labels=schema.labels, negative=schema.negative, **params.model_dump()),
-        per_relation=tuple(by_relation(each)),
-        confusion=tuple(map(tuple, np.sum([scores.confusion for scores in each], axis=0).tolist())),
-        curves=tuple(curves),
-        pretraining=tuple(_pretraining(next(iter(folders.values())))),
-        baselines={
-            name: Baseline(micro_f1=spread([f1]))
-            for name, f1 in baseline_f1(train, test, schema, seed=params.seed).items()
-        },
-        leaks=tuple(_leaks(seeds, schema, written, test)),
-        predictions=tuple(
-            Prediction(id=example.id, relation=example.relation, predicted=answers)
-            for example, answers in zip(test, zip(*predicted, strict=True), strict=True)
+    loaded = {seed: load_extractor(path, device()) for seed, path in folders.items()}
+    labellings = [Labelling(seed, _probabilities(loaded[seed], folders[seed], schema, test)) for seed in folders]
+    tops = [labelling.probabilities.argmax(-1) for labelling in labellings]
+    predicted = [[schema.labels[top] for top in each] for each in tops]
+    gold = [example.label for example in test]
+    each = [score(gold, labels, schema.labels, schema.negative) for labels in predicted]
+    curves = [Point(seed=seed, **point) for seed in folders for point in read_json(folders[seed] / "history.json")]
+    config = loaded[next(iter(folders))].config
+    written = sum(example.method is not None for example in learnt)
+    intervals = {"resamples": settings.resamples, "seed": settings.seed}
+    return {
+        "system": system,
+        "encoder": config.encoder,
+        "head": config.head,
+        "max_steps": max(point.step for point in curves),
+        "random_seeds": tuple(folders),
+        "real": len(learnt) - written,
+        "written": written,
+        "test": len(test),
+        "labels": schema.labels,
+        "negative": schema.negative,
+        "scores": aggregate(gold, predicted, each, labels=schema.labels, negative=schema.negative, **intervals),
+        "per_label": tuple(by_label(each)),
+        "confusion": tuple(map(tuple, np.sum([scores.confusion for scores in each], axis=0).tolist())),
+        "curves": tuple(curves),
+        "pretraining": tuple(_pretraining(folders[labellings[0].seed])),
+        "predictions": tuple(_predictions(test, labellings, schema)),
+        "errors": tuple(
+            error for labelling in labellings for error in _errors(loaded[labelling.seed], labelling, learnt, test)
         ),
-    )
+    }
 
 
 def _one_per_seed(folder: Path) -> dict[int, Path]:
@@ -106,41 +105,58 @@ def _one_per_seed(folder: Path) -> dict[int, Path]:
     return dict(sorted(folders.items()))
 
 
+def _probabilities(extractor: Extractor, folder: Path, schema: Any, test: list[Any]) -> np.ndarray:
+    if extractor.schema.labels != schema.labels:
+        raise UserError(f"{folder} knows other labels than the dataset: train it again with `dvc repro finetune`")
+    encoded, precision = extractor.encode(test), extractor.config.precision
+    return probabilities(extractor.model, encoded, extractor.pad, precision, desc=f"predict, {folder.name}")
+
+
+def _predictions(test: list[Any], labellings: list[Labelling], schema: Any) -> list[Prediction]:
+    rows = zip(*(labelling.probabilities for labelling in labellings), strict=True)
+    return [
+        Prediction(
+            id=example.id,
+            label=example.label,
+            predicted=tuple(schema.labels[int(row.argmax())] for row in each),
+            probability=tuple(round(float(row.max()), 6) for row in each),
+        )
+        for example, each in zip(test, rows, strict=True)
+    ]
+
+
+def _errors(extractor: Extractor, labelling: Labelling, learnt: list[Any], test: list[Any]) -> list[TestError]:
+    labels = extractor.schema.labels
+    wrong = labelling.wrong(labels, test)
+    alike = similarities(extractor, [test[at] for at in wrong], learnt)
+    return errors_of(extractor.task, labels, labelling, wrong, test, learnt, alike)
+
+
 def _pretraining(extractor: Path) -> list[PretrainingStep]:
     """The history of the encoder that training started from, if that was pre-trained."""
     history = extractor / PRETRAINING
-    return [PretrainingStep(**step) for step in _read_json(history)] if history.exists() else []
+    return [PretrainingStep(**step) for step in read_json(history)] if history.exists() else []
 
 
-def _predict(folder: Path, schema: Schema, test: list[Example]) -> tuple[About, list[str]]:
-    """What an extractor was made from, and its answers."""
-    extractor = load_extractor(folder, device())
-    if extractor.schema.labels != schema.labels:
-        raise UserError(f"{folder} knows other relations than the dataset: train it again with `dvc repro finetune`")
-    encoded = [extractor.encode(example) for example in test]
-    each = probabilities(
-        extractor.model, encoded, extractor.pad, extractor.about.precision, desc=f"predict, {folder.name}"
-    )
-    return extractor.about, [schema.labels[number] for number in each.argmax(-1)]
+def _baselines(settings: Evaluate, task: Task, schema: Any, train: list[Any], test: list[Any]) -> dict[str, Baseline]:
+    scores = baseline_f1(task, train, test, schema, seed=settings.seed)
+    return {name: Baseline(micro_f1=spread([f1])) for name, f1 in scores.items()}
 
 
-def _leaks(seeds: Path, schema: Schema, written: list[Example], test: list[Example]) -> list[Overlap]:
-    """What of training reaches into the test set, printed as it is found."""
-    threshold = section(Leaks).near_duplicate
+def _contamination(
+    task: Task, threshold: float, learnt: list[Any], validation: list[Any], test: list[Any]
+) -> list[Overlap]:
+    """What of training is in the test set, too, printed as it is found."""
     sources = {
-        "seeds": read_examples(seeds / "train.jsonl", schema),
-        "validation": read_examples(seeds / "validation.jsonl", schema),
-        "written": written,
+        "seeds": [example for example in learnt if example.method is None],
+        "validation": validation,
+        "written": [example for example in learnt if example.method is not None],
     }
     found = []
     for name, source in sources.items():
-        found += overlaps({name: source, "test": test}, threshold=threshold)
+        found += overlaps({name: source, "test": test}, task.text, threshold=threshold)
         print(found[-1].summary())
     return found
-
-
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

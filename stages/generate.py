@@ -1,49 +1,43 @@
-"""Have samples written by an LLM, with one method, until each relation has enough that pass the checks.
+"""Have examples written by one method, until each label has enough that pass the rules.
 
-Reads    data/dataset/relations.jsonl; data/seeds/train.jsonl; where the engine is `batch`, its recorded answers
-Writes   data/candidates/<method>.jsonl: each request, its completion verbatim, the drafts in it
-Alone    python -m stages.generate all_at_once data/dataset/relations.jsonl data/seeds/train.jsonl
-         data/candidates/all_at_once.jsonl
-
-Every answer that an endpoint gives is in the request cache before the next step, so that a killed run goes on where it
-was; with the engine `batch` its files are the record.
+Every response that an engine gives is in the request cache before the next step, so that a killed run resumes; with
+the engine `batch` its files are the record.
 """
 
 import asyncio
 from pathlib import Path
-from typing import cast, get_args
 
-from relseed.generation.writer import Generate, Writer, put_away, to_write, written_by
-from relseed.llm.teacher import Teacher
-from relseed.pipeline.command import run
-from relseed.pipeline.errors import UserError
-from relseed.pipeline.params import section
-from relseed.tasks.relation.files import read_examples, read_schema
-from relseed.tasks.relation.rules import Checks, Judge
-from relseed.tasks.relation.samples import Manner
+from relseed.generation.method import Method, read_method
+from relseed.generation.usage import rejection_table
+from relseed.generation.writing import Written, write
+from relseed.llm.client import open_client
+from relseed.pipeline.command import Entry, run
+from relseed.pipeline.params import Params
+from relseed.records.files import write_records
+from relseed.tasks.task import load_task, read_examples, read_schema
 from relseed.tracking.run import tracked
 
 
-def main(method: str, relations: Path, seeds: Path, candidates: Path) -> None:
+def main(method: Entry, labels: Path, seeds: Path, candidates: Path) -> None:
     """Ask, and write what came."""
-    if method not in get_args(Manner):
-        raise UserError(f"no method {method!r}: there are {', '.join(get_args(Manner))}")
-    teacher, params = section(Teacher), section(Generate)
-    schema = read_schema(relations)
-    examples = read_examples(seeds, schema)
-    judge = Judge(schema, section(Checks), examples)
-    writers = [
-        Writer(method, cast(Manner, method), relation, judge, teacher, params)
-        for relation in to_write(schema, examples, params)
-    ]
-    with tracked(
-        "generate",
-        params={"method": method, **teacher.model_dump(), **params.model_dump()},
-        reads=[relations, seeds],
-        writes=[candidates],
-    ) as log:
-        answers = asyncio.run(written_by(writers, teacher, f"generate-{method}", f"generate, {method}"))
-        put_away(answers, writers, log, candidates)
+    params = Params.read()
+    task = load_task(params.value("task"))
+    schema = read_schema(labels, task)
+    chosen = read_method(params, method, task, schema, read_examples(seeds, task, schema))
+    output = candidates / f"{method}.jsonl"
+    described = {"method": method, **chosen.llm.model_dump(), **chosen.settings.model_dump()}
+    reads = [labels, seeds, Path(chosen.settings.reads)]
+    with tracked("generate", params=described, reads=reads, writes=[output]) as log:
+        written = asyncio.run(_write(chosen, params))
+        count = sum(len(exchange.candidates) for exchange in written.exchanges)
+        print("\n".join(rejection_table(written.rejected, count - len(written.rejected))))
+        log.log_metrics({"requests": len(written.exchanges), "candidates": count, "rejected": len(written.rejected)})
+        write_records(output, written.exchanges)
+
+
+async def _write(method: Method, params: Params) -> Written:
+    async with open_client(method.llm, f"generate-{method.name}", Path(method.settings.reads), params) as client:
+        return await write(method, client)
 
 
 if __name__ == "__main__":

@@ -1,53 +1,55 @@
 """Turn a dataset as it was published into the one record format.
 
-Reads    SOURCE: a folder in the format that ingest.format names
-Writes   OUTPUT: relations.jsonl, train.jsonl, validation.jsonl, test.jsonl and card.json (the data card)
-Alone    python -m stages.ingest data/gazette data/dataset
+Which one, in which format, is said by `ingest` in params.yaml.
 """
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from relseed.datasets import crossre, folder, semeval, tacred
 from relseed.datasets.card import card, table
 from relseed.datasets.dataset import Dataset
 from relseed.pipeline.command import run
 from relseed.pipeline.errors import UserError
+from relseed.pipeline.named import load
 from relseed.pipeline.outputs import output_folder
-from relseed.pipeline.params import Section, section
+from relseed.pipeline.params import Params, Section
 from relseed.records.files import write_records
+from relseed.tasks.task import load_task
 from relseed.tracking.run import tracked
 
-WRITTEN = ("relations.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl", "card.json")
+WRITTEN = ("labels.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl", "card.json")
 
 
 class Ingest(Section):
-    """How to read the dataset; `path` is what dvc.yaml passes as SOURCE."""
+    """How to read the dataset."""
 
-    format: Literal["folder", "semeval", "tacred", "tacrev", "retacred", "crossre"]
-    path: str
-    domain: crossre.Domain | None = Field(default=None, validate_default=True)
+    format: str  # a module of relseed.datasets
+    path: Path
+    domain: str | None = Field(default=None, validate_default=True)  # crossre only
 
     @field_validator("domain")
     @classmethod
     def _of_crossre(cls, domain: str | None, info: ValidationInfo) -> str | None:
-        if info.data.get("format") == "crossre" and domain is None:
-            raise ValueError("crossre is read one domain at a time: ai, literature, music, news, politics or science")
-        if info.data.get("format") != "crossre" and domain is not None:
-            raise ValueError("only crossre has domains: set it to null")
+        if (info.data.get("format") == "crossre") is (domain is None):
+            raise ValueError("crossre, and it alone, has domains: ai, literature, music, news, politics or science")
         return domain
 
 
-def main(source: Path, output: Path) -> None:
+def main(dataset: Path) -> None:
     """Read, write, and print the data card."""
-    params = section(Ingest)
-    _check_replaceable(output)
-    writes = [output / name for name in WRITTEN]
-    with tracked("ingest", params=params.model_dump(), reads=[source], writes=writes) as log:
-        described = _write(_read(source, params), output)
+    params = Params.read()
+    settings, task = params.section("ingest", Ingest), load_task(params.value("task"))
+    _check_replaceable(dataset)
+    writes = [dataset / name for name in WRITTEN]
+    with tracked("ingest", params=settings.model_dump(), reads=[settings.path], writes=writes) as log:
+        reader = load("relseed.datasets", settings.format, "format of datasets")
+        found: Dataset = reader.read(settings.path, task=task, domain=settings.domain)
+        if found.task is not task:
+            raise UserError(f"{found.name} is a dataset of the task {found.task.name}: set `task` to that")
+        described = _write(found, dataset)
         print(table(described))
         log.log_metrics({f"examples_{split}": count["examples"] for split, count in described["splits"].items()})
 
@@ -58,22 +60,9 @@ def _check_replaceable(output: Path) -> None:
         raise UserError(f"{output} holds files that ingest did not write and would replace: name another folder")
 
 
-def _read(source: Path, params: Ingest) -> Dataset:
-    match params.format:
-        case "folder":
-            return folder.read(source)
-        case "semeval":
-            return semeval.read(source)
-        case "crossre":
-            assert params.domain is not None
-            return crossre.read(source, params.domain)
-        case variant:
-            return tacred.read(source, variant)
-
-
 def _write(dataset: Dataset, output: Path) -> dict[str, Any]:
     with output_folder(output) as partial:
-        write_records(partial / "relations.jsonl", dataset.schema.relations)
+        write_records(partial / "labels.jsonl", dataset.schema.entries)
         for split, examples in dataset.splits.items():
             write_records(partial / f"{split}.jsonl", examples)
         described = card(dataset, partial)

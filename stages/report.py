@@ -1,102 +1,64 @@
-"""Put the scores of all systems side by side: a table, a page with figures, plots and metrics for DVC, a run in MLflow.
-
-Reads    CARD: the data card; EVALUATIONS: the folder of `<system>.json`, one for each of `systems` in params.yaml;
-         ACCEPTED, REJECTED, POOLS: folders of `<method>.jsonl` and `<method>.json`, one for each of `methods` and
-         `writers`
-Writes   TABLE (Markdown), PAGE (HTML with everything inside), SENTENCES (HTML), PLOTS (a folder of CSV files),
-         METRICS (JSON)
-Alone    python -m stages.report data/dataset/card.json results/evaluation data/accepted data/rejected results/pools \
-             results/table.md results/report.html results/sentences.html results/plots metrics.json
-"""
+"""Put the scores of all systems side by side: a table, pages with figures and errors, plots and metrics, a run."""
 
 import json
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from relseed.evaluation.record import Evaluation, read_evaluation
-from relseed.generation.pool import read_judged, read_pool
+from relseed.generation.summary import read_summary
 from relseed.pipeline.command import run
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import output_file, output_folder
-from relseed.pipeline.params import PARAMS, read_params
-from relseed.records.files import read_text
+from relseed.pipeline.params import Params
+from relseed.records.files import read_json
+from relseed.report.errors import errors_page
+from relseed.report.methods import methods_table
 from relseed.report.metrics import metrics_of
 from relseed.report.page import page_of
 from relseed.report.plots import plot_files
-from relseed.report.pools import pools_table
-from relseed.report.sentences import sentences_page
-from relseed.report.table import conditions, markdown, table_of
-from relseed.tasks.relation.written import Accepted, Rejected
+from relseed.report.table import experiment_header, markdown, table_of
 from relseed.tracking.run import tracked
 
 
-def main(
-    card: Path,
-    evaluations: Path,
-    accepted: Path,
-    rejected: Path,
-    pools: Path,
-    table: Path,
-    page: Path,
-    sentences: Path,
-    plots: Path,
-    metrics: Path,
-) -> None:
-    """Read the evaluations and what was written, write the report, and print the table."""
-    params = read_params()
-    reads = {system: evaluations / f"{system}.json" for system in _listed(params, "systems")}
-    methods = [*_listed(params, "methods"), *_listed(params, "writers")]
-    summaries = {method: pools / f"{method}.json" for method in methods}
-    texts = {folder: [folder / f"{method}.jsonl" for method in methods] for folder in (accepted, rejected)}
-    writes = [table, page, sentences, plots, metrics]
-    with tracked(
-        "report",
-        params=params,
-        reads=[card, *reads.values(), *summaries.values(), *texts[accepted], *texts[rejected]],
-        writes=writes,
-    ) as log:
-        described = json.loads(read_text(card, cure="build it with `dvc repro ingest`"))
-        systems = {system: read_evaluation(path) for system, path in reads.items()}
+def main(dataset_card: Path, measured: Path, table: Path, page: Path, errors: Path, plots: Path, metrics: Path) -> None:
+    """Read what was measured of systems and methods, write the report, and print the table."""
+    params = Params.read()
+    evaluations = {system: measured / f"systems/{system}.json" for system in params.names("systems")}
+    summaries = {method: measured / f"methods/{method}.json" for method in params.names("methods")}
+    if not evaluations:
+        raise UserError(f"{params.path}: `systems` is empty: it names what is built and reported")
+    reads, writes = [dataset_card, *evaluations.values(), *summaries.values()], [table, page, errors, plots, metrics]
+    with tracked("report", params=params.values, reads=reads, writes=writes) as log:
+        card = read_json(dataset_card, stage="ingest")
+        systems = {system: read_evaluation(path) for system, path in evaluations.items()}
         _check_comparable(systems)
-        written = {method: read_pool(path) for method, path in summaries.items()}
-        kept = {path.stem: read_judged(path, Accepted) for path in texts[accepted]}
-        refused = {path.stem: read_judged(path, Rejected) for path in texts[rejected]}
-        headline = conditions(described["name"], systems)
-        summary = f"{headline}\n\n{markdown(table_of(systems))}"
-        if written:
-            summary += f"\n{markdown(pools_table(written))}"
-        numbers = metrics_of(systems, written)
-        _write(
-            {
-                table: summary,
-                page: page_of(described, systems, written) + "\n",
-                sentences: sentences_page(headline, kept, refused) + "\n",
-                metrics: json.dumps(numbers, indent=2) + "\n",
-            },
-            plots,
-            plot_files(systems),
-        )
+        methods = {method: read_summary(path) for method, path in summaries.items()}
+        header = experiment_header(card["name"], systems)
+        summary = f"{header}\n\n{markdown(table_of(systems))}"
+        if methods:
+            summary += f"\n{markdown(methods_table(methods))}"
+        numbers = metrics_of(systems, methods)
+        files = {
+            table: summary,
+            page: page_of(card, systems, methods) + "\n",
+            errors: errors_page(header, systems) + "\n",
+            metrics: json.dumps(numbers, indent=2) + "\n",
+        }
+        _write(files, plots, plot_files(systems))
         log.log_metrics(numbers)
         log.log_file(page)
-        log.log_file(sentences)
+        log.log_file(errors)
     print(summary, end="")
 
 
-def _listed(params: dict[str, Any], key: str) -> list[str]:
-    listed = params.get(key)
-    if not isinstance(listed, list) or (key == "systems" and not listed):
-        raise UserError(f"{PARAMS} has no list '{key}': it names what is built and reported")
-    return listed
-
-
 def _check_comparable(systems: dict[str, Evaluation]) -> None:
-    (first, one), *others = systems.items()
+    (first, evaluation), *others = systems.items()
     for other, another in others:
-        if (another.draw, another.test) != (one.draw, one.test):
+        if (another.draw, another.test) != (evaluation.draw, evaluation.test):
             raise UserError(
-                f"{first} was evaluated with draw {one.draw.hash} on {one.test} test examples, {other} with draw "
-                f"{another.draw.hash} on {another.test}: build both from the same data with `dvc repro`"
+                f"{first} was evaluated with draw {evaluation.draw.hash} on {evaluation.test} test examples, "
+                f"{other} with draw {another.draw.hash} on {another.test}: build both from the same data "
+                "with `dvc repro`"
             )
 
 

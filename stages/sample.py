@@ -1,84 +1,81 @@
-"""Draw the few-shot seeds: K real examples per relation for training, and the validation set.
-
-Reads    data/dataset: relations.jsonl, train.jsonl, validation.jsonl (never the test set)
-Writes   data/seeds: train.jsonl, validation.jsonl, draw.json (what was drawn, its hash, leaks between the two)
-Alone    python -m stages.sample data/dataset data/seeds
-"""
+"""Draw the few-shot seeds: K real examples per label for training, and the validation set; never from the test set."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from relseed.datasets.draw import FILES, Draw, draw, shortages
 from relseed.pipeline.command import run
 from relseed.pipeline.outputs import output_folder
-from relseed.pipeline.params import Section, section
-from relseed.quality.duplicates import Leaks, overlaps
+from relseed.pipeline.params import Params, Section
+from relseed.quality.duplicates import Contamination, overlaps
 from relseed.records.files import write_records
-from relseed.tasks.relation import Example, Schema, identity
-from relseed.tasks.relation.files import read_examples, read_schema
+from relseed.tasks.task import Task, identity, load_task, read_examples, read_schema
 from relseed.tracking.run import tracked
 
 
 class Sample(Section):
     """How many seeds, which draw, and what training may validate on."""
 
-    shots: int = Field(gt=0)  # K: real examples per relation
+    shots: int = Field(gt=0)  # K: real examples per label
     seed: int = Field(gt=0)  # number of the draw
     negative: bool  # draw the negative label, too (else validation, a full one as well, does without it)
-    validation: Literal["per_relation", "full"]
+    validation: Literal["per_label", "full"]
 
 
 def main(dataset: Path, seeds: Path) -> None:
-    """Draw, check for leaks, and write."""
-    params, leaks = section(Sample), section(Leaks)
-    reads = [dataset / name for name in ("relations.jsonl", "train.jsonl", "validation.jsonl")]
+    """Draw, look for texts that are in both, and write."""
+    params = Params.read()
+    settings, task = params.section("sample", Sample), load_task(params.value("task"))
+    threshold = params.section("contamination", Contamination).near_duplicate
+    reads = [dataset / name for name in ("labels.jsonl", "train.jsonl", "validation.jsonl")]
     writes = [seeds / name for name in FILES]
     with (
-        tracked("sample", params=params.model_dump(), reads=reads, writes=writes) as log,
+        tracked("sample", params=settings.model_dump(), reads=reads, writes=writes) as log,
         output_folder(seeds) as folder,
     ):
-        schema = read_schema(dataset / "relations.jsonl")
-        train = draw(_pool(dataset / "train.jsonl", schema, params), params.shots, params.seed)
-        validation = _pool(dataset / "validation.jsonl", schema, params)
-        if params.validation == "per_relation":
-            validation = draw(validation, params.shots, params.seed)
-        drawn = _describe(params, leaks, schema, train, validation)
+        schema = read_schema(dataset / "labels.jsonl", task)
+        train, validation = (
+            _split(dataset / f"{name}.jsonl", task, schema, settings) for name in ("train", "validation")
+        )
+        train = draw(train, settings.shots, settings.seed)
+        if settings.validation == "per_label":
+            validation = draw(validation, settings.shots, settings.seed)
+        drawn = _describe(settings, threshold, task, schema, train, validation)
         log.log_metrics({"seeds": drawn.train, "validation": drawn.validation})
         write_records(folder / "train.jsonl", train)
         write_records(folder / "validation.jsonl", validation)
         (folder / "draw.json").write_text(drawn.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def _pool(path: Path, schema: Schema, params: Sample) -> list[Example]:
-    examples = read_examples(path, schema)
-    return [example for example in examples if params.negative or example.relation != schema.negative]
+def _split(path: Path, task: Task, schema: Any, settings: Sample) -> list[Any]:
+    examples = read_examples(path, task, schema)
+    return [example for example in examples if settings.negative or example.label != schema.negative]
 
 
-def _describe(params: Sample, leaks: Leaks, schema: Schema, train: list[Example], validation: list[Example]) -> Draw:
+def _describe(
+    settings: Sample, threshold: float, task: Task, schema: Any, train: list[Any], validation: list[Any]
+) -> Draw:
     """Sum the draw up, for the file and for the reader of the log."""
-    labels = [label for label in schema.labels if params.negative or label != schema.negative]
-    [overlap] = overlaps({"seeds": train, "validation": validation}, threshold=leaks.near_duplicate)
+    labels = [label for label in schema.labels if settings.negative or label != schema.negative]
+    [overlap] = overlaps({"seeds": train, "validation": validation}, task.text, threshold=threshold)
+    per_label = settings.validation == "per_label"
     drawn = Draw(
         hash=identity(train, validation),
-        shots=params.shots,
-        seed=params.seed,
+        shots=settings.shots,
+        seed=settings.seed,
         train=len(train),
         validation=len(validation),
-        fewer_than_shots=shortages(train, labels, params.shots),
-        validation_fewer_than_shots=(
-            shortages(validation, labels, params.shots) if params.validation == "per_relation" else {}
-        ),
-        leaks=overlap,
+        fewer_than_shots=shortages(train, labels, settings.shots),
+        validation_fewer_than_shots=shortages(validation, labels, settings.shots) if per_label else {},
+        contamination=overlap,
     )
     print(f"draw {drawn.hash}: {drawn.train} seeds, {drawn.validation} examples for validation")
-    for what, short in (
-        ("seeds", drawn.fewer_than_shots),
-        ("examples for validation", drawn.validation_fewer_than_shots),
-    ):
-        for label, count in short.items():
-            print(f"  {label}: {count} of {params.shots} {what}, the dataset has no more")
+    short = (("seeds", drawn.fewer_than_shots), ("examples for validation", drawn.validation_fewer_than_shots))
+    for what, counts in short:
+        for label, count in counts.items():
+            print(f"  {label}: {count} of {settings.shots} {what}, the dataset has no more")
     print(overlap.summary())
     return drawn
 

@@ -1,94 +1,55 @@
-"""Take the written sentences that a system trains on from what the checks accepted.
+"""Select what a training set holds: the seeds, and of the accepted examples those that are good enough, in turn."""
 
-Reads    data/accepted, results/pools: of these folders <method>.jsonl and <method>.json of the system's methods;
-         data/dataset/relations.jsonl
-Writes   data/synthetic/<system>.jsonl; data/synthetic/<system>.md, its data card
-Alone    python -m stages.select unleash data/accepted results/pools data/dataset/relations.jsonl
-         data/synthetic/unleash.jsonl data/synthetic/unleash.md
-"""
-
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import islice, zip_longest
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from relseed.generation.card import card_of
-from relseed.generation.mixture import Mixture, mixture
-from relseed.generation.pool import Pool, read_judged, read_pool
-from relseed.llm.teacher import Teacher
-from relseed.pipeline.command import run
+from relseed.generation.card import Origin, card_of
+from relseed.generation.training_set import Available, TrainingSet, read_available, select, shortages
+from relseed.llm.llm import llms_of
+from relseed.pipeline.command import Entry, run
 from relseed.pipeline.outputs import output_file
-from relseed.pipeline.params import section
+from relseed.pipeline.params import Params
 from relseed.quality.duplicates import Index
-from relseed.records.files import write_records
-from relseed.tasks.relation import Schema
-from relseed.tasks.relation.files import read_schema
-from relseed.tasks.relation.rules import Checks
-from relseed.tasks.relation.written import Accepted
+from relseed.quality.rules import RuleSettings
+from relseed.records.files import read_json, write_records
+from relseed.tasks.task import Task, load_task, read_examples, read_schema
 from relseed.tracking.run import tracked
 
 
-def main(system: str, accepted: Path, pools: Path, relations: Path, synthetic: Path, card: Path) -> None:
-    """Take, and write the data and its card."""
-    params, teacher, checks = mixture(system), section(Teacher), section(Checks)
-    texts = [accepted / f"{method}.jsonl" for method in params.methods]
-    summaries = [pools / f"{method}.json" for method in params.methods]
-    reads, writes = [*texts, *summaries, relations], [synthetic, card]
-    with tracked("select", params=params.model_dump(), reads=reads, writes=writes, system=system) as log:
-        schema = read_schema(relations)
-        written = [read_pool(path) for path in summaries]
-        chosen = _choose([read_judged(path, Accepted) for path in texts], params, Index(checks.near_duplicate), schema)
-        _say_shortages(chosen, params, written)
-        log.log_metrics({"written": len(chosen)})
-        write_records(synthetic, chosen)
+def main(training_set: Entry, labels: Path, seeds: Path, dataset_card: Path, training: Path) -> None:
+    """Select, and write the data and its card."""
+    params = Params.read()
+    task, settings = load_task(params.value("task")), params.section(f"training_sets.{training_set}", TrainingSet)
+    data, card = training / f"{training_set}.jsonl", training / f"{training_set}.md"
+    reads = [Path(settings.reads), labels, seeds, dataset_card]
+    with tracked("select", params=settings.model_dump(), reads=reads, writes=[data, card]) as log:
+        schema = read_schema(labels, task)
+        real = read_examples(seeds, task, schema) if settings.seeds else []
+        rules = params.section("rules", RuleSettings)
+        available = read_available(settings, task)
+        written = select(settings, available, schema.labels, Index(rules.near_duplicate), task)
+        _describe(settings, written, available, schema)
+        log.log_metrics({"seeds": len(real), "written": len(written)})
+        write_records(data, [*real, *written])
+        origin = _origin(params, settings, task, schema, rules, read_json(dataset_card, stage="ingest"))
         with output_file(card) as partial:
-            described = card_of(system, synthetic, chosen, written, teacher, checks)
-            partial.write_text(described.strip() + "\n", encoding="utf-8")
+            text = card_of(training_set, data, settings, [*real, *written], available, origin)
+            partial.write_text(text.strip() + "\n", encoding="utf-8")
 
 
-def _choose(pools: Sequence[Sequence[Accepted]], params: Mixture, known: Index, schema: Schema) -> list[Accepted]:
-    """Sentences of each relation, of methods and answers in turn, in the order of schema and pools; alike ones once."""
-    place = {one.id: place for place, one in enumerate(one for pool in pools for one in pool)}
-    return [
-        one
-        for label in schema.labels
-        for one in sorted(
-            islice(_new(_in_turn([_of(label, pool) for pool in pools]), known), params.per_relation),
-            key=lambda one: place[one.id],
-        )
-    ]
+def _describe(settings: TrainingSet, written: Sequence[Any], available: Available, schema: Any) -> None:
+    print(f"{len(written)} written examples of {len({example.label for example in written})} labels")
+    for label, count in shortages(settings, written, available, schema).items():
+        print(f"  {label}: {count} of {settings.per_label}, no more were good enough")
 
 
-def _of(label: str, pool: Sequence[Accepted]) -> list[Accepted]:
-    """The sentences of a relation: the first of each answer, then the second of each.
-
-    An answer to `all_at_once` holds negatives of one kind: the first answer alone would leave out the others.
-    """
-    answers: dict[str, list[Accepted]] = {}
-    for one in pool:
-        if one.relation == label:
-            answers.setdefault(one.id.rpartition("/")[0], []).append(one)
-    return _in_turn(answers.values())
-
-
-def _in_turn(lists: Collection[Sequence[Accepted]]) -> list[Accepted]:
-    """The first of each list, then the second of each."""
-    return [one for turn in zip_longest(*lists) for one in turn if one is not None]
-
-
-def _new(sentences: Iterable[Accepted], known: Index) -> Iterator[Accepted]:
-    for one in sentences:
-        if known.nearest(one.text) is None:
-            known.add(one.text)
-            yield one
-
-
-def _say_shortages(chosen: Sequence[Accepted], params: Mixture, pools: Sequence[Pool]) -> None:
-    counts = Counter(one.relation for one in chosen)
-    print(f"{len(chosen)} written sentences of {len(counts)} relations")
-    for label in dict.fromkeys(label for pool in pools for label in pool.per_relation):
-        if counts[label] < params.per_relation:
-            print(f"  {label}: {counts[label]} of {params.per_relation}, no more were accepted")
+def _origin(
+    params: Params, settings: TrainingSet, task: Task, schema: Any, rules: RuleSettings, dataset: dict[str, Any]
+) -> Origin:
+    methods = {name: params.value(f"methods.{name}") for name in settings.methods}
+    llms = llms_of(params, list(dict.fromkeys(method["llm"] for method in methods.values())))
+    return Origin(dataset, methods, llms, rules, task.rules(schema, [], rules).names)
 
 
 if __name__ == "__main__":

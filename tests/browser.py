@@ -17,6 +17,18 @@ _SECONDS = 60
 FIGURES = """[...document.querySelectorAll('svg')].map(svg => svg.getBBox())
     .filter(box => box.width > 50 && box.height > 50).length"""
 REQUESTS = "performance.getEntriesByType('resource').map(entry => entry.name)"
+TOOLS = """
+    const choose = (values) => document.querySelectorAll("form [id]").forEach(field => {
+        field.value = values[field.id] ?? "";
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    const options = (id) => [...document.getElementById(id).options].map(option => option.text);
+    const seen = (selector) => [...document.querySelectorAll(selector)].filter(item => item.getClientRects().length);
+    const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+    const marks = (item) => [...item.querySelectorAll("mark")]
+        .map(mark => [mark.className, mark.title, mark.textContent]);
+    const background = (item) => getComputedStyle(item).backgroundColor;
+"""
 
 
 def ask(page: Path, expression: str, tmp_path: Path, *, width: int = 1200) -> Any:
@@ -24,8 +36,8 @@ def ask(page: Path, expression: str, tmp_path: Path, *, width: int = 1200) -> An
 
     Skips the test where no browser is installed, but fails it where CI is set: there, one must be.
     """
-    asked = tmp_path / f"asked-{page.name}"
-    asked.write_text(page.read_text(encoding="utf-8") + _question(expression), encoding="utf-8")
+    opened = tmp_path / f"opened-{page.name}"
+    opened.write_text(page.read_text(encoding="utf-8") + _script(expression), encoding="utf-8")
     options = [
         "--headless",
         "--no-sandbox",
@@ -38,16 +50,22 @@ def ask(page: Path, expression: str, tmp_path: Path, *, width: int = 1200) -> An
         "--dump-dom",
     ]
     shown = subprocess.run(
-        [_browser(), *options, asked.as_uri()], capture_output=True, text=True, timeout=_SECONDS, check=True
+        [_browser(), *options, opened.as_uri()], capture_output=True, text=True, timeout=_SECONDS, check=True
     )
-    answer = re.search(r'data-answer="([^"]*)"', shown.stdout)
-    assert answer, f"the browser did not answer: {shown.stderr[-500:]}"
-    return json.loads(html.unescape(answer[1]))
+    value, error = (re.search(rf'data-{name}="([^"]*)"', shown.stdout) for name in ("value", "error"))
+    assert value, f"the browser did not answer: {html.unescape(error[1]) if error else shown.stderr[-500:]}"
+    return json.loads(html.unescape(value[1]))
 
 
-def _question(expression: str) -> str:
-    answer = f"document.body.dataset.answer = JSON.stringify({expression})"
-    return f"<script>setTimeout(() => {{ {answer} }}, 3000)</script>"
+def look(page: Path, body: str, tmp_path: Path, *, width: int = 1200) -> Any:
+    """What the body of a JavaScript function returns in `page`, with `TOOLS` at hand."""
+    return ask(page, f"(() => {{ {TOOLS} {body} }})()", tmp_path, width=width)
+
+
+def _script(expression: str) -> str:
+    value = f"document.body.dataset.value = JSON.stringify({expression})"
+    tried = f"try {{ {value} }} catch (error) {{ document.body.dataset.error = error }}"
+    return f"<script>setTimeout(() => {{ {tried} }}, 3000)</script>"
 
 
 def _browser() -> str:

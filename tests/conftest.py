@@ -5,8 +5,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -27,16 +28,24 @@ ENVIRONMENT = {
     "GIT_COMMITTER_NAME": "test",
     "GIT_COMMITTER_EMAIL": "test@example.org",
 }
-# One system that takes no written sentences; as many seeds as the recorded explanations are of.
+# One system that takes nothing written; as many seeds as the recorded explanations are of.
+TINY_ENTRIES = {"systems": ["gold"]} | dict.fromkeys(
+    ("methods", "criteria", "training_sets", "encoders", "lms", "pairs", "dpo"), ()
+)
 TINY = {
-    "systems": ["gold"],
-    "methods": [],
-    "generators": [],
-    "writers": [],
-    "mixtures": {},
-    "pretrained": [],
-    "finetune": {"updates": 12, "evaluate_every": 3, "batch_size": 4, "training_seeds": [1, 2]},
+    "finetune": {"max_steps": 12, "eval_steps": 3, "batch_size": 4, "seeds": [1, 2]},
     "evaluate": {"resamples": 50},
+}
+# Every kind of stage, each as short as can be.
+_SMALL_METHOD = {"per_label": 1, "max_request_factor": 1, "max_tokens_per_example": 20}
+GROWN: dict[str, Any] = {
+    "methods": {"one_by_one": {"per_label": 4}, "untuned": _SMALL_METHOD, "tuned": _SMALL_METHOD},
+    "criteria": {"accuracy": {"folds": 2, "max_steps": 2, "eval_steps": 2, "batch_size": 4}},
+    "training_sets": {"diverse": {"per_label": 2}},
+    "encoders": {"explained": {"max_steps": 3, "batch_size": 4}},
+    "systems": {"tkre": {"train": "data/training/diverse.jsonl"}},
+    "lms": {"base": {"max_steps": 2, "max_length": 64, "save_steps": 2}},
+    "dpo": {"tuned": {"max_steps": 1, "batch_size": 1, "save_steps": 1}},
 }
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -53,13 +62,35 @@ def run(folder: Path, *command: str, check: bool = True, **environment: str) -> 
     return done
 
 
-def set_params(folder: Path, **sections: dict | list) -> None:
-    """Change values of a checkout's params.yaml; lists and the empty mapping replace what is there."""
-    path = folder / "params.yaml"
-    params = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for name, values in sections.items():
-        params[name] = params[name] | values if isinstance(values, dict) and values else values
-    path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+def set_params(folder: Path, **sections: dict | list | str) -> None:
+    """Change values of a checkout's params.yaml, at any depth; what is no mapping replaces what is there."""
+    params = _params(folder)
+    _merge(params, sections)
+    _write_params(folder, params)
+
+
+def keep_entries(folder: Path, **names: Sequence[str]) -> None:
+    """Leave only these entries of mappings (`systems`, `methods`) in a checkout's params.yaml."""
+    params = _params(folder)
+    for mapping, kept in names.items():
+        params[mapping] = {name: params[mapping][name] for name in kept}
+    _write_params(folder, params)
+
+
+def _merge(params: dict, changes: dict) -> None:
+    for name, value in changes.items():
+        if isinstance(value, dict) and isinstance(params.get(name), dict):
+            _merge(params[name], value)
+        else:
+            params[name] = value
+
+
+def _params(folder: Path) -> dict:
+    return yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+
+
+def _write_params(folder: Path, params: dict) -> None:
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
 
 
 def copy(checkout: Path, target: Path) -> Path:
@@ -150,8 +181,8 @@ def _check_out(folder: Path, encoder: Path) -> None:
             shutil.copy2(ROOT / name, folder / name)
     (folder / "dvc.lock").unlink(missing_ok=True)
     (folder / "metrics.json").unlink(missing_ok=True)
-    set_params(folder, **TINY)
-    set_params(folder, finetune={"encoder": str(encoder)})
+    keep_entries(folder, **TINY_ENTRIES)
+    set_params(folder, **TINY, encoder=str(encoder))
     run(folder, "git", "init", "-q")
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-qm", "tiny")
@@ -169,3 +200,22 @@ def _build(checkout: Path, folder: Path, warm: dict[str, str]) -> None:
     (folder / "repro.log").write_text(done.stdout + done.stderr, encoding="utf-8")
     run(folder, "git", "add", "dvc.lock", "metrics.json")
     run(folder, "git", "commit", "-qm", "built")
+
+
+@pytest.fixture(scope="session")
+def grown(once, built, warm) -> Path:
+    """The built checkout after everything else was added, tiny as it is, and `dvc repro`."""
+    return once("grown", lambda folder: _grow(built, folder, warm))
+
+
+def _grow(built: Path, folder: Path, warm: dict[str, str]) -> None:
+    copy(built, folder)
+    shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
+    encoder = _params(built)["encoder"]
+    keep_entries(folder, systems=["gold", "diverse", "tkre"], methods=["one_by_one", "untuned", "tuned"])
+    keep_entries(folder, training_sets=["diverse"])
+    set_params(folder, **TINY, **GROWN, encoder=encoder)
+    done = run(folder, "dvc", "repro", **warm)
+    (folder / "repro.log").write_text(done.stdout + done.stderr, encoding="utf-8")
+    run(folder, "git", "add", "dvc.lock", "metrics.json", "params.yaml")
+    run(folder, "git", "commit", "-qm", "grown")

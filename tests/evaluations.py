@@ -1,4 +1,4 @@
-"""Made-up evaluations and pools: small, and consistent as `evaluate` and `filter` write them."""
+"""Made-up evaluations, summaries of methods and examples: small, and consistent as stages write them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,17 +7,20 @@ from relseed.datasets.draw import Draw
 from relseed.evaluation.record import (
     Baseline,
     Evaluation,
+    LabelScores,
+    Neighbour,
     Point,
     Prediction,
-    RelationScores,
     Scores,
     Spread,
+    TestError,
 )
-from relseed.generation.pool import Pool
+from relseed.generation.summary import MethodSummary
 from relseed.quality.diversity import Diversity
-from relseed.quality.duplicates import Overlap, Pair
+from relseed.quality.duplicates import Overlap, SimilarPair
+from relseed.records.candidates import Candidate, Rejected
+from relseed.tasks.relation import Example
 from relseed.tasks.relation.tags import untag
-from relseed.tasks.relation.written import Accepted, Draft, Rejected
 
 LABELS = ("brews", "mends", "none")
 
@@ -37,9 +40,9 @@ def evaluation(system: str = "gold", labels: tuple[str, ...] = LABELS, **changes
     last = len(labels) - 1
     confusion = [[2 * (gold == predicted) for predicted in range(len(labels))] for gold in range(len(labels))]
     confusion[0][0], confusion[0][last] = 8, 2
-    relations = [
-        RelationScores(
-            relation=label, precision=0.5, recall=0.75, f1=0.6, f1_std=0.02, support=5, negative=label == labels[last]
+    per_label = [
+        LabelScores(
+            label=label, precision=0.5, recall=0.75, f1=0.6, f1_std=0.02, support=5, negative=label == labels[last]
         )
         for label in labels
     ]
@@ -47,8 +50,9 @@ def evaluation(system: str = "gold", labels: tuple[str, ...] = LABELS, **changes
         **{
             "system": system,
             "encoder": "tiny-encoder",
-            "updates": 50,
-            "training_seeds": (1, 2),
+            "head": "typed_marker",
+            "max_steps": 50,
+            "random_seeds": (1, 2),
             "draw": draw(),
             "real": 22,
             "written": 0,
@@ -56,27 +60,53 @@ def evaluation(system: str = "gold", labels: tuple[str, ...] = LABELS, **changes
             "labels": labels,
             "negative": labels[last],
             "scores": scores(),
-            "per_relation": relations,
+            "per_label": per_label,
             "confusion": confusion,
             "curves": [
-                Point(seed=seed, update=update, loss=2.0 / update, micro_f1=update / 100)
+                Point(seed=seed, step=step, loss=2.0 / step, micro_f1=step / 100)
                 for seed in (1, 2)
-                for update in (25, 50)
+                for step in (25, 50)
             ],
             "pretraining": (),
             "baselines": {
                 "majority": Baseline(micro_f1=Spread(mean=0.125, std=0.0)),
                 "random": Baseline(micro_f1=Spread(mean=0.1, std=0.01)),
             },
-            "leaks": [Overlap("seeds", "test", (Pair("train-3", "test-9", 0.875, same=False),))],
-            "predictions": [Prediction(id="test-1", relation=labels[0], predicted=(labels[0], labels[last]))],
+            "contamination": [Overlap("seeds", "test", (SimilarPair("train-3", "test-9", 0.875, same=False),))],
+            "predictions": [
+                Prediction(id="test-1", label=labels[0], predicted=(labels[0], labels[last]), probability=(0.75, 0.5))
+            ],
+            "errors": [error(labels[0], labels[last])],
             **changes,
         }
     )
 
 
+def error(label: str, predicted: str, **changes: Any) -> TestError:
+    """A wrong answer about the first test example."""
+    values: dict[str, Any] = {
+        "id": "test-1",
+        "seed": 2,
+        "label": label,
+        "predicted": predicted,
+        "probability": 0.5,
+        "label_probability": 0.25,
+        "segments": [("Ida", "head", None), (" brewed ", None, None), ("tea", "tail", None)],
+        "nearest": [
+            Neighbour(
+                id="train-3",
+                label=predicted,
+                origin="seed",
+                similarity=0.875,
+                segments=(("Ole", "head", None), (" mends ", None, None), ("cups", "tail", None)),
+            )
+        ],
+    }
+    return TestError(**values | changes)
+
+
 def draw(**changes: Any) -> Draw:
-    """A draw of which one relation fell short."""
+    """A draw of which one label fell short."""
     values: dict[str, Any] = {
         "hash": "0123456789ab",
         "shots": 8,
@@ -85,13 +115,13 @@ def draw(**changes: Any) -> Draw:
         "validation": 24,
         "fewer_than_shots": {"mends": 6},
         "validation_fewer_than_shots": {},
-        "leaks": Overlap("seeds", "validation", ()),
+        "contamination": Overlap("seeds", "validation", ()),
     }
     return Draw(**values | changes)
 
 
 def scores(**changes: Any) -> Scores:
-    """Scores of two training seeds."""
+    """Scores of two random seeds."""
     values = {
         "micro_f1": Spread(mean=0.651, std=0.012, low=0.61, high=0.69),
         "micro_precision": Spread(mean=0.64, std=0.02),
@@ -105,17 +135,17 @@ def scores(**changes: Any) -> Scores:
 DIVERSITY = Diversity(distinct_1=0.25, distinct_2=0.75, self_bleu=0.125, distance=0.5, distance_masked=0.375, vendi=7.5)
 
 
-def pool(method: str = "all_at_once", **changes: Any) -> Pool:
-    """Three of five drafts accepted, for money."""
+def summary(method: str = "all_at_once", **changes: Any) -> MethodSummary:
+    """Three of five candidates accepted, for money."""
     values: dict[str, Any] = {
         "method": method,
         "model": "scribe",
         "requests": 4,
         "refused": 1,
-        "drafts": 5,
+        "candidates": 5,
         "accepted": 3,
         "rejected": {"length": 1, "copy": 1},
-        "per_relation": {"brews": 2, "mends": 1},
+        "per_label": {"brews": 2, "mends": 1},
         "prompt_tokens": 1200,
         "completion_tokens": 300,
         "cost": 0.003,
@@ -125,30 +155,30 @@ def pool(method: str = "all_at_once", **changes: Any) -> Pool:
         "vendi_before": {"brews": 1.8},
         "vendi": {"brews": 1.9},
     }
-    return Pool(**values | changes)
+    return MethodSummary(**values | changes)
 
 
 def accepted(
     tagged: str = "<e1>Ida</e1> brewed <e2>tea</e2>.", number: int = 0, types: Sequence[str] = (), **changes: Any
-) -> Accepted:
-    """A sentence, given with its tags and the types of head and tail, that passed the checks."""
+) -> Example:
+    """A sentence, given with its tags and the types of head and tail, that passed the rules."""
     fields: dict[str, Any] = {"method": "all_at_once", "relation": "brews"} | changes
     sentence = untag(tagged).model_dump(exclude_unset=True)
     for role, type in zip(("head", "tail"), types, strict=False):
         sentence[role]["type"] = type
     id = f"{fields['method']}/{fields['relation']}/0/{number}"
-    return Accepted.model_validate({"id": id, **sentence, **fields})
+    return Example.model_validate({"id": id, **sentence, **fields})
 
 
 def rejected(
     text: str = "Ole mends cups.",
     number: int = 1,
     *,
-    check: str = "mention_missing",
+    rule: str = "mention_missing",
     reason: str = "no tag",
     **changes: Any,
 ) -> Rejected:
-    """A draft that failed a check."""
-    fields: dict[str, Any] = {"method": "all_at_once", "relation": "mends"} | changes
-    id = f"{fields['method']}/{fields['relation']}/0/{number}"
-    return Rejected(draft=Draft(id=id, text=text, **fields), check=check, reason=reason)
+    """A candidate that a rule rejected."""
+    named: dict[str, Any] = {"method": "all_at_once", "label": "mends"} | changes
+    id = f"{named['method']}/{named['label']}/0/{number}"
+    return Rejected(candidate=Candidate(id=id, text=text, **named), rule=rule, reason=reason)

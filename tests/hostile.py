@@ -1,4 +1,4 @@
-"""A small endpoint that misbehaves on purpose, and counts what it was asked."""
+"""A small endpoint that misbehaves on purpose, and counts the requests that it gets."""
 
 import json
 import socket
@@ -22,8 +22,8 @@ class Handler(BaseHTTPRequestHandler):
         self.body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.prompt = self.body["messages"][-1]["content"]
         with self.server.lock:
-            self.server.asked[self.prompt] += 1
-            nth = self.server.asked[self.prompt]
+            self.server.requests[self.prompt] += 1
+            nth = self.server.requests[self.prompt]
             self.server.keys.add(self.headers["authorization"])
         script = self.server.script
         script[min(nth, len(script)) - 1](self)
@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """The n-th time that a prompt comes, the n-th behaviour of the script answers it; the last one goes on."""
+    """The n-th time that a prompt comes, the n-th behaviour of the script responds; the last one goes on."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -50,7 +50,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.script = script
         self.lock = threading.Lock()
-        self.asked: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()  # by prompt
         self.keys: set[str] = set()
 
     @property
@@ -86,7 +86,7 @@ def chat(text: str, finish: str = "stop") -> str:
     )
 
 
-def answers(text: str = "an answer", finish: str = "stop") -> Behaviour:
+def responds(text: str = "a response", finish: str = "stop") -> Behaviour:
     return lambda handler: handler.send(200, chat(text, finish))
 
 

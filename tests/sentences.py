@@ -2,14 +2,14 @@
 
 from transformers import PreTrainedModel
 
-from relseed.classifier.heads import MarkerHead
-from relseed.classifier.model import RelationClassifier
+from relseed.classifier.heads.typed_marker import MarkerHead
+from relseed.classifier.model import Classifier
 from relseed.tasks.relation import Sentence
 
 
-def marker_classifier(encoder: PreTrainedModel, labels: int, *, dropout: float = 0.0) -> RelationClassifier:
+def marker_classifier(encoder: PreTrainedModel, labels: int, *, dropout: float = 0.0) -> Classifier:
     """An encoder with a fresh typed-marker head."""
-    return RelationClassifier(encoder, MarkerHead(encoder.config.hidden_size, labels, dropout=dropout))
+    return Classifier(encoder, MarkerHead(encoder.config.hidden_size, labels, dropout=dropout))
 
 
 def sentence(text: str, head: tuple, tail: tuple) -> Sentence:

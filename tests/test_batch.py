@@ -1,4 +1,4 @@
-"""Answers that come as a file: what goes out, what comes in, and what an error says of the way on."""
+"""Responses that come as a file: what goes out, what comes in, and what an error says of the way on."""
 
 import asyncio
 import json
@@ -10,25 +10,22 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relseed.generation.answers import read_answers as read_candidates
-from relseed.llm.engines.batch import Batch, BatchFile, export_line, read_answers
-from relseed.llm.request import Completion, Message, Request, UnansweredError
-from relseed.llm.teacher import Teacher, open_client
+from relseed.llm.client import open_client
+from relseed.llm.engines.batch import Batch, BatchFiles, export_line, read_responses
+from relseed.llm.llm import LLM
+from relseed.llm.request import Request, RequestFailedError, Response
 from relseed.pipeline.errors import UserError
-from relseed.pipeline.params import section
-from relseed.records.files import DataError, write_records
-from relseed.tasks.relation import Example, Schema
-from relseed.tasks.relation.tags import untag
-from stages import generate
+from relseed.pipeline.params import Params
+from relseed.records.files import DataError
 from tests.graph import ROOT
+from tests.scripted import request
 
 SCHEMA = {"type": "object", "properties": {"why": {"type": "string"}}}
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
-def request(prompt: str = "why?", **changes: Any) -> Request:
-    fields = {"model": "m", "answer": SCHEMA, "temperature": 1, "top_p": 0.9, "max_tokens": 16, "seed": 1}
-    return Request(messages=(Message(role="user", content=prompt),), **fields | changes)
+def asked(prompt: str = "why?", **changes: Any) -> Request:
+    return request(prompt, **{"response_schema": SCHEMA} | changes)
 
 
 def body(text: str = "because", **changes: Any) -> dict:
@@ -63,80 +60,90 @@ def record(path: Path, *lines: dict | str) -> Path:
     return path
 
 
-def batch(folder: Path) -> BatchFile:
-    return BatchFile(Batch(answers=folder / "recorded", requests=folder / "open"), "explain")
+def batch(folder: Path, recorded: str = "recorded") -> BatchFiles:
+    return BatchFiles(Batch(requests=folder / "open"), folder / recorded, "explain")
 
 
-def ask(file: BatchFile, *requests: Request) -> list:
-    """The answers, or what was raised in their place."""
+def send(files: BatchFiles, *requests: Request) -> list:
+    """The responses, or what was raised in their place."""
 
     async def gather() -> list:
-        return list(await asyncio.gather(*map(file.complete, requests), return_exceptions=True))
+        return list(await asyncio.gather(*map(files.complete, requests), return_exceptions=True))
 
     return asyncio.run(gather())
 
 
-def answered(tmp_path: Path, *lines: dict | str) -> Any:
+def found(tmp_path: Path, *lines: dict | str) -> Any:
+    """What these recorded lines say to one request."""
     record(tmp_path / "recorded/a.jsonl", *lines)
-    [answer] = ask(batch(tmp_path), request())
-    return answer
+    [response_or_error] = send(batch(tmp_path), asked())
+    return response_or_error
 
 
 # What goes out
 
 
 def test_an_exported_line_is_one_of_an_openai_batch_file_under_the_key_of_the_request():
-    assert json.loads(export_line(request())) == {
-        "custom_id": request().key,
+    assert json.loads(export_line(asked())) == {
+        "custom_id": asked().key,
         "method": "POST",
         "url": "/v1/chat/completions",
-        "body": request().body(),
+        "body": asked().body(),
     }
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_whatever_a_prompt_holds_its_export_is_one_line_that_holds_it_exactly(prompt):
-    line = export_line(request(prompt))
+    line = export_line(asked(prompt))
     assert line.index("\n") == len(line) - 1
     assert json.loads(line)["body"]["messages"] == [{"role": "user", "content": prompt}]
 
 
 def test_all_that_is_open_is_exported_each_request_once_in_the_order_asked(tmp_path):
-    record(tmp_path / "recorded/a.jsonl", openai_line(request().key))
-    file = batch(tmp_path)
-    ask(file, request("b"), request(), request("a"), request("b"))
-    with pytest.raises(UserError, match="no answer to 2 requests"):
-        file.check()
-    file.export()
+    record(tmp_path / "recorded/a.jsonl", openai_line(asked().key))
+    files = batch(tmp_path)
+    send(files, asked("b"), asked(), asked("a"), asked("b"))
+    with pytest.raises(UserError, match="no response to 2 requests"):
+        files.check()
+    files.export()
     exported = (tmp_path / "open/explain.jsonl").read_text(encoding="utf-8")
-    assert exported == export_line(request("b")) + export_line(request("a"))
+    assert exported == export_line(asked("b")) + export_line(asked("a"))
 
 
-def test_an_open_request_is_unanswered_with_a_reason_of_its_own(tmp_path):
-    [error] = ask(batch(tmp_path), request())
-    assert (type(error), error.reason) == (UnansweredError, "not_recorded")
+def test_an_open_request_fails_with_a_reason_of_its_own(tmp_path):
+    [error] = send(batch(tmp_path), asked())
+    assert (type(error), error.reason) == (RequestFailedError, "not_recorded")
 
 
 def test_the_error_names_three_ways_on_and_the_exported_file(tmp_path):
-    file = batch(tmp_path)
-    ask(file, request())
+    record(tmp_path / "recorded.jsonl")
+    files = batch(tmp_path, "recorded.jsonl")
+    send(files, asked())
     with pytest.raises(UserError) as caught:
-        file.check()
+        files.check()
     said = str(caught.value)
-    for way in ("teacher.engine to openai", "OPENAI_API_KEY", "teacher.engine to vllm", "vllm run-batch"):
+    for way in ("set engine of the LLM in params.yaml to openai", "OPENAI_API_KEY", "engine to vllm", "vllm run-batch"):
         assert way in said
     assert f"the requests are in {tmp_path / 'open/explain.jsonl'}" in said
-    assert f"put the answers into {tmp_path / 'recorded'} and run again" in said
+    assert f"put the responses into {tmp_path / 'recorded.jsonl'} (one more line each) and run again" in said
+
+
+def test_responses_to_a_folder_of_files_go_into_the_folder(tmp_path):
+    (tmp_path / "recorded").mkdir()
+    files = batch(tmp_path)
+    send(files, asked())
+    with pytest.raises(UserError, match=f"put the responses into {tmp_path / 'recorded'} and run again"):
+        files.check()
 
 
 def test_an_old_export_is_removed_once_nothing_is_open(tmp_path):
     old = record(tmp_path / "open/explain.jsonl", {})
     other = record(tmp_path / "open/generate.jsonl", {})
-    record(tmp_path / "recorded/a.jsonl", openai_line(request().key))
-    file = batch(tmp_path)
-    ask(file, request())
-    file.check()
-    file.export()
+    record(tmp_path / "recorded/a.jsonl", openai_line(asked().key))
+    files = batch(tmp_path)
+    send(files, asked())
+    files.check()
+    files.export()
     assert (old.exists(), other.exists()) == (False, True)
 
 
@@ -144,8 +151,8 @@ def test_an_old_export_is_removed_once_nothing_is_open(tmp_path):
 
 
 @pytest.mark.parametrize("line", [openai_line, vllm_line])
-def test_a_line_of_openai_and_of_vllm_is_an_answer_with_its_counts(tmp_path, line):
-    assert answered(tmp_path, line(request().key)) == Completion(
+def test_a_line_of_openai_and_of_vllm_is_a_response_with_its_counts(tmp_path, line):
+    assert found(tmp_path, line(asked().key)) == Response(
         text="because",
         finish="stop",
         prompt_tokens=7,
@@ -156,20 +163,20 @@ def test_a_line_of_openai_and_of_vllm_is_an_answer_with_its_counts(tmp_path, lin
     )
 
 
-def test_an_answer_without_counts_is_an_answer_whose_tokens_nobody_counted(tmp_path):
-    answer = answered(tmp_path, openai_line(request().key, response={"status_code": 200, "body": body()}))
-    assert (answer.text, answer.prompt_tokens, answer.completion_tokens) == ("because", None, None)
+def test_a_response_without_counts_is_one_whose_tokens_nobody_counted(tmp_path):
+    response = found(tmp_path, openai_line(asked().key, response={"status_code": 200, "body": body()}))
+    assert (response.text, response.prompt_tokens, response.completion_tokens) == ("because", None, None)
 
 
-def test_an_answer_that_was_cut_off_says_so(tmp_path):
+def test_a_response_that_was_cut_off_says_so(tmp_path):
     choices = [{"message": {"content": "bec"}, "finish_reason": "length"}]
-    line = openai_line(request().key, response={"status_code": 200, "body": body(choices=choices)})
-    assert answered(tmp_path, line).truncated
+    line = openai_line(asked().key, response={"status_code": 200, "body": body(choices=choices)})
+    assert found(tmp_path, line).truncated
 
 
-def test_an_answer_without_content_is_an_empty_one_to_be_judged_later(tmp_path):
-    line = openai_line(request().key, response={"status_code": 200, "body": body(None)})
-    assert answered(tmp_path, line).text == ""
+def test_a_response_without_content_is_an_empty_one_that_rules_may_reject_later(tmp_path):
+    line = openai_line(asked().key, response={"status_code": 200, "body": body(None)})
+    assert found(tmp_path, line).text == ""
 
 
 @pytest.mark.parametrize(
@@ -181,17 +188,18 @@ def test_an_answer_without_content_is_an_empty_one_to_be_judged_later(tmp_path):
     ids=["openai", "vllm"],
 )
 def test_a_request_that_was_refused_for_good_says_why(tmp_path, failure, says):
-    error = answered(tmp_path, openai_line(request().key, **failure))
-    assert (type(error), error.reason) == (UnansweredError, "refused")
+    error = found(tmp_path, openai_line(asked().key, **failure))
+    assert (type(error), error.reason) == (RequestFailedError, "refused")
     assert says in str(error)
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_batch_that_went_to_the_wrong_place_is_an_error_and_no_refusal(tmp_path, status):
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [(401, "OPENAI_API_KEY is missing or wrong"), (403, "may not use this model"), (404, "has no such model")],
+)
+def test_a_batch_that_went_to_the_wrong_place_is_an_error_and_no_refusal(tmp_path, status, hint):
     path = record(tmp_path / "recorded/b.jsonl", openai_line("k", response={"status_code": status, "body": "no m"}))
-    with pytest.raises(
-        DataError, match=rf'^{path}:1: status {status}, "no m": whoever answered lacks .*delete the line'
-    ):
+    with pytest.raises(DataError, match=rf'^{path}:1: status {status}, "no m": .*{hint}.*; delete the line'):
         batch(tmp_path)
 
 
@@ -206,8 +214,8 @@ def test_a_batch_that_went_to_the_wrong_place_is_an_error_and_no_refusal(tmp_pat
     ids=["expired", "rate limit", "server fault", "no choices"],
 )
 def test_a_request_that_failed_for_a_reason_that_passes_stays_open(tmp_path, failure):
-    error = answered(tmp_path, openai_line(request().key, **failure))
-    assert (type(error), error.reason) == (UnansweredError, "not_recorded")
+    error = found(tmp_path, openai_line(asked().key, **failure))
+    assert (type(error), error.reason) == (RequestFailedError, "not_recorded")
 
 
 @pytest.mark.parametrize(
@@ -216,14 +224,14 @@ def test_a_request_that_failed_for_a_reason_that_passes_stays_open(tmp_path, fai
         ("{", "not JSON"),
         ("[]", "not a JSON object"),
         ({"response": None}, "not a line of a batch output file: custom_id"),
-        (json.loads(export_line(request())) | {"response": "soon"}, "not a line of a batch output file: response"),
+        (json.loads(export_line(asked())) | {"response": "soon"}, "not a line of a batch output file: response"),
         (openai_line("k", response={"status_code": "fine", "body": {}}), "status_code"),
-        (openai_line("k", response={"status_code": 200, "body": {"text": "because"}}), "choices: Field required"),
-        (openai_line("k", response={"status_code": 200, "body": None}), "not a line of a batch output file"),
-        (openai_line("k", response={"status_code": 200, "body": body(choices=[{}])}), "choices.0.message"),
+        (openai_line("k", response={"status_code": 200, "body": {"text": "because"}}), "body is no chat completion"),
+        (openai_line("k", response={"status_code": 200, "body": None}), "body is no chat completion"),
+        (openai_line("k", response={"status_code": 200, "body": body(choices=[{}])}), "body is no chat completion"),
     ],
 )
-def test_a_malformed_line_is_refused_with_file_and_line(tmp_path, line, says):
+def test_a_malformed_line_is_an_error_with_file_and_line(tmp_path, line, says):
     path = record(tmp_path / "recorded/b.jsonl", openai_line("another"), line)
     with pytest.raises(DataError) as caught:
         batch(tmp_path)
@@ -232,19 +240,19 @@ def test_a_malformed_line_is_refused_with_file_and_line(tmp_path, line, says):
 
 
 @pytest.mark.parametrize("files", [("a", "a"), ("a", "b"), ("b", "a")], ids=["one file", "before", "after"])
-def test_an_answer_beats_a_failure_to_the_same_request_wherever_it_stands(tmp_path, files):
-    lines = (openai_line(request().key, response=None, error="lost"), openai_line(request().key))
+def test_a_response_beats_a_failure_to_the_same_request_wherever_it_stands(tmp_path, files):
+    lines = (openai_line(asked().key, response=None, error="lost"), openai_line(asked().key))
     for name in set(files):
         record(tmp_path / f"{name}.jsonl", *(line for file, line in zip(files, lines, strict=True) if file == name))
-    assert read_answers(tmp_path)[request().key].text == "because"
+    assert read_responses(tmp_path)[asked().key].text == "because"
 
 
-def test_only_jsonl_files_are_read_and_a_missing_folder_holds_no_answer(tmp_path):
-    record(tmp_path / "README.md", "# Recorded answers")
-    assert read_answers(tmp_path) == read_answers(tmp_path / "nowhere") == {}
+def test_only_jsonl_files_are_read_and_a_missing_folder_holds_no_response(tmp_path):
+    record(tmp_path / "README.md", "# Recorded responses")
+    assert read_responses(tmp_path) == read_responses(tmp_path / "nowhere") == {}
 
 
-# Whose answer it is
+# Whose response it is
 
 
 @pytest.mark.parametrize(
@@ -258,59 +266,27 @@ def test_only_jsonl_files_are_read_and_a_missing_folder_holds_no_answer(tmp_path
         {"top_p": 0.8},
         {"max_tokens": 17},
         {"seed": 2},
-        {"answer": {"type": "string"}},
-        {"answer": None},
+        {"response_schema": {"type": "string"}},
+        {"response_schema": None},
     ],
     ids=str,
 )
-def test_a_recorded_answer_is_none_to_a_request_that_differs_in_anything(tmp_path, change):
-    record(tmp_path / "recorded/a.jsonl", openai_line(request().key))
-    same, other = ask(batch(tmp_path), request(), request(**change))
+def test_a_recorded_response_is_none_to_a_request_that_differs_in_anything(tmp_path, change):
+    record(tmp_path / "recorded/a.jsonl", openai_line(asked().key))
+    same, other = send(batch(tmp_path), asked(), asked(**change))
     assert same.text == "because"
-    assert isinstance(other, UnansweredError)
+    assert isinstance(other, RequestFailedError)
 
 
-def test_an_answer_that_is_taken_out_of_its_file_is_gone(tmp_path, monkeypatch):
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS), encoding="utf-8")
+def test_a_response_that_is_taken_out_of_its_file_is_gone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    path = record(tmp_path / "recorded.jsonl", openai_line(asked().key))
 
-    async def ask_once() -> str:
-        async with open_client("explain", section(Teacher)) as client:
-            return (await client.ask(request())).text
+    async def send_once() -> str:
+        async with open_client(LLM(**PARAMS["llms"]["teacher"]), "explain", path, Params(PARAMS)) as client:
+            return (await client.send(asked())).text
 
-    path = record(tmp_path / "data/recorded/a.jsonl", openai_line(request().key))
-    assert asyncio.run(ask_once()) == "because"
+    assert asyncio.run(send_once()) == "because"
     path.unlink()
-    with pytest.raises(UnansweredError):
-        asyncio.run(ask_once())
-
-
-def test_a_stage_whose_exports_are_answered_time_after_time_comes_to_its_end(tmp_path, monkeypatch):
-    """Each round answers the one request of each relation that all later ones depend on."""
-    params = PARAMS | {"generate": PARAMS["generate"] | {"per_relation": 2}}
-    params["checks"] = PARAMS["checks"] | {"language": None, "shortest": 3}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    schema = Schema.model_validate({"relations": [{"relation": name, "definition": name} for name in ("owns", "rows")]})
-    write_records(tmp_path / "relations.jsonl", schema.relations)
-    marked = dict(untag("<e1>Marit</e1> takes the <e2>Sula</e2>"))
-    seeds = [Example(**marked | {"id": label, "relation": label}) for label in schema.labels]
-    write_records(tmp_path / "seeds.jsonl", seeds)
-    monkeypatch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
-    monkeypatch.chdir(tmp_path)
-    stage = ("one_by_one", Path("relations.jsonl"), Path("seeds.jsonl"), Path("candidates.jsonl"))
-    export = Path(".scratch/batch/generate-one_by_one.jsonl")
-    for turn in range(2):
-        with pytest.raises(UserError, match="no answer to 2 requests"):
-            generate.main(*stage)
-        keys = [json.loads(line)["custom_id"] for line in export.read_text(encoding="utf-8").splitlines()]
-        samples = [{"sentence": f"<e1>{key[:6]}</e1> {key[6:12]} the <e2>{key[12:18]}</e2>"} for key in keys]
-        texts = [json.dumps({"samples": [sample]}) for sample in samples]
-        lines = [
-            openai_line(key, response={"status_code": 200, "body": body(text)})
-            for key, text in zip(keys, texts, strict=True)
-        ]
-        record(Path(f"data/recorded/{turn}.jsonl"), *lines)
-    generate.main(*stage)
-    ids = [answer.id for answer in read_candidates(Path("candidates.jsonl"))]
-    assert ids == [f"one_by_one/{name}/{number}" for name in ("owns", "rows") for number in range(2)]
-    assert not export.exists()
+    with pytest.raises(RequestFailedError):
+        asyncio.run(send_once())

@@ -1,4 +1,4 @@
-"""Samples as a small model continues them: the document, what fits, the form of an answer, and reading it."""
+"""Sentences as a small model goes on with them: the document, how much it shows, and how a response is read."""
 
 import re
 
@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relseed.tasks.relation import Relation
-from relseed.tasks.relation.continuation import SENTENCE, Continuation, document, readable
+from relseed.tasks.relation.continuation import SENTENCE, Continuation, detokenize, document, truncate_middle
 from relseed.tasks.relation.tags import untag
-from tests.drafts import SEEDS
+from tests.boats import SCHEMA, SEEDS, ask
 
 OWNS = Relation(relation="owner_of", head_type="PERSON", tail_type="SMALL_BOAT", definition="the head owns the tail")
 
 
-def asked(characters: int = 1000, count: int = 1) -> Continuation:
+def asked(count: int = 1, characters: int = 1000) -> Continuation:
     return Continuation("tuned", OWNS, count, characters)
 
 
-def test_a_document_names_the_relation_its_types_and_its_definition_and_shows_samples_each_with_its_end():
+def test_a_document_names_the_relation_its_types_and_its_definition_and_shows_sentences_each_with_its_end():
     assert document(OWNS, ["<e1>Ada</e1> has the <e2>Isa</e2>."]) == (
         "[CLS] owner of ( person , small boat ) : the head owns the tail <end> <e1>Ada</e1> has the <e2>Isa</e2>. <end>"
     )
@@ -28,17 +28,32 @@ def test_a_relation_of_any_types_says_so():
     assert "( any , any )" in document(Relation(relation="r", definition="d"), [])
 
 
+def test_it_is_asked_for_by_the_label_and_the_count_of_a_method_and_by_what_room_the_llm_has():
+    asked_for = ask("boat:built_in", method="tuned", count=2, characters=300)
+    assert Continuation.of(asked_for) == Continuation("tuned", SCHEMA.by_label["boat:built_in"], 2, 300)
+
+
 @given(st.lists(st.integers(1, 40), max_size=12), st.integers(0, 200))
-def test_of_too_many_samples_those_in_the_middle_are_left_out(lengths, room):
+def test_of_too_many_sentences_those_in_the_middle_are_left_out(lengths, room):
     shown = [f"{at:02}".ljust(length + 2, ".") for at, length in enumerate(lengths)]
-    kept = asked(room)._fitting(shown)
-    assert sum(map(len, kept)) <= room
-    missing = [at for at, one in enumerate(shown) if one not in kept]
-    assert missing == list(range(missing[0], missing[-1] + 1)) if missing else kept == shown
+    fitting = truncate_middle(shown, room)
+    assert sum(map(len, fitting)) <= room
+    missing = [at for at, sentence in enumerate(shown) if sentence not in fitting]
+    assert missing == list(range(missing[0], missing[-1] + 1)) if missing else fitting == shown
 
 
-def test_the_answer_that_would_be_right_is_the_sentence_with_its_tags():
-    assert asked().completion(SEEDS[0]).strip() == (
+def test_the_prompt_is_the_document_that_shows_what_has_room():
+    shown = [
+        "<e1>Ada</e1> has the <e2>Isa</e2>.",
+        "<e1>Bo</e1> rows the <e2>Petrel</e2>.",
+        "<e1>Ida</e1>: <e2>Sula</e2>",
+    ]
+    [message] = asked(characters=65).messages(shown)
+    assert (message.role, message.content) == ("user", document(OWNS, [shown[0], shown[2]]))
+
+
+def test_the_response_that_would_be_right_is_the_sentence_with_its_tags():
+    assert asked().render_target(SEEDS[0]).strip() == (
         "The harbour master says that <e1>Marit Ness</e1> still keeps the <e2>Petrel</e2> under a tarp. <end>"
     )
 
@@ -55,46 +70,46 @@ def test_the_answer_that_would_be_right_is_the_sentence_with_its_tags():
         (" <e1> ada </e1> has <e2> isa", False),
     ],
 )
-def test_the_form_of_an_answer_is_one_head_and_one_tail(text, fits):
+def test_the_form_of_a_response_is_one_head_and_one_tail(text, fits):
     assert bool(re.fullmatch(SENTENCE, text)) is fits
 
 
-def test_an_answer_holds_as_many_samples_as_were_asked_for_each_with_its_end():
-    one = " <e1> ada </e1> has the <e2> isa </e2> . <end>"
-    form = asked(count=2).answer()["regex"]
-    assert [bool(re.fullmatch(form, one * count)) for count in (1, 2, 3)] == [False, True, False]
+def test_a_response_holds_as_many_sentences_as_were_asked_for_each_with_its_end():
+    sentence = " <e1> ada </e1> has the <e2> isa </e2> . <end>"
+    form = asked(count=2).response_schema()["regex"]
+    assert [bool(re.fullmatch(form, sentence * count)) for count in (1, 2, 3)] == [False, True, False]
 
 
-def test_the_samples_of_an_answer_are_read_one_by_one():
+def test_the_sentences_of_a_response_are_read_one_by_one():
     text = "<e1> ada </e1> has the <e2> isa </e2>. <end> <e1> bo </e1> has <e2> it </e2>. <end>"
-    drafts = asked(count=2).parse("tuned/owner_of/3", text, truncated=False)
-    assert [(draft.id, draft.text) for draft in drafts] == [
+    candidates = asked(count=2).parse("tuned/owner_of/3", text, truncated=False)
+    assert [(candidate.id, candidate.text) for candidate in candidates] == [
         ("tuned/owner_of/3/0", "<e1>ada</e1> has the <e2>isa</e2>."),
         ("tuned/owner_of/3/1", "<e1>bo</e1> has <e2>it</e2>."),
     ]
 
 
-def test_of_an_answer_that_was_cut_off_the_samples_before_are_whole():
+def test_of_a_response_that_was_cut_off_the_sentences_before_are_whole():
     text = "<e1> ada </e1> has the <e2> isa </e2>. <end> <e1> bo </e1>"
-    drafts = asked(count=2).parse("tuned/owner_of/3", text, truncated=True)
-    assert [draft.truncated for draft in drafts] == [False, True]
+    candidates = asked(count=2).parse("tuned/owner_of/3", text, truncated=True)
+    assert [candidate.truncated for candidate in candidates] == [False, True]
 
 
-def test_an_answer_is_read_with_its_tags_close_to_their_words_and_the_types_of_the_relation():
-    [draft] = asked().parse("tuned/owner_of/3", "<e1> ada </e1> has the <e2> isa </e2>. <end>", truncated=False)
-    assert (draft.id, draft.method, draft.relation) == ("tuned/owner_of/3/0", "tuned", "owner_of")
-    assert draft.text == "<e1>ada</e1> has the <e2>isa</e2>."
-    assert (draft.head_type, draft.tail_type, draft.problem) == ("PERSON", "SMALL_BOAT", None)
-    assert untag(draft.text).text == "ada has the isa."
+def test_a_response_is_read_with_its_tags_close_to_their_words_and_the_types_of_the_relation():
+    [candidate] = asked().parse("tuned/owner_of/3", "<e1> ada </e1> has the <e2> isa </e2>. <end>", truncated=False)
+    assert (candidate.id, candidate.method, candidate.label) == ("tuned/owner_of/3/0", "tuned", "owner_of")
+    assert candidate.text == "<e1>ada</e1> has the <e2>isa</e2>."
+    assert (candidate.fields, candidate.problem) == ({"head_type": "PERSON", "tail_type": "SMALL_BOAT"}, None)
+    assert untag(candidate.text).text == "ada has the isa."
 
 
-def test_an_answer_that_was_cut_off_says_so():
-    [draft] = asked().parse("tuned/owner_of/3", "<e1> ada", truncated=True)
-    assert draft.truncated
-    assert draft.problem == "the answer was cut off"
+def test_a_response_that_was_cut_off_says_so():
+    [candidate] = asked().parse("tuned/owner_of/3", "<e1> ada", truncated=True)
+    assert candidate.truncated
+    assert candidate.problem == "the response was cut off"
 
 
 @given(st.text(max_size=40))
-def test_whatever_an_answer_holds_without_an_end_it_becomes_one_draft(text):
-    [draft] = asked().parse("tuned/owner_of/0", text, truncated=False)
-    assert draft.text == readable(text)
+def test_whatever_a_response_holds_without_an_end_it_becomes_one_candidate(text):
+    [candidate] = asked().parse("tuned/owner_of/0", text, truncated=False)
+    assert candidate.text == detokenize(text)

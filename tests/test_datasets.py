@@ -8,11 +8,14 @@ import pytest
 
 from relseed.datasets import folder
 from relseed.datasets.card import card, table
+from relseed.datasets.dataset import Dataset
 from relseed.records.files import DataError, write_records
-from relseed.tasks.relation.files import read_schema
+from relseed.tasks.relation import TASK
+from relseed.tasks.task import Task, load_task, read_schema
+from tests.graph import ROOT
 
-GAZETTE = Path(__file__).parents[1] / "data/gazette"
-SCHEMAS = sorted(Path(folder.__file__).parent.glob("*_relations.jsonl"))
+GAZETTE, PRIMER = ROOT / "data/gazette", ROOT / "data/primer"
+SCHEMAS = sorted((ROOT / "relseed/datasets").glob("*/relations.jsonl"))
 
 RELATIONS: list[dict] = [
     {"relation": "owns", "definition": "the head owns the tail"},
@@ -39,15 +42,19 @@ def own(path: Path) -> Path:
     return path
 
 
+def read(path: Path, task: Task = TASK) -> Dataset:
+    return folder.read(path, task=task, domain=None)
+
+
 def test_own_data_without_about_is_named_after_its_folder(tmp_path: Path) -> None:
-    dataset = folder.read(own(tmp_path / "boats"))
+    dataset = read(own(tmp_path / "boats"))
     assert (dataset.name, dataset.licence, dataset.source) == ("boats", "not stated", "not stated")
     assert [example.id for example in dataset.splits["train"]] == ["t1", "t2"]
 
 
 def test_about_says_name_licence_and_source(tmp_path: Path) -> None:
     (own(tmp_path) / "about.yaml").write_text("name: Boats\nlicence: CC0\nsource: the harbour\n")
-    dataset = folder.read(tmp_path)
+    dataset = read(tmp_path)
     assert (dataset.name, dataset.licence, dataset.source) == ("Boats", "CC0", "the harbour")
 
 
@@ -61,10 +68,10 @@ def test_about_says_name_licence_and_source(tmp_path: Path) -> None:
         ("[1]\n", "about.yaml: Input should be a valid dictionary"),
     ],
 )
-def test_an_unfit_about_is_refused(tmp_path: Path, about: str, says: str) -> None:
+def test_an_about_that_does_not_fit_is_an_error(tmp_path: Path, about: str, says: str) -> None:
     (own(tmp_path) / "about.yaml").write_text(about)
     with pytest.raises(DataError) as caught:
-        folder.read(tmp_path)
+        read(tmp_path)
     assert says in str(caught.value)
 
 
@@ -72,7 +79,26 @@ def test_an_unfit_about_is_refused(tmp_path: Path, about: str, says: str) -> Non
 def test_a_missing_file_says_what_a_folder_of_own_data_holds(tmp_path: Path, name: str) -> None:
     (own(tmp_path) / f"{name}.jsonl").unlink()
     with pytest.raises(DataError, match=rf"{name}\.jsonl: file not found: own data is a folder with"):
-        folder.read(tmp_path)
+        read(tmp_path)
+
+
+def test_own_data_whose_labels_are_always_the_same_need_no_file_of_labels(tmp_path: Path) -> None:
+    dataset = read(PRIMER, load_task("yes_no"))
+    assert (dataset.name, dataset.schema.labels) == ("Primer", ("true", "false"))
+    assert {split: len(examples) for split, examples in dataset.splits.items()} == {
+        "train": 24,
+        "validation": 16,
+        "test": 20,
+    }
+    with pytest.raises(DataError, match=r"train\.jsonl: file not found: own data is a folder with train\.jsonl, valid"):
+        read(tmp_path, load_task("yes_no"))
+
+
+def test_a_real_example_cannot_say_that_a_method_wrote_it(tmp_path: Path) -> None:
+    marked = example("x1", "none") | {"method": "interview"}
+    (own(tmp_path) / "test.jsonl").write_text(json.dumps(marked) + "\n")
+    with pytest.raises(DataError, match=r"test\.jsonl: example 'x1' has a field `method`, .*: rename it"):
+        read(tmp_path)
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
@@ -81,12 +107,12 @@ def test_every_split_is_checked(tmp_path: Path, split: str) -> None:
     with path.open("a") as file:
         file.write(json.dumps(example("new", "sails")) + "\n")
     line = len(path.read_text().splitlines())
-    with pytest.raises(DataError, match=rf"{split}\.jsonl:{line}: unknown relation 'sails'"):
-        folder.read(tmp_path)
+    with pytest.raises(DataError, match=rf"{split}\.jsonl:{line}: unknown label 'sails'"):
+        read(tmp_path)
 
 
 def test_gazette_is_read_whole_with_its_licence() -> None:
-    dataset = folder.read(GAZETTE)
+    dataset = read(GAZETTE)
     assert {split: len(examples) for split, examples in dataset.splits.items()} == {
         "train": 670,
         "validation": 184,
@@ -95,9 +121,9 @@ def test_gazette_is_read_whole_with_its_licence() -> None:
     assert (dataset.name, dataset.licence) == ("Gazette", "CC BY 4.0")
 
 
-@pytest.mark.parametrize("path", SCHEMAS, ids=[path.stem for path in SCHEMAS])
+@pytest.mark.parametrize("path", SCHEMAS, ids=[path.parent.name for path in SCHEMAS])
 def test_every_relation_of_a_reader_has_a_definition_of_its_own_and_one_is_negative(path: Path) -> None:
-    schema = read_schema(path)
+    schema = read_schema(path, TASK)
     definitions = [relation.definition for relation in schema.relations]
     assert len(set(definitions)) == len(definitions)
     assert all(len(definition) > 20 for definition in definitions)
@@ -105,14 +131,15 @@ def test_every_relation_of_a_reader_has_a_definition_of_its_own_and_one_is_negat
 
 
 def test_the_readers_have_their_schemas() -> None:
-    assert [path.stem.removesuffix("_relations") for path in SCHEMAS] == ["crossre", "retacred", "semeval", "tacred"]
+    assert [path.parent.name for path in SCHEMAS] == ["crossre", "retacred", "semeval", "tacred"]
 
 
 def test_a_card_counts_labels_and_hashes_files(tmp_path: Path) -> None:
-    dataset = folder.read(own(tmp_path / "boats"))
+    dataset = read(own(tmp_path / "boats"))
     for split, examples in dataset.splits.items():
         write_records(tmp_path / f"{split}.jsonl", examples)
     described = card(dataset, tmp_path)
+    assert (described["task"], described["negative"]) == ("relation", "none")
     assert described["labels"] == {
         "owns": {"train": 1, "validation": 1, "test": 0},
         "none": {"train": 1, "validation": 0, "test": 1},
@@ -125,7 +152,7 @@ def test_a_card_counts_labels_and_hashes_files(tmp_path: Path) -> None:
 
 
 def test_the_table_of_a_card_has_a_row_a_label(tmp_path: Path) -> None:
-    dataset = folder.read(own(tmp_path / "boats"))
+    dataset = read(own(tmp_path / "boats"))
     for split, examples in dataset.splits.items():
         write_records(tmp_path / f"{split}.jsonl", examples)
     lines = table(card(dataset, tmp_path)).splitlines()

@@ -1,4 +1,4 @@
-"""How unlike each other the sentences of a pool are: figures known by hand, by another way of computing, by nature."""
+"""How unlike each other the texts are: figures known by hand, by another way of computing, by nature."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from relseed.quality.diversity import Diversity, Embedded, diversity, embedded, mean
-from relseed.tasks.relation.tags import rewritten, untag
+from relseed.tasks.relation import TASK
+from relseed.tasks.relation.tags import untag
 
 COPY = "At dawn the old miller grinds rye for the village."
 DIFFERENT = (
@@ -20,7 +21,7 @@ DIFFERENT = (
 )
 
 
-def pool(texts: Sequence[str], vectors: np.ndarray | None = None) -> list[Embedded]:
+def embedded_texts(texts: Sequence[str], vectors: np.ndarray | None = None) -> list[Embedded]:
     """Texts with unit vectors, by default the same vector for the same text and orthogonal ones for others."""
     if vectors is None:
         different = list(dict.fromkeys(texts))
@@ -29,7 +30,7 @@ def pool(texts: Sequence[str], vectors: np.ndarray | None = None) -> list[Embedd
 
 
 def figures(texts: Sequence[str], vectors: np.ndarray | None = None) -> Diversity:
-    return diversity({"mends": pool(texts, vectors)})["mends"]
+    return diversity({"mends": embedded_texts(texts, vectors)})["mends"]
 
 
 def units(rows: np.ndarray) -> np.ndarray:
@@ -51,19 +52,19 @@ def test_copies_are_the_least_diverse_in_every_figure():
     assert copies.vendi < different.vendi
 
 
-def test_copies_count_as_one_sentence_at_no_distance():
+def test_copies_count_as_one_text_at_no_distance():
     copies = figures([COPY] * 5)
     assert copies.vendi == pytest.approx(1)
     assert copies.distance == pytest.approx(0, abs=1e-9)
 
 
-def test_sentences_with_nothing_in_common_count_one_by_one():
+def test_texts_with_nothing_in_common_count_one_by_one():
     different = figures(DIFFERENT)
     assert different.vendi == pytest.approx(4)
     assert different.distance == pytest.approx(1)
 
 
-def test_a_copy_more_adds_no_sentence_to_the_vendi_score():
+def test_a_copy_more_adds_no_text_to_the_vendi_score():
     once, twice = figures(DIFFERENT), figures([*DIFFERENT, *DIFFERENT])
     assert twice.vendi == pytest.approx(once.vendi)
 
@@ -77,50 +78,33 @@ def reference_vendi(vectors: np.ndarray) -> float:
 
 @given(directions)
 def test_the_vendi_score_is_the_one_of_its_definition(vectors):
-    texts = [f"sentence {number}" for number in range(len(vectors))]
+    texts = [f"text {number}" for number in range(len(vectors))]
     assert figures(texts, vectors).vendi == pytest.approx(reference_vendi(vectors), rel=1e-6)
 
 
 @given(directions)
 def test_the_distance_is_the_mean_over_all_pairs(vectors):
-    pairs = [1 - one @ other for number, one in enumerate(vectors) for other in vectors[:number]]
-    texts = [f"sentence {number}" for number in range(len(vectors))]
+    pairs = [1 - vector @ other for number, vector in enumerate(vectors) for other in vectors[:number]]
+    texts = [f"text {number}" for number in range(len(vectors))]
     assert figures(texts, vectors).distance == pytest.approx(np.mean(pairs), abs=1e-9)
 
 
-def test_distinct_words_and_pairs_are_counted_over_all_sentences_and_pairs_end_with_theirs():
+def test_distinct_words_and_pairs_are_counted_over_all_texts_and_pairs_end_with_theirs():
     counted = figures(["Tea, tea and tea.", "Cups AND tea!"])
     assert counted.distinct_1 == 3 / 7
     assert counted.distinct_2 == 4 / 5
 
 
-@pytest.mark.parametrize("text", [COPY, "Tea.", "Ole mends.", "Über 30 Tassen gab es nicht."])
-def test_the_self_bleu_of_copies_is_one(text):
-    assert figures([text] * 3).self_bleu == pytest.approx(1)
-
-
-def test_the_self_bleu_rises_with_what_sentences_share():
-    ladder = (
-        "Nobody ever repaired that bridge near Ulm",
-        "At dawn the old miller repaired that bridge",
-        "At dawn the old miller grinds rye for money",
-        COPY,
-    )
-    scores = [figures([COPY, other]).self_bleu for other in ladder]
-    assert scores == sorted(set(scores))
-    assert scores[0] < 0.1
-
-
-def test_sentences_without_a_word_are_measured_all_the_same():
+def test_texts_without_a_word_are_measured_all_the_same():
     assert figures(["—!", "…?"]).distinct_1 == 0
 
 
-def test_a_relation_with_a_single_sentence_has_no_figures():
-    measured = diversity({"mends": pool([COPY]), "brews": pool(DIFFERENT), "leads": []})
+def test_a_label_with_a_single_text_has_no_figures():
+    measured = diversity({"mends": embedded_texts([COPY]), "brews": embedded_texts(DIFFERENT), "leads": []})
     assert list(measured) == ["brews"]
 
 
-def test_the_order_of_sentences_does_not_matter():
+def test_the_order_of_texts_does_not_matter():
     vectors = units(np.random.default_rng(3).normal(size=(4, 3)))
     there, back = figures(DIFFERENT, vectors), figures(DIFFERENT[::-1], vectors[::-1])
     assert there.model_dump() == pytest.approx(back.model_dump())
@@ -137,12 +121,12 @@ def test_every_figure_stays_within_its_bounds_whatever_the_texts_are(texts, data
     assert 1 - slack <= found.vendi <= len(texts) + slack
 
 
-def test_the_mean_counts_each_relation_once_however_many_sentences_it_has():
-    measured = diversity({"mends": pool([COPY] * 9), "brews": pool(DIFFERENT)})
+def test_the_mean_counts_each_label_once_however_many_texts_it_has():
+    measured = diversity({"mends": embedded_texts([COPY] * 9), "brews": embedded_texts(DIFFERENT)})
     assert mean(measured).vendi == pytest.approx((1 + 4) / 2)
 
 
-def test_the_mean_over_no_relation_is_none():
+def test_the_mean_over_no_label_is_none():
     assert mean({}) is None
 
 
@@ -156,7 +140,7 @@ TAGGED = (
 def shown(*tagged: str) -> tuple[list[str], list[str]]:
     """Texts as they are and with their mentions masked."""
     sentences = list(map(untag, tagged))
-    return [one.text for one in sentences], [rewritten(one, "[MASK]", "[MASK]") for one in sentences]
+    return list(map(TASK.text, sentences)), list(map(TASK.masked, sentences))
 
 
 @pytest.fixture(scope="module")
@@ -174,8 +158,8 @@ def test_other_words_make_a_masked_distance(led):
     assert diversity({"leads": led[1:]})["leads"].distance_masked > 0.2
 
 
-def test_each_sentence_gets_its_own_text_and_unit_vectors_whatever_their_order(led):
-    assert [one.text for one in led] == [untag(text).text for text in TAGGED]
+def test_each_text_gets_its_own_unit_vectors_whatever_their_order(led):
+    assert [sentence.text for sentence in led] == [untag(text).text for text in TAGGED]
     for number, text in enumerate(TAGGED):
         [alone] = embedded(*shown(text), "embed")
         assert alone.vector == pytest.approx(led[number].vector, abs=1e-5)

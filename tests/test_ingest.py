@@ -10,11 +10,13 @@ import pytest
 import yaml
 
 from relseed.pipeline.errors import UserError
+from relseed.tasks.task import load_task, read_examples, read_schema
 from stages import ingest
+from tests.graph import ROOT
 
-ROOT = Path(__file__).parents[1]
-GAZETTE = ROOT / "data/gazette"
-FILES = ["card.json", "relations.jsonl", "test.jsonl", "train.jsonl", "validation.jsonl"]
+GAZETTE, PRIMER = ROOT / "data/gazette", ROOT / "data/primer"
+SPLITS = ["test.jsonl", "train.jsonl", "validation.jsonl"]
+FILES = ["card.json", "labels.jsonl", *SPLITS]
 
 
 @pytest.fixture(autouse=True)
@@ -22,13 +24,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder; tracking is tested elsewhere."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
-    configure("folder")
     return tmp_path
 
 
-def configure(form: str, domain: str | None = None) -> None:
-    params = {"ingest": {"format": form, "path": "source", "domain": domain}}
+def run(path: Path, output: Path, form: str = "folder", *, domain: str | None = None, task: str = "relation") -> None:
+    """Run the stage on a dataset that was published at `path`."""
+    params = {"task": task, "ingest": {"format": form, "path": str(path), "domain": domain}}
     Path("params.yaml").write_text(yaml.safe_dump(params))
+    ingest.main(output)
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -36,17 +39,32 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 
 
 def test_gazette_comes_out_byte_for_byte(place: Path) -> None:
-    ingest.main(GAZETTE, place / "out")
+    run(GAZETTE, place / "out")
     written = snapshot(place / "out")
     assert sorted(written) == FILES
-    for name in FILES[1:]:
+    assert written["labels.jsonl"] == (GAZETTE / "relations.jsonl").read_bytes()
+    for name in SPLITS:
         assert written[name] == (GAZETTE / name).read_bytes()
 
 
+def test_yes_no_questions_come_out_byte_for_byte_with_both_labels(place: Path) -> None:
+    run(PRIMER, place / "out", task="yes_no")
+    assert read_schema(place / "out/labels.jsonl", load_task("yes_no")).labels == ("true", "false")
+    for name in SPLITS:
+        assert (place / "out" / name).read_bytes() == (PRIMER / name).read_bytes()
+
+
+def test_what_was_written_is_read_by_the_stages_after_it(place: Path) -> None:
+    run(GAZETTE, place / "out")
+    task = load_task("relation")
+    schema = read_schema(place / "out/labels.jsonl", task)
+    assert [len(read_examples(place / "out" / name, task, schema)) for name in SPLITS] == [570, 670, 184]
+
+
 def test_the_card_is_written_and_printed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ingest.main(GAZETTE, place / "out")
+    run(GAZETTE, place / "out")
     card = json.loads((place / "out/card.json").read_text())
-    assert card["name"] == "Gazette"
+    assert (card["name"], card["task"]) == ("Gazette", "relation")
     assert card["splits"]["test"]["examples"] == 570
     assert card["labels"]["no_relation"] == {"train": 70, "validation": 34, "test": 120}
     printed = capsys.readouterr().out
@@ -55,23 +73,16 @@ def test_the_card_is_written_and_printed(place: Path, capsys: pytest.CaptureFixt
 
 
 def test_two_runs_write_the_same_bytes(place: Path) -> None:
-    ingest.main(GAZETTE, place / "one")
-    ingest.main(GAZETTE, place / "two")
-    assert snapshot(place / "one") == snapshot(place / "two")
-
-
-def test_what_was_ingested_can_be_ingested_again(place: Path) -> None:
-    ingest.main(GAZETTE, place / "out")
-    before = snapshot(place / "out")
-    ingest.main(place / "out", place / "again")
-    assert {**snapshot(place / "again"), "card.json": b""} == {**before, "card.json": b""}
+    run(GAZETTE, place / "first")
+    run(GAZETTE, place / "second")
+    assert snapshot(place / "first") == snapshot(place / "second")
 
 
 def broken(place: Path) -> Path:
     """Gazette with its last test line cut off: the error comes after three good files."""
     source = place / "source"
     source.mkdir()
-    for name in FILES[1:]:
+    for name in ("relations.jsonl", *SPLITS):
         (source / name).write_bytes((GAZETTE / name).read_bytes())
     (source / "test.jsonl").write_bytes((GAZETTE / "test.jsonl").read_bytes()[:-40] + b"\n")
     return source
@@ -80,15 +91,15 @@ def broken(place: Path) -> Path:
 def test_a_failed_ingest_leaves_no_file_behind(place: Path) -> None:
     source = broken(place)
     with pytest.raises(UserError, match=r"test\.jsonl:570: not JSON"):
-        ingest.main(source, place / "out")
+        run(source, place / "out")
     assert sorted(path.name for path in place.iterdir()) == ["params.yaml", "source"]
 
 
 def test_a_failed_ingest_keeps_the_previous_output(place: Path) -> None:
-    ingest.main(GAZETTE, place / "out")
+    run(GAZETTE, place / "out")
     before = snapshot(place / "out")
     with pytest.raises(UserError):
-        ingest.main(broken(place), place / "out")
+        run(broken(place), place / "out")
     assert snapshot(place / "out") == before
 
 
@@ -98,21 +109,21 @@ def test_a_failure_while_writing_leaves_no_file_behind(place: Path, monkeypatch:
 
     monkeypatch.setattr(ingest, "card", full)
     with pytest.raises(OSError, match="no space"):
-        ingest.main(GAZETTE, place / "out")
+        run(GAZETTE, place / "out")
     assert [path.name for path in place.iterdir()] == ["params.yaml"]
 
 
 def test_an_output_folder_with_other_files_is_not_replaced(place: Path) -> None:
     source = broken(place)
     with pytest.raises(UserError, match="holds files that ingest did not write"):
-        ingest.main(GAZETTE, source)
+        run(GAZETTE, source)
     assert (source / "relations.jsonl").exists()
 
 
 def test_an_output_folder_that_dvc_has_emptied_is_filled_again(place: Path) -> None:
     (place / "out").mkdir()
     (place / "out/.gitignore").write_text("/card.json\n")
-    ingest.main(GAZETTE, place / "out")
+    run(GAZETTE, place / "out")
     assert sorted(snapshot(place / "out")) == FILES
 
 
@@ -128,40 +139,49 @@ def test_an_output_folder_that_dvc_has_emptied_is_filled_again(place: Path) -> N
     ],
 )
 def test_each_format_reads_with_its_own_reader(place: Path, form: str, says: str) -> None:
-    configure(form, "ai" if form == "crossre" else None)
     with pytest.raises(UserError, match="file not found") as caught:
-        ingest.main(place / "nowhere", place / "out")
+        run(place / "nowhere", place / "out", form, domain="ai" if form == "crossre" else None)
     assert says in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("form", "domain", "says"),
     [
-        ("crossre", None, "crossre is read one domain at a time"),
-        ("crossre", "sailing", "ingest.domain: Input should be 'ai', 'literature'"),
-        ("semeval", "ai", "only crossre has domains"),
-        ("wiki80", None, "ingest.format: Input should be 'folder', 'semeval'"),
+        ("crossre", None, "ingest.domain: crossre, and it alone, has domains: ai, literature"),
+        ("crossre", "sailing", "CrossRE has no domain 'sailing': it has ai, literature, music, news, politics, scie"),
+        ("semeval", "ai", "ingest.domain: crossre, and it alone, has domains"),
+        ("wiki80", None, "no format of datasets 'wiki80': there are crossre, folder, retacred, semeval, ta"),
+        ("card", None, "no format of datasets 'card': there are crossre, folder"),
     ],
 )
-def test_unfit_parameters_are_refused(place: Path, form: str, domain: str | None, says: str) -> None:
-    configure(form, domain)
+def test_parameters_that_do_not_fit_are_errors(place: Path, form: str, domain: str | None, says: str) -> None:
     with pytest.raises(UserError) as caught:
-        ingest.main(GAZETTE, place / "out")
+        run(GAZETTE, place / "out", form, domain=domain)
     assert says in str(caught.value)
 
 
 def test_a_domain_that_is_left_out_is_missed_by_crossre(place: Path) -> None:
-    Path("params.yaml").write_text("ingest: {format: crossre, path: source}\n")
-    with pytest.raises(UserError, match="crossre is read one domain at a time"):
-        ingest.main(GAZETTE, place / "out")
+    Path("params.yaml").write_text("{task: relation, ingest: {format: crossre, path: source}}\n")
+    with pytest.raises(UserError, match="crossre, and it alone, has domains"):
+        ingest.main(place / "out")
+
+
+def test_a_format_of_another_task_is_an_error_that_names_both(place: Path) -> None:
+    sentence = {"doc_key": "x", "sentence": ["Ada", "sang"], "ner": [[0, 0, "person"], [1, 1, "misc"]], "relations": []}
+    for split in ("train", "dev", "test"):
+        (place / f"ai-{split}.json").write_text(json.dumps(sentence))
+    with pytest.raises(UserError, match=r"CrossRE \(ai\) is a dataset of the task relation: set `task` to that"):
+        run(place, place / "out", "crossre", domain="ai", task="yes_no")
+    assert not (place / "out").exists()
 
 
 def test_the_command_ends_with_one_line_and_status_1_where_the_data_are_wrong(place: Path) -> None:
-    broken(place)
-    command = [sys.executable, "-m", "stages.ingest", "source", "out"]
+    with pytest.raises(UserError):
+        run(broken(place), place / "out")
+    command = [sys.executable, "-m", "stages.ingest", "--dataset", "out"]
     done = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: source/test.jsonl:570: not JSON")
+    assert done.stderr.startswith(f"error: {place}/source/test.jsonl:570: not JSON")
     assert len(done.stderr.splitlines()) == 1

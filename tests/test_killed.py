@@ -1,4 +1,4 @@
-"""A generating stage that is killed at any moment goes on where it was."""
+"""A stage that has examples written and is killed at any moment resumes from where it was."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from tests.graph import ROOT
 from tests.hostile import Handler, Server, chat, serving
 
 KILLS = 20
-PER_RELATION = 30
+PER_LABEL = 30
 LABELS = ("founded_by", "born_in", "no_relation")
 
 
@@ -27,22 +27,22 @@ def test_a_stage_killed_at_twenty_random_moments_asks_nothing_twice_and_misses_n
     with serving(writes) as server:
         whole = project(tmp_path / "whole", server)
         assert os.waitstatus_to_exitcode(waited(start(whole, monkeypatch))) == 0
-        server.asked.clear()
+        server.requests.clear()
         killed = project(tmp_path / "killed", server)
         finished: dict[str, int] = {}
-        chance = random.Random(7)
+        rng = random.Random(7)
         for _ in range(KILLS):
-            kill(start(killed, monkeypatch), server, chance)
-            finished |= {prompt: server.asked[prompt] for prompt in answered(killed) if prompt not in finished}
-        assert 0 < len(finished) < PER_RELATION * len(LABELS)
+            kill(start(killed, monkeypatch), server, rng)
+            finished |= {prompt: server.requests[prompt] for prompt in answered(killed) if prompt not in finished}
+        assert 0 < len(finished) < PER_LABEL * len(LABELS)
         assert os.waitstatus_to_exitcode(waited(start(killed, monkeypatch))) == 0
-    assert {prompt: server.asked[prompt] for prompt in finished} == finished
+    assert {prompt: server.requests[prompt] for prompt in finished} == finished
     assert candidates(killed) == candidates(whole)
-    assert len(candidates(whole).splitlines()) == PER_RELATION * len(LABELS)
+    assert len(candidates(whole).splitlines()) == PER_LABEL * len(LABELS)
 
 
 def writes(handler: Handler) -> None:
-    """Answer with one sample that no other prompt gets, after a moment."""
+    """Respond with one sentence that no other prompt gets, after a moment."""
     time.sleep(0.01)
     words = hashlib.sha256(handler.prompt.encode()).hexdigest()
     parts = [words[start : start + 6] for start in range(0, 48, 6)]
@@ -58,14 +58,14 @@ def project(folder: Path, server: Server) -> Path:
     """A folder in which `stages.generate` runs: parameters, three relations, two seeds of each."""
     folder.mkdir()
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["teacher"] |= {"engine": "openai", "model": "m"}
-    params["openai"]["url"] = server.url
-    params["generate"] |= {"per_relation": PER_RELATION, "at_most": 1.0}
-    params["checks"] |= {"language": None, "near_duplicate": 1.0, "shortest": 1}
+    params["llms"]["teacher"] |= {"engine": "openai", "model": "m"}
+    params["engines"]["openai"]["url"] = server.url
+    params["methods"]["one_by_one"] |= {"per_label": PER_LABEL, "max_request_factor": 1.0}
+    params["rules"] |= {"language": None, "near_duplicate": 1.0, "min_words": 1}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     relations = [{"relation": label, "definition": label, "negative": label == "no_relation"} for label in LABELS]
     types = {"head_type": "PERSON", "tail_type": "LOCATION"}
-    lines(folder / "relations.jsonl", [one | types for one in relations])
+    lines(folder / "labels.jsonl", [relation | types for relation in relations])
     head, tail = {"start": 0, "end": 3, "type": "PERSON"}, {"start": 8, "end": 11, "type": "LOCATION"}
     lines(
         folder / "seeds.jsonl",
@@ -94,17 +94,17 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
-        generate.main("one_by_one", Path("relations.jsonl"), Path("seeds.jsonl"), Path("candidates.jsonl"))
+        generate.main("one_by_one", labels=Path("labels.jsonl"), seeds=Path("seeds.jsonl"), candidates=Path())
     except BaseException:
         os._exit(1)
     os._exit(0)
 
 
-def kill(child: int, server: Server, chance: random.Random) -> None:
-    """Kill the stage once it has asked for one to five things more, and a random moment later."""
-    asked = sum(server.asked.values()) + chance.randint(1, 5)
-    until(lambda: sum(server.asked.values()) >= asked)
-    time.sleep(chance.uniform(0, 0.03))
+def kill(child: int, server: Server, rng: random.Random) -> None:
+    """Kill the stage once it has sent one to five requests more, and a random moment later."""
+    sent = sum(server.requests.values()) + rng.randint(1, 5)
+    until(lambda: sum(server.requests.values()) >= sent)
+    time.sleep(rng.uniform(0, 0.03))
     os.kill(child, signal.SIGKILL)
     waited(child)
 
@@ -112,7 +112,7 @@ def kill(child: int, server: Server, chance: random.Random) -> None:
 def until(done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not done():
-        assert time.monotonic() < deadline, "the stage asks for nothing"
+        assert time.monotonic() < deadline, "the stage sends no request"
         time.sleep(0.002)
 
 
@@ -121,7 +121,7 @@ def waited(child: int) -> int:
 
 
 def answered(folder: Path) -> set[str]:
-    """The prompts whose answers are on disk."""
+    """The prompts whose responses are on disk."""
     if not (folder / ".scratch/requests.db").exists():
         return set()
     copied = shutil.copytree(folder / ".scratch", folder / "copy", dirs_exist_ok=True)
@@ -137,4 +137,4 @@ def answered(folder: Path) -> set[str]:
 
 
 def candidates(folder: Path) -> bytes:
-    return (folder / "candidates.jsonl").read_bytes()
+    return (folder / "one_by_one.jsonl").read_bytes()

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from relseed.evaluation.record import Evaluation
-from relseed.generation.pool import Pool
+from relseed.evaluation.record import Evaluation, PretrainingStep
+from relseed.generation.summary import MethodSummary
 from relseed.report.page import Confusion, most_confused, page_of
 from tests.browser import FIGURES, REQUESTS, ask
-from tests.evaluations import CARD, evaluation, pool
+from tests.evaluations import CARD, evaluation, summary
 
 SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
-LONG = tuple(f"a_relation_with_a_long_name_{number}" for number in range(42))
+LONG = tuple(f"a_label_with_a_long_name_{number}" for number in range(42))
 
 
-def page(*evaluations: Evaluation, pools: Sequence[Pool] = (), card: Mapping[str, Any] = CARD) -> str:
-    return page_of(card, {one.system: one for one in evaluations}, {one.method: one for one in pools})
+def page(*evaluations: Evaluation, methods: Sequence[MethodSummary] = (), card: Mapping[str, Any] = CARD) -> str:
+    systems = {evaluation.system: evaluation for evaluation in evaluations}
+    return page_of(card, systems, {summary.method: summary for summary in methods})
 
 
 def written(text: str, folder: Path) -> Path:
@@ -54,14 +55,20 @@ def test_the_most_frequent_confusions_come_first_and_right_answers_never() -> No
     ]
 
 
-def test_the_page_loads_nothing() -> None:
+def test_the_page_loads_nothing_and_links_to_the_errors_alone() -> None:
     text = page(evaluation())
-    assert Loads(text).addresses == []
+    assert Loads(text).addresses == ["a errors.html"]
     assert not re.search(r"url\(|@import|<script|<link|<iframe", text)
 
 
-def test_the_page_links_to_the_written_sentences_where_there_are_some() -> None:
-    assert Loads(page(evaluation(), pools=[pool()])).addresses == ["a sentences.html"]
+def test_the_page_links_to_the_examples_of_each_method_where_there_are_some() -> None:
+    addresses = Loads(page(evaluation(), methods=[summary(), summary("one_by_one")])).addresses
+    assert addresses == ["a errors.html", "a examples/all_at_once.html", "a examples/one_by_one.html"]
+
+
+def test_the_page_has_the_table_of_what_the_methods_wrote() -> None:
+    text = " ".join(re.sub(r"<[^>]*>", " ", page(evaluation(), methods=[summary()])).split())
+    assert "all_at_once 4 5 3 2 0.00100 0.250 → 0.250" in text
 
 
 def test_the_page_holds_four_figures_for_each_system_and_no_id_twice() -> None:
@@ -72,7 +79,14 @@ def test_the_page_holds_four_figures_for_each_system_and_no_id_twice() -> None:
     assert [name for name, times in Counter(Loads(text).ids).items() if times > 1] == []
 
 
-def test_the_page_says_what_was_drawn_what_leaked_and_what_the_dataset_is() -> None:
+def test_the_two_losses_of_a_pre_training_are_a_fifth_figure() -> None:
+    steps = [PretrainingStep(step=step, mslm=2 / step, scl=1 / step) for step in (1, 2, 3)]
+    text = page(evaluation(pretraining=steps))
+    assert len(SVG.findall(text)) == 5
+    assert sum("MSLM loss" in figure and "SCL loss" in figure for figure in SVG.findall(text)) == 1
+
+
+def test_the_page_says_what_was_drawn_what_two_lists_share_and_what_the_dataset_is() -> None:
     text = " ".join(re.sub(r"<[^>]*>", " ", SVG.sub("", page(evaluation()))).split())
     for part in ("0123456789ab", "mends (6)", "seeds in test 0 1", "train-3 test-9 0.88", "CC0-1.0", "a shelf"):
         assert part in text
@@ -87,7 +101,7 @@ def test_labels_are_escaped_in_text_and_figures() -> None:
     assert all("&lt;b&gt;" in part for part in (SVG.sub("", text), *SVG.findall(text)[:2]))
 
 
-def test_a_relation_without_test_examples_is_drawn_empty() -> None:
+def test_a_label_without_test_examples_is_drawn_empty() -> None:
     text = page(evaluation(confusion=[[1, 0, 0], [0, 0, 0], [0, 0, 1]]))
     assert all("NaN" not in figure for figure in SVG.findall(text))
 
@@ -110,5 +124,5 @@ def test_the_name_and_the_micro_f1_of_a_system_are_bold_in_the_table_and_nothing
 
 
 def test_the_page_does_not_scroll_sideways_on_a_phone(tmp_path: Path) -> None:
-    shown = written(page(evaluation(labels=LONG), pools=[pool()]), tmp_path)
+    shown = written(page(evaluation(labels=LONG), methods=[summary()]), tmp_path)
     assert ask(shown, "document.documentElement.scrollWidth", tmp_path, width=500) <= 500

@@ -1,247 +1,209 @@
-"""Preference pairs: each kind as it is meant, no leak from one half into the other, the prompts of generation."""
+"""Preference pairs: each flaw as it is meant, no leak from one half into the other, the prompts that a loop sends."""
 
-import json
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 
 from relseed.datasets.draw import draw
-from relseed.generation.answers import Answer
-from relseed.generation.writer import Write, Writer
-from relseed.llm.teacher import Generator
-from relseed.preference.pairs import KINDS, Pair, near_copy, pairs_of
-from relseed.preference.split import halved
-from relseed.records.files import write_records
-from relseed.tasks.relation import Example
-from relseed.tasks.relation.continuation import END, sample
-from relseed.tasks.relation.files import read_examples, read_schema
-from relseed.tasks.relation.rules import Checks, Judge
+from relseed.generation.method import Method, read_method
+from relseed.llm.request import Request
+from relseed.pipeline.params import Params
+from relseed.preference.pair import FLAWS, PreferencePair
+from relseed.preference.pairs import near_copy, pairs_of
+from relseed.preference.split import split_relations
+from relseed.tasks.relation import TASK, Example
+from relseed.tasks.relation.continuation import END, line
 from relseed.tasks.relation.tags import tagged, untag
-from relseed.tasks.relation.templates import demonstration
-from relseed.tasks.relation.written import Accepted, Draft, Rejected
-from stages import prefer
-from tests.graph import ROOT
+from relseed.tasks.task import read_examples, read_schema
+from tests.graph import PARAMS, ROOT
+from tests.methods import run
+from tests.scripted import Scripted
 
-SCHEMA = read_schema(ROOT / "data/gazette/relations.jsonl")
-SEEDS = draw(read_examples(ROOT / "data/gazette/train.jsonl", SCHEMA), shots=4, seed=1)
-PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-ALL = dict.fromkeys(KINDS, 1)
+SCHEMA = read_schema(ROOT / "data/gazette/relations.jsonl", TASK)
+SEEDS = draw(read_examples(ROOT / "data/gazette/train.jsonl", TASK, SCHEMA), shots=4, seed=1)
+EACH_ONCE = dict.fromkeys(FLAWS, 1)
 LABEL = SCHEMA.labels[0]
-OWN = [seed for seed in SEEDS if seed.relation == LABEL]
+MINE = [seed for seed in SEEDS if seed.relation == LABEL]
 OTHERS = [seed for seed in SEEDS if seed.relation == SCHEMA.labels[1]]
-# As if the generator had written them.
-DRAFTS = [one for one in read_examples(ROOT / "data/gazette/validation.jsonl", SCHEMA) if one.relation == LABEL][:6]
+VALIDATION = read_examples(ROOT / "data/gazette/validation.jsonl", TASK, SCHEMA)
+OWN = [example for example in VALIDATION if example.relation == LABEL][:6]  # as if the LLM had written them
+both_forms = pytest.mark.parametrize("form", ["continuation", "chat"])
 
 
-def writer(prompt: str = "continuation", seeds: list[Example] = SEEDS) -> Writer:
-    generator = Generator.model_validate(PARAMS["generator"] | {"prompt": prompt})
-    write = Write.model_validate(PARAMS["write"])
-    judge = Judge(SCHEMA, Checks.model_validate(PARAMS["checks"]), seeds)
-    return Writer("tuned", "one_by_one", SCHEMA.by_label[LABEL], judge, generator, write)
+def method(form: str = "continuation", seeds: Sequence[Example] = SEEDS, **changes: Any) -> Method:
+    """The method `untuned`, by an LLM whose prompts have this form."""
+    llm = PARAMS["llms"]["untuned"] | {"model": "tiny", "form": form, "prompt_characters": 700}
+    entry = PARAMS["methods"]["untuned"] | changes
+    changed = PARAMS | {"llms": {"untuned": llm}, "methods": {"untuned": entry}}
+    return read_method(Params(changed), "untuned", TASK, SCHEMA, seeds)
 
 
-def built(counts: dict = ALL, prompt: str = "continuation", drafts: Sequence = (), pools=((), ())) -> list[Pair]:
-    return list(pairs_of(writer(prompt), OWN, drafts, OTHERS, counts, pools, random.Random(1)))
+def built(
+    counts: dict = EACH_ONCE, form: str = "continuation", own: Sequence[Example] = (), **changes: Any
+) -> list[PreferencePair]:
+    """The pairs of the first relation, in a half with one other; `changes` are those of the method's settings."""
+    return list(pairs_of(method(form, **changes), LABEL, [*MINE, *OTHERS], own, counts, random.Random(1)))
+
+
+def number_of(pair: PreferencePair) -> int:
+    """The number of a pair's prompt."""
+    return int(pair.id.split("/")[1])
+
+
+def shown(pair: PreferencePair) -> list[str]:
+    """The sentences that a prompt to go on with shows."""
+    return [text.strip() for text in pair.prompt[0].content.split(END)[1:-1]]
+
+
+def targets(examples: Sequence[Example]) -> list[str]:
+    """Sentences as responses of a small model."""
+    return [line(TASK.show(example)) for example in examples]
+
+
+# The halves
 
 
 def test_the_halves_share_no_relation_and_leave_out_the_negative_label_alone():
-    halves = halved(SCHEMA.relations, seed=1)
-    assert not set(halves.one) & set(halves.two)
-    assert {*halves.one, *halves.two} == set(SCHEMA.labels) - {SCHEMA.negative}
-    assert abs(len(halves.one) - len(halves.two)) <= 1
-    assert halves == halved(SCHEMA.relations, seed=1) != halved(SCHEMA.relations, seed=2)
+    split = split_relations(SCHEMA.relations, seed=1)
+    assert not set(split.a) & set(split.b)
+    assert {*split.a, *split.b} == set(SCHEMA.labels) - {SCHEMA.negative}
+    assert abs(len(split.a) - len(split.b)) <= 1
+
+
+def test_the_halves_follow_the_random_seed():
+    assert split_relations(SCHEMA.relations, 1) == split_relations(SCHEMA.relations, 1)
+    assert split_relations(SCHEMA.relations, 1) != split_relations(SCHEMA.relations, 2)
 
 
 def test_a_relation_is_written_by_the_adapter_that_was_tuned_on_the_other_half():
-    halves = halved(SCHEMA.relations, seed=1)
-    assert {halves.adapter_for(label) for label in halves.one} == {"base-two"}
-    assert {halves.adapter_for(label) for label in halves.two} == {"base-one"}
+    split = split_relations(SCHEMA.relations, seed=1)
+    assert set(split.halves) == {"a", "b"}
+    assert split.by_label == dict.fromkeys(split.a, "b") | dict.fromkeys(split.b, "a")
 
 
-def test_what_is_preferred_is_a_seed_of_the_relation_each_after_those_before_it():
-    for pair in built():
-        number = int(pair.id.split("/")[1])
-        assert pair.chosen == sample(demonstration(OWN[number]))
-        assert [demonstration(one) in pair.prompt[0].content for one in OWN] == [at < number for at in range(len(OWN))]
+# The prompts
 
 
-def test_a_wrong_relation_is_a_sample_of_another_one_of_the_half():
-    found = [pair.rejected for pair in built() if pair.kind == "wrong_relation"]
-    assert len(found) == len(OWN)
-    assert set(found) <= {sample(demonstration(one)) for one in OTHERS}
+def sent(form: str, seeds: Sequence[Example], written: Sequence[Example], **changes: Any) -> list[Request]:
+    """What the loop asks for the first relation that has these seeds, where its responses hold `written` in turn."""
+    room = {"per_label": len(written) + 1, "max_request_factor": 1}
+    chosen = method(form, seeds, **room | changes)
+    prompt, _ = chosen.request(LABEL, 0, 1, [])
+    responses = iter([*written, seeds[0]])  # one more, that no prompt shows
+    engine = Scripted(lambda _: prompt.render_target(next(responses)))
+    found = run(engine, chosen)
+    assert [candidate.rule for candidate in found.rejected] == ["copy"]
+    return engine.requests
 
 
-def test_an_exact_copy_is_a_sample_that_the_prompt_shows():
-    found = [pair for pair in built() if pair.kind == "exact_copy"]
-    assert len(found) == len(OWN) - 1  # the first prompt shows none
+@both_forms
+@pytest.mark.parametrize("demonstrations", [2, 8])
+def test_the_prompt_of_a_seed_is_what_the_loop_sends_once_it_was_given_the_seeds_before(form, demonstrations):
+    requests = sent(form, MINE[:1], MINE[1:], demonstrations=demonstrations)
+    pairs = [pair for pair in built(form=form, demonstrations=demonstrations) if number_of(pair) > 0]
+    assert {number_of(pair) for pair in pairs} == {1, 2, 3}
+    for pair in pairs:
+        assert pair.prompt == requests[number_of(pair) - 1].messages
+
+
+@both_forms
+@pytest.mark.parametrize("demonstrations", [2, 8])
+def test_a_prompt_with_examples_of_the_llm_is_what_the_loop_sends_once_it_wrote_them(form, demonstrations):
+    prompt, _ = method(form).request(LABEL, 0, 1, [])
+    by_number = {number_of(pair): pair for pair in built(form=form, own=OWN, demonstrations=demonstrations)}
+    assert set(by_number) == set(range(len(MINE) + len(OWN)))
+    for count in range(1, len(OWN) + 1):
+        pair = by_number[len(MINE) + count - 1]
+        seeds = [seed for seed in MINE if prompt.render_target(seed) != pair.chosen]
+        assert len(seeds) == len(MINE) - 1
+        assert pair.prompt == sent(form, seeds, OWN[:count], demonstrations=demonstrations)[-1].messages
+
+
+def test_the_first_prompt_shows_no_example():
+    assert {tuple(shown(pair)) for pair in built() if number_of(pair) == 0} == {()}
+
+
+def test_after_the_seeds_prompts_show_one_more_example_of_the_llm_each():
+    pairs = [pair for pair in built(own=OWN) if number_of(pair) >= len(MINE)]
+    assert len({pair.prompt for pair in pairs}) == len(OWN)
+    for pair in pairs:
+        last = OWN[number_of(pair) - len(MINE)]
+        assert shown(pair)[-1] == tagged(last)
+        assert shown(pair)[0] in map(tagged, MINE)
+
+
+# What is preferred, and what is not
+
+
+def test_what_is_preferred_is_a_seed_of_the_relation_that_the_prompt_does_not_show():
+    for pair in built(own=OWN):
+        assert pair.chosen in targets(MINE)
+        assert pair.chosen not in pair.prompt[0].content
+    assert [pair.chosen for pair in built() if pair.flaw == "wrong_relation"] == targets(MINE)
+
+
+def test_a_wrong_relation_is_an_example_of_another_one_of_the_half():
+    found = [pair.rejected for pair in built() if pair.flaw == "wrong_relation"]
+    assert len(found) == len(MINE)
+    assert set(found) <= set(targets(OTHERS))
+
+
+def test_an_exact_copy_is_an_example_that_the_prompt_shows():
+    found = [pair for pair in built() if pair.flaw == "exact_copy"]
+    assert len(found) == len(MINE) - 1  # the first prompt shows none
     assert all(pair.rejected.strip() in pair.prompt[0].content for pair in found)
 
 
-def shown(pair: Pair) -> list[str]:
-    """The samples that a prompt shows."""
-    return pair.prompt[0].content.split(END)[1:-1]
-
-
-def test_after_the_seeds_prompts_show_drafts_and_prefer_a_seed_that_they_do_not_show():
-    pairs = [pair for pair in built(drafts=DRAFTS) if int(pair.id.split("/")[1]) >= len(OWN)]
-    assert len({pair.prompt for pair in pairs}) == len(DRAFTS)
-    for pair in pairs:
-        count = int(pair.id.split("/")[1]) - len(OWN) + 1
-        texts = [text.strip() for text in shown(pair)]
-        assert texts[-min(count, 2) :] == list(map(demonstration, DRAFTS[:count][-2:]))
-        assert texts[0] in map(demonstration, OWN)
-        assert pair.chosen in {sample(demonstration(one)) for one in OWN}
-        assert pair.chosen not in pair.prompt[0].content
-
-
-def test_prompts_with_drafts_are_those_of_generation_to_the_byte():
-    for pair in built(drafts=DRAFTS):
-        number = int(pair.id.split("/")[1])
-        before = [one for one in OWN if sample(demonstration(one)) != pair.chosen]
-        grown = OWN[:number] if number < len(OWN) else [*before, *DRAFTS[: number - len(OWN) + 1]]
-        _, request = writer().request(number, 1, list(map(demonstration, grown)))
-        assert pair.prompt == request.messages
-
-
-def test_copies_are_of_the_last_three_samples_that_the_prompt_has_room_for():
-    copies = [pair for pair in built({**ALL, "exact_copy": 3}, drafts=DRAFTS) if pair.kind == "exact_copy"]
-    assert {pair.rejected.removesuffix(END) in shown(pair)[-3:] for pair in copies} == {True}
+def test_copies_are_of_the_last_three_examples_that_the_prompt_has_room_for():
+    copies = [pair for pair in built(EACH_ONCE | {"exact_copy": 3}, own=OWN) if pair.flaw == "exact_copy"]
+    assert all(pair.rejected.removesuffix(END).strip() in shown(pair)[-3:] for pair in copies)
     assert max(len(shown(pair)) for pair in copies) > 3
+    assert len(shown(copies[-1])) < len(MINE) - 1 + len(OWN)
 
 
-def test_no_pair_is_there_twice_where_samples_are_few():
-    pairs = built({**ALL, "exact_copy": 3, "wrong_relation": 9}, drafts=DRAFTS)
-    exact = [pair for pair in pairs if pair.kind != "near_copy"]
+@pytest.mark.parametrize("number", range(20))
+def test_a_near_copy_has_other_mentions_of_the_same_types_and_a_word_less(number):
+    original = MINE[number % len(MINE)]
+    copied = near_copy(original, [*MINE, *OTHERS], random.Random(number))
+    before, after = (
+        set(sentence.text.split()) - set(sentence.head.text_of(sentence.text).split())
+        for sentence in (original, copied)
+    )
+    assert len(before & after) > len(before) / 2
+    assert copied.head.text_of(copied.text) != original.head.text_of(original.text)
+    assert untag(tagged(copied)) == copied
+    known = {
+        (mention.type, mention.text_of(seed.text)) for seed in [*MINE, *OTHERS] for mention in (seed.head, seed.tail)
+    }
+    for role in ("head", "tail"):
+        assert (getattr(original, role).type, getattr(copied, role).text_of(copied.text)) in known
+
+
+def test_a_flaw_can_be_switched_off_or_be_there_twice():
+    counts = Counter(pair.flaw for pair in built(EACH_ONCE | {"wrong_relation": 2, "near_copy": 0}))
+    assert counts == {"wrong_relation": 2 * len(MINE), "exact_copy": len(MINE) - 1}
+
+
+def test_no_pair_is_there_twice_where_examples_are_few():
+    pairs = built(EACH_ONCE | {"exact_copy": 3, "wrong_relation": 9}, own=OWN)
+    exact = [pair for pair in pairs if pair.flaw != "near_copy"]
     assert len({(pair.prompt, pair.chosen, pair.rejected) for pair in exact}) == len(exact)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_a_near_copy_has_other_mentions_of_the_same_types_and_a_word_less(seed):
-    shown = OWN[seed % len(OWN)]
-    copied = near_copy(shown, [*OWN, *OTHERS], random.Random(seed))
-    outside = [set(one.text.split()) - set(one.head.within(one.text).split()) for one in (shown, copied)]
-    assert len(outside[0] & outside[1]) > len(outside[0]) / 2
-    assert copied.head.within(copied.text) != shown.head.within(shown.text)
-    assert untag(tagged(copied)) == copied
-    known = {mention.within(one.text) for one in [*OWN, *OTHERS] for mention in (one.head, one.tail)}
-    assert {copied.head.within(copied.text), copied.tail.within(copied.text)} <= known
-
-
-def test_a_kind_can_be_switched_off_or_be_there_twice():
-    counts = Counter(pair.kind for pair in built({**ALL, "wrong_relation": 2, "near_copy": 0}))
-    assert counts == {"wrong_relation": 2 * len(OWN), "exact_copy": len(OWN) - 1}
-
-
 def test_the_ids_of_pairs_differ():
-    pairs = built({**ALL, "wrong_relation": 2})
+    pairs = built(EACH_ONCE | {"wrong_relation": 2}, own=OWN)
     assert len({pair.id for pair in pairs}) == len(pairs)
 
 
-@pytest.mark.parametrize("prompt", ["continuation", "instruct"])
-def test_prompts_are_those_of_generation_to_the_byte(prompt):
-    for pair in built(prompt=prompt):
-        number = int(pair.id.split("/")[1])
-        _, request = writer(prompt).request(number, 1, list(map(demonstration, OWN[:number])))
-        assert json.dumps([one.model_dump() for one in pair.prompt]) == json.dumps(
-            [one.model_dump() for one in request.messages]
-        )
-
-
-def test_an_answer_to_an_instruct_model_is_one_that_its_parser_reads():
-    asked, _ = writer("instruct").request(0, 1, [])
-    for pair in built(prompt="instruct"):
+@both_forms
+def test_both_responses_of_a_pair_can_be_read_and_say_that_they_are_what_was_asked_for(form):
+    prompt, _ = method(form).request(LABEL, 0, 1, [])
+    relation = SCHEMA.by_label[LABEL]
+    for pair in built(form=form):
         for text in (pair.chosen, pair.rejected):
-            [draft] = asked.parse("x", text, truncated=False)
-            assert draft.problem is None
-            assert (draft.said, draft.head_type) == (SCHEMA.by_label[LABEL].name, SCHEMA.by_label[LABEL].head_type)
-
-
-def test_mined_pairs_set_the_rarest_accepted_against_what_was_rejected_as_a_copy():
-    fields = [one.model_dump(exclude_unset=True) | {"method": "one_by_one"} for one in OWN]
-    accepted = [Accepted.model_validate(one) for one in [*fields[:2], fields[0] | {"id": "again"}]]
-    draft = Draft(id="d", method="one_by_one", relation=LABEL, text=tagged(OWN[2]))
-    rejected = [
-        Rejected(draft=draft, check="near_duplicate", reason="alike"),
-        Rejected(draft=draft, check="length", reason="short"),
-    ]
-    [pair] = built({**dict.fromkeys(KINDS, 0), "mined": 5}, pools=(accepted, rejected))
-    assert (pair.chosen, pair.rejected) == (sample(tagged(OWN[1])), sample(tagged(OWN[2])))
-
-
-DRAFTED = ("{} keeps a note of it beside the lamp.", "Nobody but {} has asked for it since.", "no mention at all")
-
-
-def house(label: str) -> str:
-    return f"<e1>house {100 + SCHEMA.labels.index(label)}</e1>"
-
-
-def untuned() -> list[Answer]:
-    """Three drafts of each relation, of which the checks reject the last."""
-    answers = []
-    asked, request = writer().request(0, 1, [])
-    for label in set(SCHEMA.labels) - {SCHEMA.negative}:
-        own = replace(asked, relation=SCHEMA.by_label[label])
-        for number, text in enumerate(DRAFTED):
-            id, marked = f"untuned/{label}/{number}", text.format(f"The {house(label)} by <e2>the old quay</e2>")
-            drafts = tuple(own.parse(id, f"{marked} {END}", truncated=False))
-            answers.append(Answer(id=id, request=request, completion=None, drafts=drafts))
-    return answers
-
-
-FILES = ("seeds.jsonl", "accepted", "rejected", "untuned.jsonl", "preferences")
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS), encoding="utf-8")
-    write_records(tmp_path / "seeds.jsonl", SEEDS)
-    for folder in ("accepted", "rejected"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "one_by_one.jsonl").touch()
-    write_records(tmp_path / "untuned.jsonl", untuned())
-    return tmp_path
-
-
-def test_no_half_holds_a_sentence_of_the_other(project):
-    prefer.main(ROOT / "data/gazette/relations.jsonl", *map(Path, FILES))
-    halves = json.loads((project / "preferences/halves.json").read_text(encoding="utf-8"))
-    for name, other in (("one", "two"), ("two", "one")):
-        text = (project / f"preferences/{name}.jsonl").read_text(encoding="utf-8")
-        assert text.count("\n") > 60
-        mentions = [
-            mention.within(seed.text)
-            for seed in SEEDS
-            for mention in (seed.head, seed.tail)
-            if seed.relation in halves[other]
-        ]
-        own = " ".join(seed.text for seed in SEEDS if seed.relation in halves[name])
-        assert not [words for words in mentions if words not in own and f">{words}<" in text]
-
-
-def test_a_half_shows_the_accepted_drafts_of_its_own_relations_and_no_more_than_asked_for(project):
-    (project / "params.yaml").write_text(
-        yaml.safe_dump(PARAMS | {"prefer": PARAMS["prefer"] | {"drafts": 1}}), encoding="utf-8"
-    )
-    prefer.main(ROOT / "data/gazette/relations.jsonl", *map(Path, FILES))
-    halves = json.loads((project / "preferences/halves.json").read_text(encoding="utf-8"))
-    for name in ("one", "two"):
-        text = (project / f"preferences/{name}.jsonl").read_text(encoding="utf-8")
-        found = {label for label in SCHEMA.labels if house(label) in text}
-        assert found == set(halves[name])
-        assert "Nobody but" not in text
-        assert "no mention at all" not in text
-
-
-def test_without_any_kind_there_are_no_pairs_and_the_error_says_what_to_raise(project):
-    none = PARAMS | {"prefer": PARAMS["prefer"] | {"kinds": dict.fromkeys(KINDS, 0)}}
-    (project / "params.yaml").write_text(yaml.safe_dump(none), encoding="utf-8")
-    with pytest.raises(prefer.UserError, match=r"half one has no pairs: raise a value of prefer\.kinds"):
-        prefer.main(ROOT / "data/gazette/relations.jsonl", *map(Path, FILES))
-    assert not (project / "preferences").exists()
+            [candidate] = prompt.parse("untuned/x/0", text, truncated=False)
+            assert (candidate.problem, candidate.fields["head_type"]) == (None, relation.head_type)
+            assert candidate.fields.get("relation", relation.name) == relation.name

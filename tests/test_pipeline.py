@@ -17,15 +17,16 @@ from tests.conftest import ENVIRONMENT, copy, run, set_params
 from tests.graph import ROOT
 
 FINETUNE = (
-    "python", "-m", "stages.finetune", "gold",
-    "data/dataset/relations.jsonl", "data/seeds", "data/synthetic/gold.jsonl", "models/pretrained/gold",
+    "python", "-m", "stages.finetune", "--labels", "data/dataset/labels.jsonl",
+    "--validation", "data/seeds/validation.jsonl", "--extractors",
 )  # fmt: skip
+ENTRY = {"DVC_STAGE": "finetune@gold"}
 
 
 def lock(folder: Path) -> dict[str, str]:
     """The md5 that dvc.lock records for each dependency and output."""
     stages = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
-    return {one["path"]: one["md5"] for stage in stages.values() for one in stage["deps"] + stage["outs"]}
+    return {file["path"]: file["md5"] for stage in stages.values() for file in stage["deps"] + stage["outs"]}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -48,7 +49,7 @@ def test_the_metrics_hold_the_draw_that_sample_printed(built):
 
 def test_progress_is_plain_lines_with_time_left_where_there_is_no_terminal(built):
     log = (built / "repro.log").read_text(encoding="utf-8")
-    assert "train, seed 2: 12/12 update" in log
+    assert "train, seed 2: 12/12 step" in log
     assert "00:00 left" in log
     assert "\r" not in log
 
@@ -71,25 +72,25 @@ def test_a_stage_run_again_gives_identical_bytes(built, warm, tmp_path):
 
 def test_each_executed_stage_left_one_run_that_names_what_it_read_and_wrote(built):
     runs = mlflow_runs(built)
-    assert sorted(one.data.tags["dvc.stage"] for one in runs) == [
-        "describe", "evaluate@gold", "explain", "finetune@gold", "ingest", "report", "sample",
+    assert sorted(run.data.tags["dvc.stage"] for run in runs) == [
+        "encoder", "evaluate@gold", "explain", "finetune@gold", "ingest", "report", "sample",
     ]  # fmt: skip
     recorded = lock(built)
-    for one in runs:
-        named = {tag: md5 for tag, md5 in one.data.tags.items() if tag.startswith(("dvc.reads.", "dvc.writes."))}
+    for found in runs:
+        named = {tag: md5 for tag, md5 in found.data.tags.items() if tag.startswith(("dvc.reads.", "dvc.writes."))}
         assert {tag: recorded.get(tag.split(".", 2)[2]) for tag in named} == named
-    [explain] = [one for one in runs if one.data.tags["stage"] == "explain"]
+    [explain] = [found for found in runs if found.data.tags["stage"] == "explain"]
     assert explain.data.metrics == {"explained": 128, "rejected": 0}
-    [finetune] = [one for one in runs if one.data.tags["stage"] == "finetune"]
+    [finetune] = [found for found in runs if found.data.tags["stage"] == "finetune"]
     assert "dvc.reads.data/seeds/train.jsonl" in finetune.data.tags
     assert "dvc.writes.models/extractor/gold" in finetune.data.tags
     assert finetune.data.tags["mlflow.source.git.commit"] == run(built, "git", "rev-parse", "HEAD~1").stdout.strip()
-    assert finetune.data.params["updates"] == "12"
+    assert finetune.data.params["max_steps"] == "12"
     assert {"loss/seed-1", "validation_micro_f1/seed-2"} <= set(finetune.data.metrics)
 
 
 def test_the_run_of_report_carries_all_parameters_and_all_final_metrics(built):
-    [report] = [one for one in mlflow_runs(built) if one.data.tags["stage"] == "report"]
+    [report] = [found for found in mlflow_runs(built) if found.data.tags["stage"] == "report"]
     assert {"sample.shots", "finetune.encoder_lr", "evaluate.resamples", "ingest.format"} <= set(report.data.params)
     metrics = json.loads((built / "metrics.json").read_text(encoding="utf-8"))
     assert report.data.metrics["gold.micro_f1.mean"] == metrics["gold"]["micro_f1"]["mean"]
@@ -105,32 +106,32 @@ def mlflow_runs(folder: Path):
 def test_the_command_of_make_ui_opens_the_runs(built, tmp_path):
     folder = copy(built, tmp_path / "ui")
     command = run(ROOT, "make", "-n", "ui").stdout.splitlines()[-1].split()
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     command += ["--port", str(port), "--workers", "1"]
     environment = ENVIRONMENT | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # twice as fast there
     server = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
     try:
-        found = _asked(f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/runs/search", {"experiment_ids": ["1"]})
+        found = _posted(f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/runs/search", {"experiment_ids": ["1"]})
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait(timeout=30)
     assert len(found["runs"]) == len(mlflow_runs(built))
 
 
-def _asked(address: str, question: dict) -> dict:
-    """The answer of a server that may still be starting."""
+def _posted(address: str, query: dict) -> dict:
+    """The response of a server that may still be starting."""
     for _ in range(120):
         with suppress(requests.ConnectionError):
-            return requests.post(address, json=question, timeout=30).json()
+            return requests.post(address, json=query, timeout=30).json()
         time.sleep(0.5)
     raise AssertionError(f"nothing answers at {address}")
 
 
 def test_a_failed_stage_says_why_and_leaves_git_clean_of_data(built, warm, tmp_path):
     folder = copy(built, tmp_path / "failing")
-    set_params(folder, finetune={"encoder": "no/such-model"})
+    set_params(folder, encoder="no/such-model")
     done = run(folder, "dvc", "repro", "finetune@gold", check=False, **warm)
     assert done.returncode != 0
     assert "error: encoder 'no/such-model' could not be loaded" in done.stderr
@@ -143,7 +144,7 @@ def test_a_clean_clone_finds_nothing_to_do_though_no_data_has_come_with_it(built
     run(tmp_path, "git", "clone", "-q", str(built), "clone")
     done = run(tmp_path / "clone", "dvc", "repro", "--dry", "--allow-missing")
     assert "Running" not in done.stdout
-    for name in ("ingest", "sample", "explain", "finetune@gold", "evaluate@gold", "report"):
+    for name in ("ingest", "sample", "encoder", "explain", "finetune@gold", "evaluate@gold", "report"):
         assert f"Stage '{name}' didn't change, skipping" in done.stdout
 
 
@@ -165,23 +166,23 @@ def test_one_system_can_be_built_by_name(built, tmp_path):
 def longer(built, warm, tmp_path_factory) -> Path:
     """A checkout whose training is long enough to be interrupted, and what it gives undisturbed."""
     folder = copy(built, tmp_path_factory.mktemp("longer") / "checkout")
-    set_params(folder, finetune={"updates": 60, "evaluate_every": 5})
-    run(folder, *FINETUNE, "models/whole", **warm)
+    set_params(folder, finetune={"max_steps": 60, "eval_steps": 5})
+    run(folder, *FINETUNE, "models/whole", **ENTRY, **warm)
     return folder
 
 
 def test_a_killed_training_goes_on_and_ends_with_the_bytes_of_an_undisturbed_one(longer, warm):
-    first = subprocess.Popen([*FINETUNE, "models/killed"], cwd=longer, env=ENVIRONMENT, stderr=subprocess.PIPE)
+    first = subprocess.Popen([*FINETUNE, "models/killed"], cwd=longer, env=ENVIRONMENT | ENTRY, stderr=subprocess.PIPE)
     while not list((longer / ".scratch").glob("finetune-*/state.pt")):
         assert first.poll() is None, first.communicate()
         time.sleep(0.01)
     first.kill()
     first.communicate()
-    assert not (longer / "models/killed").exists()
-    log = run(longer, *FINETUNE, "models/killed", **warm).stderr
+    assert not (longer / "models/killed/gold").exists()
+    log = run(longer, *FINETUNE, "models/killed", **ENTRY, **warm).stderr
     assert int(log.partition("train, seed 1: ")[2].partition("/")[0]) > 0
     assert contents(longer / "models/killed") == contents(longer / "models/whole")
     assert {path.name for path in (longer / "models").iterdir()} == {
-        ".gitignore", "extractor", "killed", "pretrained", "whole",
+        ".gitignore", "encoders", "extractor", "killed", "whole",
     }  # fmt: skip
     assert not list((longer / ".scratch").glob("finetune-*"))

@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import given
 
+from relseed.explanations.explanation import Explanation
 from relseed.pipeline.errors import UserError
-from relseed.pretraining.corpus import Kind, alone, corpus, explained
+from relseed.pretraining.corpus import Text, TokenKind, corpus, encode_pair
 from relseed.pretraining.spans import mentions, relation_span
 from relseed.tasks.relation import Example, Relation, Schema
 from relseed.tasks.relation.tags import untag
-from relseed.tasks.relation.written import Explanation
 from relseed.training.encoders import EMBEDDED, load_tokenizer
 from tests.strategies import sentences
 
@@ -89,76 +89,91 @@ def example(tagged: str, relation: str = "founded_by") -> Example:
     return Example.model_validate({**untag(tagged).model_dump(), "id": "s", "relation": relation})
 
 
-def told(text: str, trigger: str, relation: str = "founded_by") -> Explanation:
+def explanation(text: str, trigger: str, relation: str = "founded_by") -> Explanation:
     return Explanation(id="explain/s/0", seed="s", relation=relation, text=text, trigger=trigger)
 
 
-def by_kind(tagged: str, text: str, trigger: str, relation: str = "founded_by") -> dict[Kind, list[str]]:
-    item = explained(WORDS, SCHEMA, example(tagged, relation), told(text, trigger, relation), 64)
-    tokens = WORDS.convert_ids_to_tokens(item.ids)
-    return {kind: [token for token, own in zip(tokens, item.kinds, strict=True) if own is kind] for kind in Kind}
+def encoded(tagged: str, text: str, trigger: str, *, relation: str = "founded_by", max_length: int = 64) -> Text:
+    """A seed and its explanation as one input."""
+    return encode_pair(WORDS, SCHEMA, example(tagged, relation), explanation(text, trigger, relation), max_length)
+
+
+def by_kind(text: Text) -> dict[TokenKind, list[str]]:
+    """The tokens of each kind, in order."""
+    tokens = WORDS.convert_ids_to_tokens(text.ids)
+    return {kind: [token for token, own in zip(tokens, text.kinds, strict=True) if own is kind] for kind in TokenKind}
+
+
+# Tokens
 
 
 def test_each_token_is_of_the_kind_of_the_words_that_it_is_a_part_of():
-    found = by_kind(
-        "<e1>Zyxwvut</e1> was begun by <e2>Ana</e2>.", "ANA began it: 'begun by' says so of Zyxwvut.", "begun by"
-    )
-    assert found[Kind.SPECIAL] == ["[CLS]", "[SEP]", "[SEP]"]
+    text = "ANA began it: 'begun by' says so of Zyxwvut."
+    found = by_kind(encoded("<e1>Zyxwvut</e1> was begun by <e2>Ana</e2>.", text, "begun by"))
+    assert found[TokenKind.SPECIAL] == ["[CLS]", "[SEP]", "[SEP]"]
     name = WORDS.tokenize("Zyxwvut")
     assert len(name) > 1  # a mention of several tokens, and all of them are its own
-    assert found[Kind.MENTION] == [*name, "ana", "ana", *name]
-    assert found[Kind.RELATION] == ["begun", "by", "begun", "by"]
-    assert "was" in found[Kind.OTHER]
+    assert found[TokenKind.MENTION] == [*name, "ana", "ana", *name]
+    assert found[TokenKind.RELATION] == ["begun", "by", "begun", "by"]
+    assert "was" in found[TokenKind.OTHER]
 
 
-def test_the_name_of_a_relation_in_an_explanation_carries_nothing():
-    found = by_kind("<e1>Huka</e1> is the work of <e2>Ana</e2>.", "Huka is founded by Ana.", "the work of")
-    assert found[Kind.RELATION] == ["the", "work", "of"]
-    assert {"founded", "by"} <= set(found[Kind.OTHER])
+def test_the_name_of_a_relation_in_an_explanation_is_no_relation_span():
+    found = by_kind(encoded("<e1>Huka</e1> is the work of <e2>Ana</e2>.", "Huka is founded by Ana.", "the work of"))
+    assert found[TokenKind.RELATION] == ["the", "work", "of"]
+    assert {"founded", "by"} <= set(found[TokenKind.OTHER])
 
 
 def test_the_span_is_that_of_the_seed_and_not_where_the_explanation_quotes_it():
-    seed = example("<e1>Huka</e1> was begun by <e2>Ana</e2>.")
-    item = explained(WORDS, SCHEMA, seed, told("'begun by' says that Ana began Huka.", "begun by"), 64)
-    assert WORDS.convert_ids_to_tokens(item.ids[slice(*item.span)]) == ["begun", "by"]
-    assert item.span[0] < item.ids.index(WORDS.sep_token_id)
+    text = encoded("<e1>Huka</e1> was begun by <e2>Ana</e2>.", "'begun by' says that Ana began Huka.", "begun by")
+    assert WORDS.convert_ids_to_tokens(text.ids[slice(*text.span)]) == ["begun", "by"]
+    assert text.span[0] < text.ids.index(WORDS.sep_token_id)
 
 
-def test_the_negative_label_has_no_span_that_carries_it():
-    item = explained(
-        WORDS, SCHEMA, example("<e1>Huka</e1> knew <e2>Ana</e2>.", "none"), told("Huka, Ana", "knew", "none"), 64
-    )
-    assert item.span is None
-    assert Kind.RELATION not in item.kinds
+def test_the_negative_label_has_no_relation_span():
+    text = encoded("<e1>Huka</e1> knew <e2>Ana</e2>.", "Huka, Ana", "knew", relation="none")
+    assert text.span is None
+    assert TokenKind.RELATION not in text.kinds
+
+
+def test_a_text_has_the_class_number_of_its_relation():
+    seed = "<e1>Huka</e1> knew <e2>Ana</e2>."
+    assert [encoded(seed, "Huka, Ana", "knew", relation=label).relation for label in SCHEMA.labels] == [0, 1]
 
 
 def test_of_a_text_that_is_too_long_the_end_of_the_explanation_is_cut():
-    seed = example("<e1>Huka</e1> was begun by <e2>Ana</e2>.")
-    item = explained(WORDS, SCHEMA, seed, told("Huka by Ana. " * 50, "begun by"), 32)
-    assert len(item.ids) == len(item.kinds) == 32
-    assert item.ids[-1] == WORDS.sep_token_id
-    assert item.span is not None
+    text = encoded("<e1>Huka</e1> was begun by <e2>Ana</e2>.", "Huka by Ana. " * 50, "begun by", max_length=32)
+    assert len(text.ids) == len(text.kinds) == 32
+    assert text.ids[-1] == WORDS.sep_token_id
+    assert text.span is not None
 
 
 def test_a_seed_that_fills_the_window_by_itself_is_an_error_that_names_the_parameter():
-    with pytest.raises(UserError, match=r"seed s is longer than 16 tokens: raise pretrain\.max_length"):
-        explained(WORDS, SCHEMA, example(f"<e1>Huka</e1> {'so ' * 20}by <e2>Ana</e2>."), told("Huka by Ana.", "by"), 16)
+    with pytest.raises(UserError, match=r"seed s is longer than 16 tokens: raise max_length of the encoder"):
+        encoded(f"<e1>Huka</e1> {'so ' * 20}by <e2>Ana</e2>.", "Huka by Ana.", "by", max_length=16)
 
 
-def test_a_sentence_that_nobody_explained_has_its_span_between_its_mentions():
-    item = alone(WORDS, SCHEMA, example("So <e1>Huka</e1> was begun by <e2>Ana</e2>."), 64)
-    assert WORDS.convert_ids_to_tokens(item.ids[slice(*item.span)]) == ["was", "begun", "by"]
-    assert [kind for kind in item.kinds if kind is Kind.SPECIAL] == [Kind.SPECIAL] * 2
+# The corpus
 
 
-def test_a_sentence_that_is_too_long_by_itself_is_an_error_that_names_the_parameter():
-    with pytest.raises(UserError, match=r"sentence s is longer than 16 tokens: raise pretrain\.max_length"):
-        alone(WORDS, SCHEMA, example(f"<e1>Huka</e1> {'so ' * 20}by <e2>Ana</e2>."), 16)
+def test_every_explanation_is_a_text_with_its_seed_in_their_order():
+    seeds = [
+        example(f"<e1>{name}</e1> was begun by <e2>Ana</e2>.").model_copy(update={"id": name})
+        for name in ("Toi", "Huka")
+    ]
+    explanations = [
+        explanation(f"So it is, {number}.", "begun by").model_copy(update={"seed": name})
+        for number, name in enumerate(("Huka", "Toi", "Huka"))
+    ]
+    texts = corpus(WORDS, SCHEMA, seeds, explanations, 64)
+    assert [WORDS.decode(text.ids, skip_special_tokens=True) for text in texts] == [
+        f"{name} was begun by ana. so it is, {number}." for number, name in enumerate(("huka", "toi", "huka"))
+    ]
 
 
-def test_an_explanation_of_what_is_no_seed_is_an_error():
-    with pytest.raises(UserError, match=r"explain/s/0 explains s, which is no seed"):
-        corpus(WORDS, SCHEMA, [], [told("Huka by Ana.", "by")], 64)
+def test_an_explanation_of_what_is_no_seed_is_an_error_with_its_cure():
+    with pytest.raises(UserError, match=r"explain/s/0 explains s, which is no seed: run `dvc repro explain` again"):
+        corpus(WORDS, SCHEMA, [], [explanation("Huka by Ana.", "by")], 64)
 
 
 def test_without_explanations_there_is_nothing_to_pre_train_on():

@@ -14,8 +14,9 @@ import yaml
 from tests.conftest import copy, run, set_params
 from tests.graph import ROOT
 
-PUBLISHED = ("data/explanations.jsonl", "data/accepted", "data/rejected", "data/synthetic", "results")
+PUBLISHED = ("data/explanations.jsonl", "data/accepted", "data/rejected", "data/training", "data/scores", "results")
 MEGABYTES = 10
+SEEDS, WRITTEN = 128, 512
 WEIGHTS = "models/extractor/gold/seed-1/model.safetensors"
 S3 = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
@@ -41,7 +42,7 @@ def test_what_the_default_run_wrote_can_be_pulled_without_a_network(pulled):
     wanted = [path for path in outs if path.startswith(PUBLISHED)]
     assert len(wanted) > 12
     assert [path for path in wanted if not (pulled / path).exists()] == []
-    assert [one.name for one in (pulled / "models").rglob("*") if one.is_file() and one.stat().st_size] == [
+    assert [path.name for path in (pulled / "models").rglob("*") if path.is_file() and path.stat().st_size] == [
         ".gitignore"
     ]
 
@@ -53,15 +54,15 @@ def test_the_published_store_stays_small(clone):
 
 def test_one_data_set_comes_by_its_path_at_a_tag(clone, tmp_path):
     run(clone, "git", "tag", "-f", "-a", "v0", "-m", "v0")
-    run(tmp_path, "dvc", "get", str(clone), "data/synthetic/unleash.jsonl", "--rev", "v0")
-    text = dvc.api.read("data/synthetic/unleash.jsonl", repo=str(clone), rev="v0")
-    assert (tmp_path / "unleash.jsonl").read_text(encoding="utf-8") == text
-    assert len(text.splitlines()) == 512
+    run(tmp_path, "dvc", "get", str(clone), "data/training/batch.jsonl", "--rev", "v0")
+    text = dvc.api.read("data/training/batch.jsonl", repo=str(clone), rev="v0")
+    assert (tmp_path / "batch.jsonl").read_text(encoding="utf-8") == text
+    assert len(text.splitlines()) == SEEDS + WRITTEN
 
 
 def test_artifacts_come_by_their_names(clone, tmp_path):
     named = yaml.safe_load((clone / "dvc.yaml").read_text(encoding="utf-8"))["artifacts"]
-    assert {"explanations", "all-at-once", "one-by-one", "unleash", "diverse"} <= set(named)
+    assert {"explanations", "all-at-once", "one-by-one", "batch", "diverse"} <= set(named)
     run(clone, "git", "tag", "-f", "-a", "explanations@v1.0.0", "-m", "explanations")
     run(tmp_path, "dvc", "artifacts", "get", str(clone), "explanations")
     assert len((tmp_path / "explanations.jsonl").read_text(encoding="utf-8").splitlines()) == 128

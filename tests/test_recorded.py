@@ -1,4 +1,4 @@
-"""What the repository ships of an LLM's answers: complete, right in every span, and apart from the test set."""
+"""What the repository ships of an LLM's responses: complete, right in every span, and apart from the test set."""
 
 import asyncio
 from pathlib import Path
@@ -6,109 +6,111 @@ from pathlib import Path
 import pytest
 
 from relseed.datasets.draw import draw
-from relseed.generation.answers import Answer
-from relseed.generation.asking import Asking
-from relseed.generation.judging import verdicts
-from relseed.generation.writer import Generate, Writer
-from relseed.llm.engines.batch import read_answers
-from relseed.llm.request import Completion
-from relseed.llm.teacher import Teacher, open_client
-from relseed.pipeline.params import section
+from relseed.explanations.explain import Attempts, Explain, explain
+from relseed.explanations.explanation import Explanation
+from relseed.explanations.prompt import ExplanationPrompt
+from relseed.generation.exchanges import Exchange
+from relseed.generation.method import Method, read_method
+from relseed.generation.writing import write
+from relseed.llm.client import open_client
+from relseed.llm.engines.batch import read_responses
+from relseed.llm.llm import LLM
+from relseed.llm.request import Response
+from relseed.pipeline.params import Params
 from relseed.quality.duplicates import nearest
-from relseed.tasks.relation import Example
-from relseed.tasks.relation.explanation import Explaining
-from relseed.tasks.relation.files import read_examples, read_schema
-from relseed.tasks.relation.rules import Checks, Judge
-from relseed.tasks.relation.samples import Manner
-from relseed.tasks.relation.tags import tagged, untag
-from relseed.tasks.relation.written import Accepted, Explanation
-from stages.explain import Explain, _explain
+from relseed.tasks.relation import TASK, Example
+from relseed.tasks.relation.tags import tagged
+from relseed.tasks.task import read_examples, read_schema
 
-# What each file of samples answers: a method, and the changes to `generate`.
-ASKED = {
-    "all_at_once": ("all_at_once", {}),
-    "all_at_once_plain": ("all_at_once", {"diversity": False}),
-    "one_by_one": ("one_by_one", {}),
-}
-SCHEMA = read_schema(Path("data/gazette/relations.jsonl"))
-SEEDS = draw(read_examples(Path("data/gazette/train.jsonl"), SCHEMA), shots=8, seed=1)
+PARAMS = Params.read()
+METHODS = ("all_at_once", "all_at_once_plain", "one_by_one")  # those whose responses are recorded
+SCHEMA = read_schema(Path("data/gazette/relations.jsonl"), TASK)
+SEEDS = draw(read_examples(Path("data/gazette/train.jsonl"), TASK, SCHEMA), shots=8, seed=1)
 
 
-async def _write(method: Manner, changes: dict) -> list[Answer]:
-    judge, teacher = Judge(SCHEMA, section(Checks), SEEDS), section(Teacher)
-    params = section(Generate).model_copy(update=changes)
-    writers = [Writer(method, method, relation, judge, teacher, params) for relation in SCHEMA.relations]
-    async with open_client("test", teacher) as client:
-        asking = Asking(client, method, 1)
-        return [answer for each in await asking.all([one.write(asking) for one in writers]) for answer in each]
+async def _write(method: Method) -> list[Exchange]:
+    async with open_client(method.llm, "test", Path(method.settings.reads), PARAMS) as client:
+        return (await write(method, client)).exchanges
+
+
+async def _explain() -> list[Attempts]:
+    settings = PARAMS.section("explain", Explain)
+    llm = PARAMS.section(f"llms.{settings.llm}", LLM)
+    async with open_client(llm, "test", settings.reads, PARAMS) as client:
+        return await explain([ExplanationPrompt(SCHEMA, seed) for seed in SEEDS], settings, llm, client)
 
 
 @pytest.fixture(scope="module")
-def written() -> dict[str, list[Answer]]:
-    return {file: asyncio.run(_write(*asked)) for file, asked in ASKED.items()}
+def methods() -> dict[str, Method]:
+    return {name: read_method(PARAMS, name, TASK, SCHEMA, SEEDS) for name in METHODS}
 
 
 @pytest.fixture(scope="module")
-def explained() -> list:
-    return asyncio.run(_explain([Explaining(SCHEMA, seed) for seed in SEEDS], section(Teacher), section(Explain)))
+def written(methods) -> dict[str, list[Exchange]]:
+    return {name: asyncio.run(_write(method)) for name, method in methods.items()}
 
 
 @pytest.fixture(scope="module")
-def accepted(written) -> dict[str, list[Accepted]]:
-    judge = Judge(SCHEMA, section(Checks), SEEDS)
-    return {file: verdicts(answers, judge.anew()).kept for file, answers in written.items()}
+def explained() -> list[Attempts]:
+    return asyncio.run(_explain())
 
 
-@pytest.mark.parametrize("file", ASKED)
-def test_thirty_two_sentences_of_each_relation_are_accepted(accepted, file):
+@pytest.fixture(scope="module")
+def accepted(methods, written) -> dict[str, list[Example]]:
+    candidates = {
+        name: [candidate for exchange in exchanges for candidate in exchange.candidates]
+        for name, exchanges in written.items()
+    }
+    return {name: methods[name].rules.apply_all(candidates[name])[0] for name in METHODS}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_thirty_two_sentences_of_each_relation_are_accepted(accepted, method):
     counts = dict.fromkeys(SCHEMA.labels, 0)
-    for one in accepted[file]:
-        counts[one.relation] += 1
+    for example in accepted[method]:
+        counts[example.label] += 1
     assert set(counts.values()) == {32}
 
 
-@pytest.mark.parametrize("file", ASKED)
-def test_every_span_of_an_accepted_sentence_is_right(written, accepted, file):
-    drafts = {draft.id: draft.text for answer in written[file] for draft in answer.drafts}
-    for one in accepted[file]:
-        assert tagged(one) == drafts[one.id]
-        assert (
-            untag(drafts[one.id]).head.within(one.text)
-            == one.head.within(one.text)
-            == one.head.within(one.text).strip()
-        )
-        for mention in (one.head, one.tail):
-            around = f" {one.text} "[mention.start], f" {one.text} "[mention.end + 1]
-            assert not (around[0].isalnum() and one.text[mention.start].isalnum())
-            assert not (around[1].isalnum() and one.text[mention.end - 1].isalnum())
-        assert SCHEMA.by_label[one.relation].allows(one)
-        Example.model_validate(one.model_dump(exclude={"method"}))
+@pytest.mark.parametrize("method", METHODS)
+def test_every_span_of_an_accepted_sentence_is_right(written, accepted, method):
+    texts = {candidate.id: candidate.text for exchange in written[method] for candidate in exchange.candidates}
+    for example in accepted[method]:
+        assert tagged(example) == texts[example.id]
+        for mention in (example.head, example.tail):
+            words = mention.text_of(example.text)
+            before, after = f" {example.text} "[mention.start], f" {example.text} "[mention.end + 1]
+            assert words == words.strip()
+            assert not (before.isalnum() and words[0].isalnum())
+            assert not (after.isalnum() and words[-1].isalnum())
+        assert SCHEMA.by_label[example.relation].allows(example)
 
 
 def test_every_seed_is_explained_with_words_of_its_own(explained):
-    kept = [outcome for one in explained for outcome in one.outcomes if isinstance(outcome, Explanation)]
+    outcomes = [outcome for attempts in explained for outcome in attempts.outcomes]
+    explanations = [outcome for outcome in outcomes if isinstance(outcome, Explanation)]
     texts = {seed.id: seed.text for seed in SEEDS}
-    assert {one.seed for one in kept} == set(texts)
-    assert all(one.trigger in texts[one.seed] for one in kept)
+    assert {explanation.seed for explanation in explanations} == set(texts)
+    assert all(explanation.trigger in texts[explanation.seed] for explanation in explanations)
 
 
-def test_nothing_is_recorded_that_neither_the_pipeline_nor_a_study_asks_for(written, explained):
-    asked = {answer.request.key for each in written.values() for answer in each}
-    asked |= {answer.request.key for one in explained for answer in one.answers}
-    recorded = read_answers(Path("data/recorded"))
+def test_nothing_is_recorded_that_the_pipeline_does_not_ask_for(written, explained):
+    asked = {exchange.request.key for exchanges in written.values() for exchange in exchanges}
+    asked |= {exchange.request.key for attempts in explained for exchange in attempts.exchanges}
+    recorded = read_responses(Path("data/recorded"))
     assert set(recorded) == asked
-    assert all(isinstance(answer, Completion) for answer in recorded.values())
+    assert all(isinstance(response, Response) for response in recorded.values())
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_no_written_sentence_comes_near_one_of_validation_or_test(accepted, split):
-    known = [example.text for example in read_examples(Path(f"data/gazette/{split}.jsonl"), SCHEMA)]
-    texts = [one.text for file in ASKED for one in accepted[file]]
+    known = [example.text for example in read_examples(Path(f"data/gazette/{split}.jsonl"), TASK, SCHEMA)]
+    texts = [example.text for method in METHODS for example in accepted[method]]
     assert [match for match in nearest(texts, known, threshold=0.3) if match] == []
 
 
 def test_the_data_card_says_who_wrote_them_and_counts_right(written):
     card = Path("data/recorded/README.md").read_text(encoding="utf-8")
     assert "Claude" in card
-    for file, answers in written.items():
-        assert f"| {file}.jsonl | {len(answers)} |" in card
+    for method, exchanges in written.items():
+        assert f"| {method}.jsonl | {len(exchanges)} |" in card

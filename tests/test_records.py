@@ -1,4 +1,4 @@
-"""The one record format: what is accepted, what is refused and where, and spans in other notations."""
+"""The one record format: what fits, what does not and where, and spans in other notations."""
 
 import json
 import re
@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from relseed.records.candidates import candidate_id, method_of, request_id, request_of, unit_of
 from relseed.records.files import DataError, read_lines, write_records
-from relseed.tasks.relation import Example, Mention, Schema, Sentence
-from relseed.tasks.relation.files import read_examples, read_schema
-from relseed.tasks.relation.tags import characters, joined, tagged, tokens_and_spans, untag
+from relseed.tasks.relation import TASK, Example, Mention, Schema, Sentence
+from relseed.tasks.relation.tags import detokenize, replace_mentions, tagged, token_to_char_span, untag
+from relseed.tasks.task import read_examples, read_schema
 from tests.strategies import characters as any_character
 from tests.strategies import sentences, tokenized
+from tests.tokens import tokens_and_spans
 
 SCHEMA = Schema.model_validate(
     {
@@ -40,9 +42,9 @@ def write(path: Path, *records: Any) -> Path:
     return path
 
 
-def refusal(path: Path) -> str:
+def error_of(path: Path) -> str:
     with pytest.raises(DataError) as caught:
-        read_examples(path, SCHEMA)
+        read_examples(path, TASK, SCHEMA)
     return str(caught.value)
 
 
@@ -59,7 +61,7 @@ def refusal(path: Path) -> str:
         ({"tail": {"start": 25, "end": 29, "kind": "BOAT"}}, "tail.kind: Extra inputs are not permitted"),
         ({"tail": None}, "tail: Input should be"),
         ({"text": 7}, "text: Input should be a valid string"),
-        ({"relation": "sails"}, "unknown relation 'sails': the schema has owns, none"),
+        ({"relation": "sails"}, "unknown label 'sails': the schema has owns, none"),
         (
             {"head": {"start": 4, "end": 9, "type": "BOAT"}},
             "owns asks for PERSON -> BOAT, the mentions are BOAT -> BOAT",
@@ -68,39 +70,39 @@ def refusal(path: Path) -> str:
         ({}, "id 'boats-1' was used before (line 1)"),
     ],
 )
-def test_an_unfit_example_is_refused_with_file_line_and_cause(tmp_path: Path, change: dict, says: str) -> None:
+def test_an_unfit_example_is_an_error_with_file_line_and_cause(tmp_path: Path, change: dict, says: str) -> None:
     path = write(tmp_path / "train.jsonl", GOOD, {**GOOD, "id": "boats-1" if not change else "boats-2", **change})
-    assert refusal(path).startswith(f"{path}:2: ")
-    assert says in refusal(path)
+    assert error_of(path).startswith(f"{path}:2: ")
+    assert says in error_of(path)
 
 
 @pytest.mark.parametrize(
     "line", ["{", "[1]", "7", '{"id": NaN}', '{"id": "\\ud800"}', "[" * 100_000, '{"n": 1e999}', "{} {}"]
 )
-def test_a_line_that_is_not_a_json_object_is_refused_with_file_and_line(tmp_path: Path, line: str) -> None:
+def test_a_line_that_is_not_a_json_object_is_an_error_with_file_and_line(tmp_path: Path, line: str) -> None:
     path = write(tmp_path / "train.jsonl", GOOD)
     path.write_text(path.read_text() + line + "\n")
-    assert refusal(path).startswith(f"{path}:2: not ")
+    assert error_of(path).startswith(f"{path}:2: not ")
 
 
 def test_a_missing_file_is_named_with_the_cure(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.jsonl: file not found: get it"):
-        read_examples(tmp_path / "gone.jsonl", SCHEMA, cure="get it")
+        read_examples(tmp_path / "gone.jsonl", TASK, SCHEMA, cure="get it")
 
 
-def test_a_file_without_an_example_is_refused(tmp_path: Path) -> None:
-    assert refusal(write(tmp_path / "train.jsonl")) == f"{tmp_path / 'train.jsonl'}: holds no example"
+def test_a_file_without_an_example_is_an_error(tmp_path: Path) -> None:
+    assert error_of(write(tmp_path / "train.jsonl")) == f"{tmp_path / 'train.jsonl'}: holds no example"
 
 
-def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_bytes(b'{"id": "\xe9"}\n')
-    assert "not UTF-8 at byte 8" in refusal(tmp_path / "train.jsonl")
+    assert "not UTF-8 at byte 8" in error_of(tmp_path / "train.jsonl")
 
 
 def test_a_bom_windows_line_ends_and_blank_lines_are_read(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps(GOOD).encode() + b"\r\n\r\n")
-    assert read_examples(path, SCHEMA) == [Example.model_validate(GOOD)]
+    assert read_examples(path, TASK, SCHEMA) == [Example.model_validate(GOOD)]
 
 
 def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
@@ -111,16 +113,16 @@ def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("records", "says"),
     [
-        ([{"relation": "owns", "definition": "d"}] * 2, "relations defined twice: owns"),
-        ([{"relation": "owns", "definition": "d"}], "at least two relations"),
-        ([{"relation": name, "definition": "d", "negative": True} for name in "ab"], "only one relation can be"),
+        ([{"relation": "owns", "definition": "d"}] * 2, "labels defined twice: owns"),
+        ([{"relation": "owns", "definition": "d"}], "at least two labels"),
+        ([{"relation": name, "definition": "d", "negative": True} for name in "ab"], "only one label can be"),
         ([{"relation": "owns", "definition": "d", "negative": "no"}], "negative: Input should be a valid boolean"),
         ([{"relation": "owns"}], "1: definition: Field required"),
     ],
 )
-def test_a_schema_that_contradicts_itself_is_refused(tmp_path: Path, records: list, says: str) -> None:
+def test_a_schema_that_contradicts_itself_is_an_error(tmp_path: Path, records: list, says: str) -> None:
     with pytest.raises(DataError, match=r"relations\.jsonl") as caught:
-        read_schema(write(tmp_path / "relations.jsonl", *records))
+        read_schema(write(tmp_path / "relations.jsonl", *records), TASK)
     assert says in str(caught.value)
 
 
@@ -146,7 +148,7 @@ def test_examples_are_written_again_byte_for_byte(tmp_path: Path, found: list[Se
     path.write_text(
         "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8", newline=""
     )
-    write_records(tmp_path / "again.jsonl", read_examples(path, SCHEMA))
+    write_records(tmp_path / "again.jsonl", read_examples(path, TASK, SCHEMA))
     assert (tmp_path / "again.jsonl").read_bytes() == path.read_bytes()
 
 
@@ -156,14 +158,13 @@ def test_a_failed_write_leaves_the_previous_file(tmp_path: Path) -> None:
     with pytest.raises(ValidationError):
         write_records(path, records)
     assert [file.name for file in tmp_path.iterdir()] == ["train.jsonl"]
-    assert read_examples(path, SCHEMA)
+    assert read_examples(path, TASK, SCHEMA)
 
 
 def test_tags_are_read_in_either_order() -> None:
-    one = untag("Old <e1>Marit</e1> rows the <e2>Sula</e2>.")
-    other = untag("The <e2>Sula</e2> is rowed by <e1>Marit</e1>.")
-    for sentence in (one, other):
-        assert (sentence.head.within(sentence.text), sentence.tail.within(sentence.text)) == ("Marit", "Sula")
+    for text in ("Old <e1>Marit</e1> rows the <e2>Sula</e2>.", "The <e2>Sula</e2> is rowed by <e1>Marit</e1>."):
+        sentence = untag(text)
+        assert (sentence.head.text_of(sentence.text), sentence.tail.text_of(sentence.text)) == ("Marit", "Sula")
 
 
 def test_a_tag_inside_a_word_keeps_the_characters_exactly() -> None:
@@ -186,7 +187,7 @@ def test_a_tag_inside_a_word_keeps_the_characters_exactly() -> None:
         ("Old <e1>Marit </e1>rows the <e2>Sula</e2>.", "begins or ends with a blank"),
     ],
 )
-def test_tags_that_do_not_mark_two_mentions_are_refused(text: str, says: str) -> None:
+def test_tags_that_do_not_mark_two_mentions_are_an_error(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=re.escape(says)):
         untag(text)
 
@@ -205,26 +206,37 @@ def test_a_text_that_holds_a_tag_cannot_be_tagged() -> None:
 @given(tokenized())
 def test_token_spans_round_trip(found: tuple[list[str], tuple[int, int], tuple[int, int]]) -> None:
     tokens, *spans = found
-    head, tail = (Mention(start=start, end=end) for start, end in (characters(tokens, span) for span in spans))
-    sentence = Sentence(text=joined(tokens), head=head, tail=tail)
-    assert head.within(sentence.text) == " ".join(tokens[spans[0][0] : spans[0][1] + 1])
+    head, tail = (Mention(start=start, end=end) for start, end in (token_to_char_span(tokens, span) for span in spans))
+    sentence = Sentence(text=detokenize(tokens), head=head, tail=tail)
+    assert head.text_of(sentence.text) == " ".join(tokens[spans[0][0] : spans[0][1] + 1])
     assert tokens_and_spans(sentence) == found
 
 
 @pytest.mark.parametrize("span", [(-1, 0), (2, 1), (0, 3), (3, 3)])
-def test_a_token_span_that_does_not_fit_is_refused(span: tuple[int, int]) -> None:
+def test_a_token_span_that_does_not_fit_is_an_error(span: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="do not fit the sentence of 3 tokens"):
-        characters(["row", "the", "boat"], span)
+        token_to_char_span(["row", "the", "boat"], span)
 
 
 @pytest.mark.parametrize("token", ["", "two words"])
-def test_a_token_that_could_not_be_found_again_is_refused(token: str) -> None:
+def test_a_token_that_could_not_be_found_again_is_an_error(token: str) -> None:
     with pytest.raises(ValueError, match="token 1 is"):
-        joined(["row", token])
+        detokenize(["row", token])
 
 
-@pytest.mark.parametrize(("start", "end"), [(1, 3), (4, 6)])
-def test_a_mention_that_cuts_a_token_has_no_token_span(start: int, end: int) -> None:
-    sentence = Sentence(text="row the boat", head=Mention(start=start, end=end), tail=Mention(start=8, end=12))
-    with pytest.raises(ValueError, match="inside a token"):
-        tokens_and_spans(sentence)
+@given(sentences())
+def test_other_words_in_place_of_the_mentions_leave_all_else_as_it_was(sentence: Sentence) -> None:
+    first, second = sorted((sentence.head, sentence.tail), key=lambda mention: mention.start)
+    text = sentence.text
+    replaced = replace_mentions(sentence, "HEAD", "TAIL")
+    words = ("HEAD", "TAIL") if first is sentence.head else ("TAIL", "HEAD")
+    assert replaced == text[: first.start] + words[0] + text[first.end : second.start] + words[1] + text[second.end :]
+
+
+@given(st.text("ab/ :", max_size=8), st.integers(0, 999), st.integers(0, 999))
+def test_an_id_says_which_method_unit_and_request_a_candidate_comes_from(unit: str, number: int, place: int) -> None:
+    request = request_id("one_by_one", unit, number)
+    candidate = candidate_id(request, place)
+    assert candidate == f"one_by_one/{unit}/{number}/{place}"
+    assert (method_of(candidate), method_of(request)) == ("one_by_one", "one_by_one")
+    assert (request_of(candidate), unit_of(request)) == (request, unit)

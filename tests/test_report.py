@@ -1,4 +1,4 @@
-"""The report: one table, one page, one metrics.json, from the systems that params.yaml names."""
+"""The report: one table, two pages, one metrics.json, of the systems and methods that params.yaml names."""
 
 import csv
 import json
@@ -12,48 +12,61 @@ import pytest
 from mlflow import MlflowClient
 
 from relseed.evaluation.record import Evaluation, Spread
-from relseed.generation.pool import Pool
+from relseed.generation.summary import MethodSummary
 from relseed.pipeline.errors import UserError
-from relseed.records.files import write_records
 from stages.report import main
-from tests.evaluations import CARD, accepted, draw, evaluation, pool, rejected, scores
+from tests.evaluations import CARD, draw, error, evaluation, scores, summary
+from tests.graph import ROOT
 
-REPOSITORY = Path(__file__).parent.parent
-INPUTS = ("data/dataset/card.json", "results/evaluation", "data/accepted", "data/rejected", "results/pools")
-OUTPUTS = ("results/table.md", "results/report.html", "results/sentences.html", "results/plots", "metrics.json")
-ARGUMENTS = (*INPUTS, *OUTPUTS)
+CARD_FILE, MEASURED = Path("data/dataset/card.json"), Path("results/measured")
+OUTPUTS = {
+    "table": Path("results/table.md"),
+    "page": Path("results/report.html"),
+    "errors": Path("results/errors.html"),
+    "plots": Path("results/plots"),
+    "metrics": Path("metrics.json"),
+}
 
 
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with what the stage reads except evaluations and pools, as working folder."""
+    """A folder with what the stage reads except what was measured, as working folder."""
     monkeypatch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
     monkeypatch.chdir(tmp_path)
-    for folder in ("data/dataset", *INPUTS[1:]):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "data/dataset/card.json").write_text(json.dumps(CARD))
+    for folder in (CARD_FILE.parent, MEASURED / "systems", MEASURED / "methods"):
+        folder.mkdir(parents=True)
+    CARD_FILE.write_text(json.dumps(CARD))
     return tmp_path
 
 
-def put(*evaluations: Evaluation, pools: Sequence[Pool] = ()) -> None:
-    """Write evaluations, pools with a sentence kept and one refused each, and a params.yaml that names them all."""
-    for one in evaluations:
-        Path(f"results/evaluation/{one.system}.json").write_text(one.model_dump_json())
-    for one in pools:
-        Path(f"results/pools/{one.method}.json").write_text(one.model_dump_json())
-        write_records(Path(f"data/accepted/{one.method}.jsonl"), [accepted(method=one.method)])
-        write_records(Path(f"data/rejected/{one.method}.jsonl"), [rejected(method=one.method)])
-    params = {"systems": [one.system for one in evaluations], "methods": [one.method for one in pools], "writers": []}
-    Path("params.yaml").write_text(json.dumps(params))
+def put(*evaluations: Evaluation, methods: Sequence[MethodSummary] = ()) -> None:
+    """Write evaluations and summaries of methods, and a params.yaml that names them all."""
+    for found in evaluations:
+        (MEASURED / f"systems/{found.system}.json").write_text(found.model_dump_json())
+    for found in methods:
+        (MEASURED / f"methods/{found.method}.json").write_text(found.model_dump_json())
+    entries = {
+        "systems": {found.system: {"head": "genpt"} for found in evaluations},
+        "methods": {found.method: {"loop": "one_by_one"} for found in methods},
+    }
+    Path("params.yaml").write_text(json.dumps(entries))
 
 
-def report(*evaluations: Evaluation, pools: Sequence[Pool] = ()) -> None:
-    put(*evaluations, pools=pools)
-    main(*map(Path, ARGUMENTS))
+def run() -> None:
+    main(CARD_FILE, MEASURED, **OUTPUTS)
+
+
+def report(*evaluations: Evaluation, methods: Sequence[MethodSummary] = ()) -> None:
+    put(*evaluations, methods=methods)
+    run()
+
+
+def written() -> list[Path]:
+    return [path for path in OUTPUTS.values() if path.exists()]
 
 
 def table() -> list[list[str]]:
-    lines = Path("results/table.md").read_text().splitlines()
+    lines = OUTPUTS["table"].read_text().splitlines()
     assert lines[1] == ""
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
@@ -68,7 +81,7 @@ def test_the_table_has_a_row_for_each_system_and_baseline_in_percent() -> None:
         ["majority (baseline)", "–", "–", "12.5", "–", "–", "–", "–"],
         ["random (baseline)", "–", "–", "10.0 ± 1.0", "–", "–", "–", "–"],
     ]
-    assert all(re.fullmatch("-+:?", cell) for cell in table()[1])
+    assert all(re.fullmatch(":?-+:?", cell) for cell in table()[1])
 
 
 def test_the_official_macro_f1_has_a_column_only_where_there_is_one() -> None:
@@ -78,34 +91,34 @@ def test_the_official_macro_f1_has_a_column_only_where_there_is_one() -> None:
 
 def test_the_line_above_the_table_says_what_was_measured() -> None:
     report(evaluation())
-    assert Path("results/table.md").read_text().splitlines()[0] == (
-        "Teahouse, K = 8, draw 3 (0123456789ab), 7 test examples; encoder tiny-encoder, 50 updates, training seeds 1, 2"
+    assert OUTPUTS["table"].read_text().splitlines()[0] == (
+        "Teahouse, K = 8, draw 3 (0123456789ab), 7 test examples; encoder tiny-encoder, 50 steps, random seeds 1, 2"
     )
 
 
 def test_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     report(evaluation())
-    assert capsys.readouterr().out == Path("results/table.md").read_text()
+    assert capsys.readouterr().out == OUTPUTS["table"].read_text()
 
 
 def test_what_the_methods_wrote_stands_in_a_second_table_below_the_systems() -> None:
-    report(evaluation(), pools=[pool(), pool("one_by_one")])
-    _, systems, methods = Path("results/table.md").read_text().split("\n\n")
+    report(evaluation(), methods=[summary(), summary("one_by_one")])
+    _, systems, methods = OUTPUTS["table"].read_text().split("\n\n")
     assert systems.endswith("|")
     assert [line.split("|")[1].strip() for line in methods.splitlines()[2:]] == ["all_at_once", "one_by_one"]
 
 
-def test_every_sentence_kept_or_rejected_is_on_a_page_of_its_own() -> None:
-    report(evaluation(), pools=[pool(), pool("one_by_one")])
-    sentences = Path("results/sentences.html").read_text()
-    for method in ("all_at_once", "one_by_one"):
-        assert accepted(method=method).id in sentences
-        assert rejected(method=method).draft.id in sentences
+def test_the_errors_of_every_system_are_on_a_page_of_their_own() -> None:
+    ids = {system: f"test-of-{system}" for system in ("gold", "silver")}
+    report(*(evaluation(system, errors=[error("brews", "none", id=id)]) for system, id in ids.items()))
+    text = OUTPUTS["errors"].read_text()
+    assert all(id in text for id in ids.values())
+    assert OUTPUTS["table"].read_text().splitlines()[0] in text
 
 
 def test_metrics_hold_a_key_for_each_system_and_baseline() -> None:
     report(evaluation("gold"), evaluation("silver"))
-    metrics = json.loads(Path("metrics.json").read_text())
+    metrics = json.loads(OUTPUTS["metrics"].read_text())
     assert list(metrics) == ["gold", "silver", "majority", "random"]
     assert metrics["gold"] == {
         "micro_f1": {"mean": 0.651, "std": 0.012, "low": 0.61, "high": 0.69},
@@ -123,56 +136,53 @@ def test_the_plot_files_are_in_long_form() -> None:
     report(evaluation())
 
     def rows(name: str) -> list[dict[str, str]]:
-        return list(csv.DictReader(Path(f"results/plots/{name}.csv").open()))
+        return list(csv.DictReader((OUTPUTS["plots"] / f"{name}.csv").open()))
 
-    assert rows("curves")[0] == {"system": "gold", "seed": "1", "update": "25", "loss": "0.08", "micro_f1": "0.25"}
-    assert rows("relations")[1] == {"system": "gold", "relation": "mends", "f1": "0.6"}
+    assert rows("curves")[0] == {"system": "gold", "seed": "1", "step": "25", "loss": "0.08", "micro_f1": "0.25"}
+    assert rows("labels")[1] == {"system": "gold", "label": "mends", "f1": "0.6"}
     assert rows("confusion")[2] == {"system": "gold", "actual": "brews", "predicted": "none", "count": "2"}
-    assert [len(rows(name)) for name in ("curves", "relations", "confusion")] == [4, 3, 9]
+    assert [len(rows(name)) for name in ("curves", "labels", "confusion")] == [4, 3, 9]
 
 
 def test_files_of_systems_and_methods_that_params_do_not_name_are_left_out() -> None:
-    put(evaluation("stale"), pools=[pool("stale")])
+    put(evaluation("stale"), methods=[summary("stale")])
     report(evaluation("gold"))
     assert [row[0] for row in table()[2:]] == ["gold", "majority (baseline)", "random (baseline)"]
-    assert all("stale" not in Path(output).read_text() for output in OUTPUTS if Path(output).is_file())
+    assert all("stale" not in path.read_text() for path in written() if path.is_file())
 
 
-@pytest.mark.parametrize("name", ["written", "majority"])
-def test_a_system_that_has_the_name_of_something_else_in_the_metrics_is_refused(name: str) -> None:
+@pytest.mark.parametrize("name", ["methods", "majority"])
+def test_a_system_that_has_the_name_of_something_else_in_the_metrics_is_an_error(name: str) -> None:
     with pytest.raises(UserError, match=f"no system can be called {name}, a key of metrics.json"):
         report(evaluation(name))
-    assert not any(Path(output).exists() for output in OUTPUTS)
+    assert written() == []
 
 
 def test_a_missing_evaluation_is_named_with_its_cure_and_nothing_is_written() -> None:
     put(evaluation("gold"), evaluation("silver"))
-    Path("results/evaluation/silver.json").unlink()
-    with pytest.raises(UserError, match=r"results/evaluation/silver\.json.*not found.*dvc repro evaluate@silver"):
-        main(*map(Path, ARGUMENTS))
-    assert not any(Path(output).exists() for output in OUTPUTS)
+    (MEASURED / "systems/silver.json").unlink()
+    with pytest.raises(UserError, match=r"results/measured/systems/silver\.json.*not found.*dvc repro evaluate@silver"):
+        run()
+    assert written() == []
 
 
-@pytest.mark.parametrize(
-    "missing", ["results/pools/one_by_one.json", "data/accepted/one_by_one.jsonl", "data/rejected/one_by_one.jsonl"]
-)
-def test_what_is_missing_of_a_method_is_named_with_its_cure_and_nothing_is_written(missing: str) -> None:
-    put(evaluation(), pools=[pool(), pool("one_by_one")])
-    Path(missing).unlink()
-    with pytest.raises(UserError, match=rf"{missing}.*not found.*dvc repro filter@one_by_one"):
-        main(*map(Path, ARGUMENTS))
-    assert not any(Path(output).exists() for output in OUTPUTS)
+def test_a_missing_summary_of_a_method_is_named_with_its_cure_and_nothing_is_written() -> None:
+    put(evaluation(), methods=[summary(), summary("one_by_one")])
+    (MEASURED / "methods/one_by_one.json").unlink()
+    with pytest.raises(UserError, match=r"methods/one_by_one\.json.*not found.*dvc repro filter@one_by_one"):
+        run()
+    assert written() == []
 
 
-def test_an_evaluation_of_another_version_is_refused_with_the_field_that_is_wrong() -> None:
+def test_an_evaluation_of_another_version_is_an_error_with_the_field_that_is_wrong() -> None:
     put(evaluation())
     fields = json.loads(evaluation().model_dump_json()) | {"test": "many"}
-    Path("results/evaluation/gold.json").write_text(json.dumps(fields))
+    (MEASURED / "systems/gold.json").write_text(json.dumps(fields))
     with pytest.raises(UserError, match=r"gold\.json: test: .*dvc repro -f evaluate@gold"):
-        main(*map(Path, ARGUMENTS))
+        run()
 
 
-def test_a_confusion_matrix_that_does_not_fit_the_labels_is_refused() -> None:
+def test_a_confusion_matrix_that_does_not_fit_the_labels_is_an_error() -> None:
     with pytest.raises(ValueError, match="not 3 x 3"):
         evaluation(confusion=[[1, 2], [3, 4]])
 
@@ -183,13 +193,18 @@ def test_systems_evaluated_on_different_draws_are_not_put_side_by_side() -> None
 
 
 @pytest.mark.parametrize(
-    ("params", "missing"),
-    [("systems: []\nmethods: []\n", "systems"), ("methods: []\n", "systems"), ("systems: [gold]\n", "methods")],
+    ("params", "says"),
+    [
+        ("systems: {}\nmethods: {}\n", "`systems` is empty"),
+        ("methods: {}\n", "no section 'systems'"),
+        ("systems: {gold: {}}\n", "no section 'methods'"),
+        ("systems: {../gold: {}}\nmethods: {}\n", r"systems has an entry '\.\./gold': a name has letters"),
+    ],
 )
-def test_params_that_do_not_say_what_is_reported_are_refused(params: str, missing: str) -> None:
+def test_params_that_do_not_say_what_is_reported_are_an_error(params: str, says: str) -> None:
     Path("params.yaml").write_text(params)
-    with pytest.raises(UserError, match=f"no list '{missing}'"):
-        main(*map(Path, ARGUMENTS))
+    with pytest.raises(UserError, match=rf"params\.yaml.*{says}"):
+        run()
 
 
 def test_an_evaluation_survives_being_written_and_read() -> None:
@@ -197,17 +212,17 @@ def test_an_evaluation_survives_being_written_and_read() -> None:
 
 
 def test_two_reports_are_byte_identical() -> None:
-    def run() -> list[bytes]:
-        main(*map(Path, ARGUMENTS))
+    def reported() -> list[bytes]:
+        run()
         return [path.read_bytes() for path in sorted(Path.cwd().rglob("*")) if path.is_file()]
 
-    put(evaluation(), pools=[pool()])
-    assert run() == run()
+    put(evaluation(), methods=[summary()])
+    assert reported() == reported()
 
 
 def test_the_stage_does_without_torch_and_transformers() -> None:
     script = "import sys, stages.report; print(sorted({'torch', 'transformers', 'mlflow'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -218,13 +233,15 @@ def test_the_mlflow_run_carries_all_parameters_the_metrics_and_the_pages(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     put(evaluation())
-    Path("params.yaml").write_text(
-        json.dumps({"systems": ["gold"], "methods": [], "writers": [], "sample": {"shots": 8}})
-    )
-    main(*map(Path, ARGUMENTS))
+    params = {"systems": {"gold": {"head": "genpt"}}, "methods": {}, "sample": {"shots": 8}}
+    Path("params.yaml").write_text(json.dumps(params))
+    run()
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     [experiment] = [found for found in client.search_experiments() if found.name == "relseed"]
-    [run] = client.search_runs([experiment.experiment_id])
-    assert run.data.params == {"systems": "['gold']", "methods": "[]", "writers": "[]", "sample.shots": "8"}
-    assert (run.data.metrics["gold.micro_f1.mean"], run.data.metrics["majority.micro_f1.mean"]) == (0.651, 0.125)
-    assert [file.path for file in client.list_artifacts(run.info.run_id)] == ["report.html", "sentences.html"]
+    [tracked] = client.search_runs([experiment.experiment_id])
+    assert tracked.data.params == {"systems.gold.head": "genpt", "sample.shots": "8"}
+    assert (tracked.data.metrics["gold.micro_f1.mean"], tracked.data.metrics["majority.micro_f1.mean"]) == (
+        0.651,
+        0.125,
+    )
+    assert [file.path for file in client.list_artifacts(tracked.info.run_id)] == ["errors.html", "report.html"]

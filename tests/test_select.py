@@ -1,309 +1,273 @@
-"""The written sentences that a system trains on: which are taken, what is missing, what their card says."""
+"""Training sets: which examples are selected, what is missing, and what params.yaml may say of one."""
 
-import hashlib
+import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from relseed.generation.answers import Answer
-from relseed.generation.mixture import hybrid, mixture
-from relseed.generation.pool import pool_of, read_pool
-from relseed.llm.client import Budget
-from relseed.llm.request import Completion, Message, Request
 from relseed.pipeline.errors import UserError
-from relseed.pipeline.outputs import output_file
-from relseed.records.files import DataError, read_records, write_records
-from relseed.tasks.relation import Relation
-from relseed.tasks.relation.rules import NAMES
-from relseed.tasks.relation.tags import untag
-from relseed.tasks.relation.written import Accepted, Draft, Rejected
-from stages import select
-from tests.graph import ROOT
+from relseed.records.files import DataError
+from relseed.tasks.relation import Example
+from tests.graph import PARAMS, pipeline
+from tests.training_sets import SEEDS, example, ids, prepare, run, selected
 
-PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-RELATIONS = [
-    Relation(relation="owns", definition="the head owns the tail"),
-    Relation(relation="rows", definition="the head rows the tail"),
-    Relation(relation="none", definition="neither", negative=True),
-]
-TEACHER = {"model": "boatwright", "revision": None, "temperature": 0.5, "top_p": 0.75, "seed": 11, "licence": "CC0 1.0"}
-ONE = {"methods": ["one_by_one"]}
-FREE = Budget(tokens=None, cost=None, prompt_price=None, completion_price=None)
-ARGUMENTS = ("accepted", "pools", "relations.jsonl", "crew.jsonl", "crew.md")
+ENTRY = {"reads": "accepted", "seeds": True, "methods": ["one_by_one"], "per_label": 7}
 
 
 @pytest.fixture(autouse=True)
-def _folder(tmp_path, monkeypatch):
+def here(tmp_path, monkeypatch):
     monkeypatch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
     monkeypatch.chdir(tmp_path)
 
 
-def set_params(**sections: Any) -> None:
-    Path("params.yaml").write_text(yaml.safe_dump(PARAMS | sections), encoding="utf-8")
+def ids_of(examples: Sequence[Example]) -> list[str]:
+    return [found.id for found in examples]
 
 
-def accepted(relation: str, number: int, method: str = "all_at_once") -> Accepted:
-    """A sentence that shares no word with those of another number."""
-    sentence = dict(untag(f"Old{number} <e1>Marit{number}</e1> {relation}{number} <e2>Sula{number}</e2> {method}"))
-    return Accepted(**sentence | {"id": f"{relation}/{number}", "relation": relation, "method": method})
+# Which examples
 
 
-def rejected(check: str) -> Rejected:
-    draft = Draft(id="all_at_once/owns/0/9", method="all_at_once", relation="owns", text="?")
-    return Rejected(draft=draft, check=check, reason="so")
-
-
-def answer(relation: str, method: str = "all_at_once") -> Answer:
-    messages = (Message(role="user", content="Write."),)
-    request = Request(model="m", messages=messages, temperature=1, top_p=1, max_tokens=9, seed=1)
-    uncounted = {"prompt_tokens": None, "completion_tokens": None, "seconds": None}
-    completion = Completion(text="...", finish="stop", engine="batch", model="m", **uncounted)
-    return Answer(id=f"{method}/{relation}/0", request=request, completion=completion)
-
-
-def prepare(
-    per_relation: int,
-    *pool: Accepted,
-    rejects: tuple[str, ...] = (),
-    asked: tuple[str, ...] = ("owns", "rows", "none"),
-    **teacher: Any,
-) -> None:
-    """The files that the stage reads, for a system `crew` that takes what all methods in `pool` wrote."""
-    methods = list(dict.fromkeys(one.method for one in pool))
-    mixtures = {"crew": {"methods": methods, "per_relation": per_relation}}
-    set_params(mixtures=mixtures, teacher=PARAMS["teacher"] | TEACHER | teacher)
-    write_records(Path("relations.jsonl"), RELATIONS)
-    for method in methods:
-        own = [one for one in pool if one.method == method]
-        write_records(Path(f"accepted/{method}.jsonl"), own)
-        answers = [answer(relation, method) for relation in asked]
-        summary = pool_of(answers, own, [*map(rejected, rejects)], {}, {}, FREE)
-        with output_file(Path(f"pools/{method}.json")) as partial:
-            partial.write_text(summary.model_dump_json(), encoding="utf-8")
-
-
-def run() -> None:
-    select.main("crew", *map(Path, ARGUMENTS))
-
-
-def chosen() -> list[str]:
-    return [one.id for _, one in read_records(Path("crew.jsonl"), Accepted)]
-
-
-def card() -> str:
-    return Path("crew.md").read_text(encoding="utf-8")
-
-
-# What is taken
-
-
-def test_the_first_sentences_of_each_relation_are_taken_relations_in_the_order_of_the_schema():
-    prepare(2, *(accepted(name, number) for number in range(3) for name in ("none", "rows", "owns")))
-    run()
-    assert chosen() == ["owns/0", "owns/1", "rows/0", "rows/1", "none/0", "none/1"]
-
-
-def test_several_methods_are_taken_from_in_turn_until_one_has_no_more():
-    prepare(4, *(accepted("owns", n) for n in (0, 1, 2)), *(accepted("owns", n, "one_by_one") for n in (7, 8, 9)))
-    run()
-    assert chosen() == ["owns/0", "owns/1", "owns/7", "owns/8"]
-    prepare(4, *(accepted("owns", n) for n in (0, 1, 2)), accepted("owns", 7, "one_by_one"))
-    run()
-    assert chosen() == ["owns/0", "owns/1", "owns/2", "owns/7"]
-
-
-def test_the_answers_to_several_requests_are_taken_from_in_turn():
-    first = [accepted("none", n).model_copy(update={"id": f"all_at_once/none/0/{n}"}) for n in range(3)]
-    second = [accepted("none", 9 + n).model_copy(update={"id": f"all_at_once/none/1/{n}"}) for n in range(3)]
-    prepare(4, *first, *second)
-    run()
-    assert chosen() == [f"all_at_once/none/{answer}/{n}" for answer in (0, 1) for n in (0, 1)]
-
-
-def test_what_two_methods_wrote_alike_is_taken_once():
-    same = accepted("owns", 0).model_copy(update={"id": "owns/7", "method": "one_by_one"})
-    prepare(3, accepted("owns", 0), same, accepted("owns", 8, "one_by_one"))
-    run()
-    assert chosen() == ["owns/0", "owns/8"]
-
-
-def test_what_is_taken_stays_as_it_was_accepted_to_the_byte():
-    prepare(9, accepted("owns", 0), accepted("owns", 1))
-    run()
-    assert Path("crew.jsonl").read_bytes() == Path("accepted/all_at_once.jsonl").read_bytes()
-
-
-def test_a_relation_that_falls_short_is_said_and_one_that_does_not_is_not(capsys):
-    prepare(2, accepted("rows", 0), accepted("owns", 0), accepted("owns", 1))
-    run()
-    assert chosen() == ["owns/0", "owns/1", "rows/0"]
-    said = capsys.readouterr().out.splitlines()
-    assert said == [
-        "3 written sentences of 2 relations",
-        "  rows: 1 of 2, no more were accepted",
-        "  none: 0 of 2, no more were accepted",
+def test_the_first_examples_of_each_label_are_taken_labels_in_the_order_of_the_schema():
+    accepted = [example(label, number) for number in range(3) for label in ("none", "rows", "owns")]
+    assert selected(*accepted, per_label=2) == [
+        f"all_at_once/{label}/0/{number}" for label in ("owns", "rows", "none") for number in (0, 1)
     ]
 
 
-def test_a_relation_of_which_no_samples_were_asked_for_does_not_fall_short(capsys):
-    prepare(1, accepted("owns", 0), accepted("rows", 0), asked=("owns", "rows"))
+def test_several_methods_are_taken_from_in_turn_until_one_has_no_more():
+    many = [example("owns", number) for number in range(3)]
+    others = [example("owns", number, "one_by_one") for number in (7, 8, 9)]
+    first, second = ids_of(many), ids_of(others)
+    assert selected(*many, *others, per_label=4) == [*first[:2], *second[:2]]
+    assert selected(*many, others[0], per_label=4) == [*first, second[0]]
+
+
+def test_the_responses_to_several_requests_are_taken_from_in_turn():
+    accepted = [example("none", 9 * request + number, request=request) for request in (0, 1) for number in range(3)]
+    assert selected(*accepted, per_label=4) == [
+        f"all_at_once/none/{request}/{9 * request + number}" for request in (0, 1) for number in (0, 1)
+    ]
+
+
+def test_what_two_methods_wrote_alike_is_taken_once():
+    first, other = example("owns", 0), example("owns", 8, "one_by_one")
+    same = first.model_copy(update={"id": "one_by_one/owns/0/7", "method": "one_by_one"})
+    assert selected(first, same, other, per_label=3) == [first.id, other.id]
+
+
+def test_what_is_taken_stays_as_it_was_accepted_to_the_byte():
+    selected(example("owns", 0), example("owns", 1))
+    assert Path("training/crew.jsonl").read_bytes() == Path("accepted/all_at_once.jsonl").read_bytes()
+
+
+def test_the_seeds_come_first_where_the_set_has_them():
+    written = example("owns", 0)
+    assert selected(written, seeds=True) == [*ids_of(SEEDS), written.id]
+    assert selected(written, seeds=False) == [written.id]
+
+
+def test_a_set_may_hold_the_seeds_alone():
+    prepare(example("owns", 0), seeds=True, per_label=0)
     run()
-    assert capsys.readouterr().out.splitlines() == ["2 written sentences of 2 relations"]
+    assert ids() == ids_of(SEEDS)
+
+
+def test_a_file_of_accepted_examples_can_be_read_by_itself():
+    written = [example("owns", 0), example("owns", 1, "one_by_one")]
+    assert selected(*written, reads="accepted/one_by_one.jsonl", methods=["one_by_one"]) == [written[1].id]
+
+
+def test_of_a_folder_the_methods_that_the_set_names_are_read_alone():
+    written = [example("owns", 0), example("owns", 1, "one_by_one")]
+    prepare(*written, methods=["one_by_one"])
+    Path("accepted/all_at_once.jsonl").unlink()
+    run()
+    assert ids() == [written[1].id]
 
 
 def test_a_second_run_writes_the_same():
-    prepare(1, accepted("owns", 0), accepted("rows", 0))
+    prepare(example("owns", 0), example("rows", 0))
+    files = [Path("training/crew.jsonl"), Path("training/crew.md")]
     run()
-    first = Path("crew.jsonl").read_bytes(), card()
+    first = [file.read_bytes() for file in files]
     run()
-    assert (Path("crew.jsonl").read_bytes(), card()) == first
+    assert [file.read_bytes() for file in files] == first
 
 
-def test_an_accepted_sentence_that_is_none_is_refused_with_file_and_line():
-    prepare(1, accepted("owns", 0))
-    with Path("accepted/all_at_once.jsonl").open("a", encoding="utf-8") as file:
-        file.write('{"id": "x"}\n')
+# Scores
+
+
+def owned(*numbers: int, method: str = "all_at_once") -> list[Example]:
+    return [example("owns", number, method) for number in numbers]
+
+
+def test_examples_below_the_least_score_of_their_method_are_left_out():
+    accepted = [*owned(0, 1, 2), *owned(7, 8, 9, method="one_by_one")]
+    scores = {"accuracy": [0.2, 0.7, 0.69, 0.2, 0.7, 0.1]}
+    found = selected(*accepted, scores=scores, at_least={"all_at_once": {"accuracy": 0.7}})
+    assert found == [accepted[1].id, *ids_of(accepted[3:])]
+
+
+def test_a_threshold_of_each_of_several_criteria_must_be_reached():
+    accepted = owned(0, 1, 2)
+    scores = {"accuracy": [0.9, 0.9, 0.1], "fluency": [0.9, 0.1, 0.9]}
+    least = {"accuracy": 0.5, "fluency": 0.5}
+    assert selected(*accepted, scores=scores, at_least={"all_at_once": least}) == [accepted[0].id]
+
+
+def test_scores_without_a_threshold_leave_nothing_out():
+    accepted = owned(0, 1)
+    scores = {"accuracy": [0.0, 0.1], "fluency": [0.0, 0.1]}
+    assert selected(*accepted, scores=scores) == ids_of(accepted)
+
+
+def test_what_is_taken_of_scored_examples_is_the_example_alone():
+    accepted = owned(0)
+    selected(*accepted, scores={"accuracy": [0.5]})
+    [line] = Path("training/crew.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line) == accepted[0].model_dump(exclude_unset=True)
+
+
+def test_a_method_of_which_nothing_was_accepted_has_no_scores_and_adds_nothing():
+    others = [example("owns", 0, "one_by_one")]
+    prepare(*others, scores={"accuracy": [0.5]}, methods=["tuned"], at_least={"tuned": {"accuracy": 0.7}})
+    run()
+    assert ids() == []
+
+
+@pytest.mark.parametrize("scores", [{"fluency": [0.5]}, None], ids=["of another criterion", "none"])
+def test_a_threshold_without_scores_is_an_error_that_says_what_to_read_and_to_name(scores):
+    prepare(*owned(0), scores=scores, at_least={"all_at_once": {"accuracy": 0.7}})
+    with pytest.raises(UserError, match=r"holds no scores of that name: let it read data/scores, and name the crit"):
+        run()
+
+
+# What is missing
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    run()
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_label_that_falls_short_is_said_and_one_that_does_not_is_not(capsys):
+    prepare(example("none", 0), *owned(1, 2), per_label=2)
+    assert said(capsys) == [
+        "3 written examples of 2 labels",
+        "  rows: 0 of 2, no more were good enough",
+        "  none: 1 of 2, no more were good enough",
+    ]
+
+
+def test_the_negative_label_does_not_fall_short_where_nobody_wrote_of_it(capsys):
+    prepare(example("owns", 0), example("rows", 1), per_label=1)
+    assert said(capsys) == ["2 written examples of 2 labels"]
+
+
+def test_a_label_whose_examples_are_not_good_enough_falls_short(capsys):
+    accepted = [example("owns", 0), example("rows", 1)]
+    least = {"all_at_once": {"accuracy": 0.5}}
+    prepare(*accepted, scores={"accuracy": [0.9, 0.1]}, at_least=least, per_label=1)
+    assert said(capsys) == ["1 written examples of 1 labels", "  rows: 0 of 1, no more were good enough"]
+
+
+def test_no_label_falls_short_where_nothing_written_is_wanted(capsys):
+    prepare(example("owns", 0), seeds=True, per_label=0)
+    assert said(capsys) == ["0 written examples of 0 labels"]
+    prepare(example("owns", 0), seeds=True, methods=[])
+    assert said(capsys) == ["0 written examples of 0 labels"]
+
+
+# What is wrong with its files
+
+
+@pytest.mark.parametrize("method", ["all_at_once", "tuned"])
+def test_accepted_examples_that_are_not_there_are_an_error_that_names_the_stage_which_accepts_them(method):
+    prepare(example("owns", 0, method))
+    Path(f"accepted/{method}.jsonl").unlink()
+    with pytest.raises(DataError) as caught:
+        run()
+    assert str(caught.value).startswith(f"accepted/{method}.jsonl: file not found: ")
+    assert cures(caught.value) == [f"filter@{method}"]
+    assert not Path("training").exists()
+
+
+def test_scores_that_are_not_there_are_an_error_that_names_the_stages_which_give_them():
+    prepare(example("owns", 0), reads="scores")
+    with pytest.raises(UserError, match="scores holds no scores: name a criterion under `criteria`") as caught:
+        run()
+    assert cures(caught.value) == ["score"]
+
+
+def cures(error: Exception) -> list[str]:
+    """The stages, or groups of them, that an error tells to run; each of which dvc.yaml has."""
+    names = re.findall(r"`dvc repro (\S+)`", str(error))
+    known = {part for stage in pipeline() for part in (stage.name, stage.name.partition("@")[0])}
+    assert set(names) <= known
+    return names
+
+
+def test_a_line_that_holds_no_example_is_an_error_with_file_and_line():
+    prepare(example("owns", 0))
+    add_line("accepted/all_at_once.jsonl", {"id": "x", "method": "all_at_once"})
     with pytest.raises(DataError, match=r"^accepted/all_at_once\.jsonl:2: text: Field required"):
         run()
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (None, r"pools/all_at_once\.json: file not found: build it with `dvc repro filter@all_at_once`"),
-        ("{}", r"all_at_once\.json: method: Field required.* `dvc repro -f filter@all_at_once`"),
-    ],
+    ("line", "says"),
+    [({"score": 1.5, "example": {}}, "score: Input should be less"), ({"score": 0.5}, "example: Field required")],
 )
-def test_a_pool_that_is_not_there_or_of_another_version_names_its_cure_and_nothing_is_written(content, says):
-    prepare(1, accepted("owns", 0))
-    Path("pools/all_at_once.json").unlink()
-    if content is not None:
-        Path("pools/all_at_once.json").write_text(content, encoding="utf-8")
-    with pytest.raises(DataError, match=says):
+def test_a_line_that_holds_no_score_is_an_error_with_file_and_line(line, says):
+    prepare(example("owns", 0), scores={"accuracy": [0.5]})
+    add_line("scores/accuracy.jsonl", line)
+    with pytest.raises(DataError, match=rf"^scores/accuracy\.jsonl:2: {says}"):
         run()
-    assert {path.name for path in Path().iterdir()} <= {"params.yaml", *ARGUMENTS[:3]}
 
 
-# What the card says
+def add_line(path: str, line: dict[str, Any]) -> None:
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
 
 
-def test_the_card_states_the_rows_of_each_relation_in_the_order_of_the_schema():
-    prepare(3, accepted("rows", 0), *(accepted("owns", number) for number in range(4)))
-    run()
-    assert "# Written sentences of `crew`\n\n4 sentences with a marked head and tail" in card()
-    assert card().rstrip().endswith("| relation | sentences |\n|---|--:|\n| `owns` | 3 |\n| `rows` | 1 |")
-
-
-def test_the_md5_on_the_card_is_that_of_the_file():
-    prepare(1, accepted("owns", 0))
-    run()
-    assert f"MD5 of `crew.jsonl`: `{hashlib.md5(Path('crew.jsonl').read_bytes()).hexdigest()}`" in card()
-
-
-@pytest.mark.parametrize(("revision", "says"), [(None, "`boatwright`"), ("abc1", "`boatwright` at revision `abc1`")])
-def test_the_card_states_the_model_and_how_it_sampled(revision, says):
-    prepare(1, accepted("owns", 0), revision=revision)
-    run()
-    assert f"- The teacher: {says}; asked for with temperature 0.5, top_p 0.75, seed 11" in card()
-
-
-@pytest.mark.parametrize("engine", ["batch", "openai"])
-def test_the_card_says_where_answers_were_recorded_that_these_settings_need_not_hold_for_them(engine):
-    prepare(1, accepted("owns", 0), engine=engine)
-    run()
-    assert ("its answers were recorded beforehand" in card()) == (engine == "batch")
-
-
-def test_a_system_may_take_no_written_sentence():
-    prepare(0, accepted("owns", 0))
-    run()
-    assert Path("crew.jsonl").read_text(encoding="utf-8") == ""
-
-
-def test_the_card_states_which_model_wrote_by_which_method_and_where_the_prompts_are():
-    prepare(1, accepted("owns", 0), accepted("owns", 1, "one_by_one"))
-    run()
-    model, other = (read_pool(Path(f"pools/{name}.json")).model for name in ("all_at_once", "one_by_one"))
-    assert f"- Models by method: `all_at_once` {model}, `one_by_one` {other}\n" in card()
-    assert "- Prompts: `relseed/tasks/relation`;" in card()
-
-
-def test_the_card_states_the_checks_in_their_order_and_where_they_draw_the_line():
-    prepare(1, accepted("owns", 0))
-    run()
-    lines = ", ".join(f"{name} {value}" for name, value in PARAMS["checks"].items())
-    assert f"- Checks, in order: {', '.join(NAMES)}; {lines}\n" in card()
-
-
-def test_the_card_states_the_licence_as_it_was_declared():
-    prepare(1, accepted("owns", 0))
-    run()
-    assert "- Licence: CC0 1.0\n" in card()
-
-
-@pytest.mark.parametrize(("rejects", "says"), [((), "none"), (("copy", "length", "length"), "length 2, copy 1")])
-def test_the_card_states_what_became_of_the_drafts_of_each_method(rejects, says):
-    prepare(3, *(accepted("owns", n) for n in range(3)), accepted("owns", 9, "one_by_one"), rejects=rejects)
-    run()
-    assert f"| `all_at_once` | 3 | {3 + len(rejects)} | {says} | 3 | 2 |\n" in card()
-    assert f"| `one_by_one` | 3 | {1 + len(rejects)} | {says} | 1 | 1 |\n" in card()
-
-
-# What params.yaml says of a system
-
-
-def test_the_mixture_of_a_system_is_read_and_whether_it_is_hybrid():
-    set_params(mixtures={"crew": {"methods": ["one_by_one"], "per_relation": 7}}, hybrid={"crew": False, "gold": True})
-    assert (mixture("crew").methods, mixture("crew").per_relation) == (("one_by_one",), 7)
-    assert (hybrid("crew"), hybrid("gold")) == (False, True)
+# What params.yaml says of it
 
 
 @pytest.mark.parametrize(
-    ("mixtures", "says"),
+    ("sets", "says"),
     [
+        ({"other": ENTRY}, "training_sets has no entry 'crew', it has other"),
+        ({"crew": ENTRY | {"per_label": -1}}, "training_sets.crew.per_label: Input should be greater"),
+        ({"crew": ENTRY | {"of": 1}}, "training_sets.crew.of: Extra inputs"),
+        ({"crew": ENTRY | {"seeds": "half"}}, "training_sets.crew.seeds: Input should be a valid boolean"),
+        ({"crew": {}}, "training_sets.crew.reads: Field required"),
         (
-            {"other": {"methods": ["one_by_one"], "per_relation": 7}},
-            "mixtures.crew is missing: say which written sentences",
+            {"crew": ENTRY | {"seeds": False, "methods": []}},
+            "training_sets.crew: it has neither seeds nor methods: set seeds to true, or name a method",
         ),
-        ({}, "mixtures.crew is missing"),
-        (None, "mixtures.crew is missing"),
-        ({"crew": ONE}, "mixtures.crew.per_relation: Field required"),
         (
-            {"crew": {"methods": ["one_by_one"], "per_relation": -1}},
-            "mixtures.crew.per_relation: Input should be greater",
+            {"crew": ENTRY | {"at_least": {"tuned": {"accuracy": 0.5}}}},
+            "training_sets.crew: at_least names tuned, which is not among its methods",
         ),
-        ({"crew": ONE | {"per_relation": 7, "of": 1}}, "mixtures.crew.of: Extra inputs"),
-        ({"crew": {"methods": [], "per_relation": 7}}, "mixtures.crew.methods: Tuple should have at least 1 item"),
-        ({"crew": None}, "mixtures.crew: Input should be"),
+        (
+            {"crew": ENTRY | {"methods": ["two_by_two"]}},
+            "methods has no entry 'two_by_two', it has all_at_once, ",
+        ),
     ],
 )
-def test_a_mixture_that_is_missing_or_unfit_is_an_error_that_names_the_key(mixtures, says):
-    set_params(mixtures=mixtures)
+def test_an_entry_that_is_missing_or_unfit_is_an_error_that_names_the_key(sets, says):
+    prepare(example("owns", 0, "one_by_one"), example("owns", 1, "two_by_two"), params={"training_sets": sets})
     with pytest.raises(UserError) as caught:
-        mixture("crew")
+        run()
     assert str(caught.value).startswith(f"params.yaml: {says}")
 
 
-@pytest.mark.parametrize(
-    ("systems", "says"),
-    [
-        ({"gold": True}, "hybrid.crew is missing: true to train on the real seeds, too, else false"),
-        ({"crew": "half"}, "hybrid.crew: Input should be a valid boolean"),
-        ({"crew": None}, "hybrid.crew: Input should be a valid boolean"),
-    ],
-)
-def test_a_system_that_is_neither_hybrid_nor_pure_is_an_error_that_names_the_key(systems, says):
-    set_params(hybrid=systems)
-    with pytest.raises(UserError) as caught:
-        hybrid("crew")
-    assert str(caught.value).startswith(f"params.yaml: {says}")
-    assert "has the keys" not in str(caught.value)
-
-
-@pytest.mark.parametrize(("read", "name"), [(mixture, "mixtures"), (hybrid, "hybrid")])
-def test_a_section_that_is_missing_is_an_error_that_names_it(read, name):
-    Path("params.yaml").write_text(yaml.safe_dump({key: PARAMS[key] for key in PARAMS if key != name}))
-    with pytest.raises(UserError, match=f"params.yaml has no section '{name}'"):
-        read("crew")
+def test_a_section_that_is_missing_is_an_error_that_names_it():
+    params = {name: section for name, section in PARAMS.items() if name != "training_sets"}
+    Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    with pytest.raises(UserError, match=r"params\.yaml has no section 'training_sets'"):
+        run()

@@ -10,15 +10,17 @@ from datasets import ClassLabel, Dataset, Features, Value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relseed.datasets import fetch, semeval
+from relseed.datasets import dataset, semeval
+from relseed.datasets.semeval import fetch
 from relseed.pipeline.errors import UserError
 from relseed.records.files import DataError
-from relseed.tasks.relation import Sentence
+from relseed.tasks.relation import TASK, Example, Sentence
 from relseed.tasks.relation.tags import tagged
+from tests.graph import ROOT
 from tests.strategies import characters, sentences
 
 SCHEMA = semeval.read_relations()
-PUBLISHED = Path(__file__).parents[2] / "shared/data/semeval2010_task8"
+PUBLISHED = ROOT.parent / "shared/data/semeval2010_task8"
 needs_data = pytest.mark.skipif(not PUBLISHED.exists(), reason="needs the published SemEval-2010 Task 8 files")
 
 FROST = (
@@ -33,6 +35,16 @@ def file(folder: Path, content: str) -> Path:
     return path
 
 
+def read(folder: Path) -> dataset.Dataset:
+    return semeval.read(folder, task=TASK, domain=None)
+
+
+def published(example: Example) -> str:
+    """The lines that an example was read from."""
+    comment = (example.model_extra or {}).get("comment", "")
+    return semeval.published(example.id.removeprefix("semeval-"), tagged(example), example.relation, comment)
+
+
 def test_a_record_becomes_an_example(tmp_path: Path) -> None:
     frost, pier = semeval.read_file(file(tmp_path, FROST + PIER), SCHEMA)
     assert frost.model_dump(exclude_unset=True) == {
@@ -43,7 +55,7 @@ def test_a_record_becomes_an_example(tmp_path: Path) -> None:
         "relation": "Cause-Effect(e2,e1)",
         "comment": " made up",
     }
-    assert (pier.head.within(pier.text), pier.tail.within(pier.text)) == ("kite", "pier")
+    assert (pier.head.text_of(pier.text), pier.tail.text_of(pier.text)) == ("kite", "pier")
     assert "comment" not in (pier.model_extra or {})
 
 
@@ -68,11 +80,11 @@ def test_a_bom_and_plain_line_feeds_are_read(tmp_path: Path) -> None:
         ),
         (FROST + PIER.replace("<e1>kite", "<e1> kite"), 5, "head 26:31 begins or ends with a blank"),
         (FROST + PIER.replace("<e1>kite", "<e1>"), 5, "head 26:26 does not fit"),
-        (FROST + PIER.replace("Other", "Kite-Pier(e1,e2)"), 5, "unknown relation 'Kite-Pier(e1,e2)'"),
+        (FROST + PIER.replace("Other", "Kite-Pier(e1,e2)"), 5, "unknown label 'Kite-Pier(e1,e2)'"),
         (FROST + PIER.replace("2\t", "1\t"), 5, "id 'semeval-1' was used before (line 1)"),
     ],
 )
-def test_a_malformed_record_is_refused_with_file_and_line(tmp_path: Path, content: str, line: int, says: str) -> None:
+def test_a_malformed_record_is_an_error_with_file_and_line(tmp_path: Path, content: str, line: int, says: str) -> None:
     path = file(tmp_path, content)
     with pytest.raises(DataError) as caught:
         semeval.read_file(path, SCHEMA)
@@ -82,15 +94,15 @@ def test_a_malformed_record_is_refused_with_file_and_line(tmp_path: Path, conten
 
 def test_a_missing_file_says_where_the_dataset_is_published(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
-        semeval.read(tmp_path / "nowhere")
+        read(tmp_path / "nowhere")
     for words in (semeval.TRAIN, "S10-1006", fetch.HUB_NAME, "relseed fetch semeval"):
         assert words in str(caught.value)
 
 
-def test_a_file_that_lacks_records_of_the_standard_split_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_lacks_records_of_the_standard_split_is_an_error(tmp_path: Path) -> None:
     path = file(tmp_path, FROST + PIER)
     with pytest.raises(DataError, match=re.escape(f"{path}: 6507 records of the standard split are not here")):
-        semeval.read(tmp_path)
+        read(tmp_path)
 
 
 def test_the_schema_has_18_directed_relations_and_a_negative_label() -> None:
@@ -113,23 +125,25 @@ def test_a_published_record_round_trips(
     record = semeval.published(str(number), tagged(sentence), relation, comment)
     (example,) = semeval.read_file(file(tmp_path, record), SCHEMA)
     assert (example.text, example.head, example.tail) == (sentence.text, sentence.head, sentence.tail)
-    assert semeval.published_example(example) == record
+    assert published(example) == record
 
 
 @needs_data
 @pytest.mark.parametrize("name", [semeval.TRAIN, semeval.TEST])
 def test_every_published_line_is_rendered_again(name: str) -> None:
     examples = semeval.read_file(PUBLISHED / name, SCHEMA)
-    assert "".join(map(semeval.published_example, examples)).encode() == (PUBLISHED / name).read_bytes()
+    assert "".join(map(published, examples)).encode() == (PUBLISHED / name).read_bytes()
 
 
 @needs_data
 def test_the_standard_split_is_read_in_its_order() -> None:
-    splits = semeval.read(PUBLISHED).splits
+    splits = read(PUBLISHED).splits
     standard = json.loads((PUBLISHED / "splits.json").read_text())
     for split in ("train", "validation"):
         assert [example.id for example in splits[split]] == [f"semeval-{number}" for number in standard[split]]
-    assert sorted(example.id for example in splits["test"]) == sorted(f"semeval-{n}" for n in standard["test"])
+    assert sorted(example.id for example in splits["test"]) == sorted(
+        f"semeval-{number}" for number in standard["test"]
+    )
     assert {split: len(examples) for split, examples in splits.items()} == {
         "train": 6507,
         "validation": 1493,
@@ -167,7 +181,7 @@ def test_fetching_offline_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mo
         fetch.main(tmp_path)
 
 
-def test_another_order_on_the_hub_is_refused_and_nothing_written(
+def test_another_order_on_the_hub_is_an_error_and_nothing_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch, "load_dataset", lambda _: {"train": hub(("a", "Other")), "test": hub(("a", "Other"))})

@@ -9,10 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relseed.datasets import tacred
+from relseed.datasets import retacred, tacred, tacrev
+from relseed.datasets.dataset import Dataset
 from relseed.records.files import DataError
+from relseed.tasks.relation import TASK, Example
 from relseed.tasks.relation.tags import Span
 from tests.strategies import tokenized
+from tests.tokens import tokens_and_spans
+
+READERS = {"tacred": tacred.read, "tacrev": tacrev.read, "retacred": retacred.read}
 
 
 def record(name: str, text: str, head: Span, tail: Span, types: str, relation: str) -> dict[str, Any]:
@@ -57,22 +62,33 @@ def folder(path: Path, **files: Any) -> Path:
     return path
 
 
-def labels(path: Path, variant: tacred.Variant) -> dict[str, dict[str, str]]:
-    splits = tacred.read(path, variant).splits
+def read(path: Path, variant: str) -> Dataset:
+    return READERS[variant](path, task=TASK, domain=None)
+
+
+def labels(path: Path, variant: str) -> dict[str, dict[str, str]]:
+    splits = read(path, variant).splits
     return {split: {example.id: example.relation for example in examples} for split, examples in splits.items()}
 
 
-def refusal(path: Path, variant: tacred.Variant = "tacred") -> str:
+def problem(path: Path, variant: str = "tacred") -> str:
     with pytest.raises(DataError) as caught:
-        tacred.read(path, variant)
+        read(path, variant)
     return str(caught.value)
 
 
+def published(example: Example) -> dict[str, Any]:
+    """The record that an example was read from."""
+    tokens, head, tail = tokens_and_spans(example)
+    types = f"{example.head.type} {example.tail.type}"
+    return record(example.id, " ".join(tokens), head, tail, types, example.relation)
+
+
 def test_tokens_and_inclusive_spans_become_characters(tmp_path: Path) -> None:
-    example = tacred.read(folder(tmp_path), "tacred").splits["train"][1]
+    example = read(folder(tmp_path), "tacred").splits["train"][1]
     assert example.text == "In 1987 Tolle & Sons -LRB- ropes -RRB- closed ."
-    assert (example.head.within(example.text), example.head.type) == ("Tolle & Sons", "ORGANIZATION")
-    assert (example.tail.within(example.text), example.tail.type) == ("1987", "DATE")
+    assert (example.head.text_of(example.text), example.head.type) == ("Tolle & Sons", "ORGANIZATION")
+    assert (example.tail.text_of(example.text), example.tail.type) == ("1987", "DATE")
 
 
 def test_tacred_keeps_its_labels(tmp_path: Path) -> None:
@@ -100,8 +116,8 @@ def test_retacred_keeps_and_relabels_the_listed_records_alone(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("variant", "count"), [("tacred", 42), ("tacrev", 42), ("retacred", 40)])
-def test_the_schemas_have_as_many_labels_as_published(tmp_path: Path, variant: tacred.Variant, count: int) -> None:
-    schema = tacred.read(folder(tmp_path), variant).schema
+def test_the_schemas_have_as_many_labels_as_published(tmp_path: Path, variant: str, count: int) -> None:
+    schema = read(folder(tmp_path), variant).schema
     assert len(schema.labels) == count
     assert schema.negative == "no_relation"
     for relation in schema.relations:
@@ -116,12 +132,10 @@ def test_the_schemas_have_as_many_labels_as_published(tmp_path: Path, variant: t
         ("retacred", "train_id2label.json", "https://github.com/gstoica27/Re-TACRED"),
     ],
 )
-def test_a_missing_file_says_where_it_is_published(
-    tmp_path: Path, variant: tacred.Variant, missing: str, says: str
-) -> None:
+def test_a_missing_file_says_where_it_is_published(tmp_path: Path, variant: str, missing: str, says: str) -> None:
     (folder(tmp_path) / missing).unlink()
-    assert refusal(tmp_path, variant).startswith(f"{tmp_path / missing}: file not found")
-    assert says in refusal(tmp_path, variant)
+    assert problem(tmp_path, variant).startswith(f"{tmp_path / missing}: file not found")
+    assert says in problem(tmp_path, variant)
 
 
 @pytest.mark.parametrize(
@@ -134,35 +148,37 @@ def test_a_missing_file_says_where_it_is_published(
         ({"token": "The cooper"}, "token: Input should be a valid list"),
         ({"token": ["The", "", "Jan", "Vos"]}, "token 1 is ''"),
         ({"subj_type": None}, "subj_type: Input should be a valid string"),
-        ({"relation": "per:trade"}, "unknown relation 'per:trade'"),
+        ({"relation": "per:trade"}, "unknown label 'per:trade'"),
         ({"subj_type": "ORGANIZATION"}, "per:title asks for PERSON -> any, the mentions are ORGANIZATION -> TITLE"),
     ],
 )
-def test_an_unfit_record_is_refused_with_file_number_and_id(tmp_path: Path, change: dict, says: str) -> None:
+def test_a_record_that_does_not_fit_is_an_error_with_file_number_and_id(
+    tmp_path: Path, change: dict, says: str
+) -> None:
     folder(tmp_path, **{"test.json": [FIVE[3], {**FIVE[4], **change}]})
-    assert refusal(tmp_path).startswith(f"{tmp_path / 'test.json'}: record 2 (id 'c2'): ")
-    assert says in refusal(tmp_path)
+    assert problem(tmp_path).startswith(f"{tmp_path / 'test.json'}: record 2 (id 'c2'): ")
+    assert says in problem(tmp_path)
 
 
-def test_an_id_that_occurs_twice_is_refused(tmp_path: Path) -> None:
+def test_an_id_that_occurs_twice_is_an_error(tmp_path: Path) -> None:
     folder(tmp_path, **{"test.json": [FIVE[3], FIVE[3]]})
-    assert "record 2 (id 'c1'): id 'c1' was used before (record 1 (id 'c1'))" in refusal(tmp_path)
+    assert "record 2 (id 'c1'): id 'c1' was used before (record 1 (id 'c1'))" in problem(tmp_path)
 
 
-def test_a_record_that_is_not_an_object_is_refused(tmp_path: Path) -> None:
+def test_a_record_that_is_not_an_object_is_an_error(tmp_path: Path) -> None:
     folder(tmp_path, **{"test.json": [FIVE[3], 7]})
-    assert "test.json: record 2 (id None): Input should be a valid dictionary" in refusal(tmp_path)
+    assert "test.json: record 2 (id None): Input should be a valid dictionary" in problem(tmp_path)
 
 
-def test_broken_json_is_refused_with_file_and_line(tmp_path: Path) -> None:
+def test_broken_json_is_an_error_with_file_and_line(tmp_path: Path) -> None:
     folder(tmp_path, **{"dev.json": '[\n{"id": "b1",\n]'})
-    assert refusal(tmp_path).startswith(f"{tmp_path / 'dev.json'}:3: not JSON")
+    assert problem(tmp_path).startswith(f"{tmp_path / 'dev.json'}:3: not JSON")
 
 
 @pytest.mark.parametrize("content", ['{"id": "b1"}', "7"])
-def test_json_that_is_not_a_list_is_refused(tmp_path: Path, content: str) -> None:
+def test_json_that_is_not_a_list_is_an_error(tmp_path: Path, content: str) -> None:
     folder(tmp_path, **{"dev.json": content})
-    assert "dev.json: Input should be a valid list" in refusal(tmp_path)
+    assert "dev.json: Input should be a valid list" in problem(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -175,25 +191,25 @@ def test_json_that_is_not_a_list_is_refused(tmp_path: Path, content: str) -> Non
             "1 ids are not in test.json, the first is 'zz'",
         ),
         ("retacred", "dev_id2label.json", {"zz": "per:age"}, "1 ids are not in dev.json, the first is 'zz'"),
-        ("tacrev", "dev_patch.json", [{"id": "b1", "relation": "per:trade"}], "id 'b1': unknown relation 'per:trade'"),
-        ("retacred", "dev_id2label.json", {"b1": "org:parents"}, "id 'b1': unknown relation 'org:parents'"),
+        ("tacrev", "dev_patch.json", [{"id": "b1", "relation": "per:trade"}], "id 'b1': unknown label 'per:trade'"),
+        ("retacred", "dev_id2label.json", {"b1": "org:parents"}, "id 'b1': unknown label 'org:parents'"),
         ("tacrev", "dev_patch.json", TACREV["dev_patch.json"] * 2, "1 ids are listed twice"),
         ("tacrev", "dev_patch.json", [{"id": "b1"}], "0.relation: Field required"),
         ("retacred", "dev_id2label.json", {"b1": 7}, "b1: Input should be a valid string"),
         ("retacred", "dev_id2label.json", "{", ":1: not JSON"),
     ],
 )
-def test_a_patch_that_does_not_fit_is_refused(
-    tmp_path: Path, variant: tacred.Variant, file: str, content: Any, says: str
+def test_a_patch_that_does_not_fit_is_an_error(
+    tmp_path: Path, variant: str, file: str, content: Any, says: str
 ) -> None:
     folder(tmp_path, **{file: content})
-    assert refusal(tmp_path, variant).startswith(str(tmp_path / file))
-    assert says in refusal(tmp_path, variant)
+    assert problem(tmp_path, variant).startswith(str(tmp_path / file))
+    assert says in problem(tmp_path, variant)
 
 
 def test_every_made_up_record_is_rebuilt(tmp_path: Path) -> None:
-    splits = tacred.read(folder(tmp_path), "tacred").splits
-    assert [tacred.published_example(example) for examples in splits.values() for example in examples] == FIVE
+    splits = read(folder(tmp_path), "tacred").splits
+    assert [published(example) for examples in splits.values() for example in examples] == FIVE
 
 
 @given(st.lists(tokenized(), min_size=1, max_size=4))
@@ -204,10 +220,10 @@ def test_a_published_record_round_trips(tmp_path: Path, found: list[tuple[list[s
         for number, (tokens, head, tail) in enumerate(found)
     ]
     folder(tmp_path, **{"test.json": records})
-    assert [tacred.published_example(example) for example in tacred.read(tmp_path, "tacred").splits["test"]] == records
+    assert [published(example) for example in read(tmp_path, "tacred").splits["test"]] == records
 
 
 def test_the_notes_say_what_the_patches_did(tmp_path: Path) -> None:
-    assert tacred.read(folder(tmp_path), "tacred").notes == []
-    assert re.search("validation 1, test 1; train is TACRED's", tacred.read(tmp_path, "tacrev").notes[0])
-    assert re.search("train 1, validation 1, test 1; records without", tacred.read(tmp_path, "retacred").notes[0])
+    assert read(folder(tmp_path), "tacred").notes == []
+    assert re.search("validation 1, test 1; train is TACRED's", read(tmp_path, "tacrev").notes[0])
+    assert re.search("train 1, validation 1, test 1; records without", read(tmp_path, "retacred").notes[0])

@@ -1,153 +1,222 @@
 """The training loop: learning, accumulating, failing, and the folder that an interrupted state is kept in."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from relseed.classifier.encoding import EncodedDataset, encode_all
+from relseed.classifier.heads.typed_marker import mark
 from relseed.classifier.inference import probabilities
-from relseed.classifier.marking import Labelled, encode, mark
-from relseed.classifier.trainer import Recipe, Trainer
+from relseed.classifier.trainer import EvalPoint, Trainer
 from relseed.pipeline.errors import UserError
-from relseed.tasks.relation import Example, Relation, Schema
 from relseed.training.device import seed_everything
 from relseed.training.encoders import EMBEDDED, load_encoder, load_tokenizer
-from relseed.training.resume import locked
-from stages import finetune
+from relseed.training.loop import Loop
+from relseed.training.resume import locked, state_folder
 from stages.finetune import Finetune
+from tests.extractors import CONFIG
 from tests.sentences import marker_classifier, sentence
 
-RECIPE = Recipe(
-    encoder=EMBEDDED,
-    head="typed_marker",
-    max_length=64,
-    updates=10,
-    batch_size=4,
-    accumulate=1,
-    encoder_lr=1e-4,
-    head_lr=1e-3,
-    weight_decay=0.0,
-    warmup=0.1,
-    clip=1.0,
-    dropout=0.1,
-    evaluate_every=5,
-    precision="auto",
-)
-SCHEMA = Schema(relations=(Relation(relation="a", definition=""), Relation(relation="b", definition="")))
+
+def ignore(point: EvalPoint) -> None:
+    """Hear of an evaluation, and do nothing."""
 
 
-def example(identifier: str, text: str = "x y") -> Example:
-    return Example.model_validate(
-        {
-            "id": identifier,
-            "text": text,
-            "head": {"start": 0, "end": 1},
-            "tail": {"start": 2, "end": 3},
-            "relation": "a",
-        }
-    )
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        (RECIPE.model_copy(update={"encoder_lr": 2e-4}), 1, [example("1")]),
-        (RECIPE, 2, [example("1")]),
-        (RECIPE, 1, [example("1", "x z")]),
-        (RECIPE, 1, [example("1"), example("2")]),
-    ],
-    ids=["recipe", "training seed", "text", "more data"],
-)
-def test_a_state_is_resumed_only_by_a_training_that_would_give_the_same(other):
-    recipe, seed, train = other
-    own = finetune._scratch(RECIPE, EMBEDDED, 1, SCHEMA, [example("1")], [])
-    assert own == finetune._scratch(RECIPE, EMBEDDED, 1, SCHEMA, [example("1")], [])
-    assert finetune._scratch(recipe, EMBEDDED, seed, SCHEMA, train, []) != own
-
-
-def trainer(tmp_path, tiny_encoder, **changes) -> tuple[Trainer, Labelled]:
+def trainer(folder: Path, encoder: str | Path, **changes: Any) -> tuple[Trainer, EncodedDataset]:
     seed_everything(1)
-    recipe = RECIPE.model_copy(update={"encoder": str(tiny_encoder), **changes})
-    model = marker_classifier(load_encoder(recipe.encoder, dropout=recipe.dropout), 2, dropout=recipe.dropout)
-    words = load_tokenizer(recipe.encoder)
-    texts = [sentence(f"Ada {verb} Bo{' now' * n}", (0, 3), (10, 12)) for verb in ("likes", "hates") for n in range(8)]
-    labelled = Labelled([encode(words, mark(one, typed=False), 64) for one in texts], [0] * 8 + [1] * 8)
-    return Trainer(model, recipe, pad=words.pad_token_id, seed=1, scratch=tmp_path), labelled
+    config = CONFIG.model_copy(update=changes)
+    model = marker_classifier(load_encoder(str(encoder), dropout=config.dropout), 2, dropout=config.dropout)
+    tokenizer = load_tokenizer(str(encoder))
+    texts = [f"Ada {verb} Bo{' now' * n}" for verb in ("likes", "hates") for n in range(8)]
+    inputs = [mark(sentence(text, (0, 3), (10, 12)), typed=False) for text in texts]
+    data = EncodedDataset(encode_all(tokenizer, inputs, config.max_length), [0] * 8 + [1] * 8)
+    return Trainer(model, config, pad=tokenizer.pad_token_id, seed=1, folder=folder), data
 
 
 def test_training_learns_to_tell_two_relations_apart(tmp_path, tiny_encoder):
-    training, data = trainer(tmp_path, tiny_encoder, updates=60, encoder_lr=1e-3, evaluate_every=15)
-    looks = training.train(data, data, None, on_look=lambda look: None)
-    assert [look.update for look in looks] == [15, 30, 45, 60]
-    assert max(look.micro_f1 for look in looks) == 1.0
-    kept = probabilities(training.model, data.sentences, training.pad, "fp32").argmax(-1)
-    assert (kept == np.array(data.classes)).mean() == 1.0
+    training, data = trainer(tmp_path, tiny_encoder, max_steps=60, encoder_lr=1e-3, eval_steps=15)
+    history = training.train(data, data, None, ignore)
+    assert [point.step for point in history] == [15, 30, 45, 60]
+    assert max(point.micro_f1 for point in history) == 1.0
+    predicted = probabilities(training.model, data.examples, training.pad, "fp32").argmax(-1)
+    assert (predicted == np.array(data.classes)).mean() == 1.0
+
+
+def test_the_last_evaluation_is_at_the_last_step_wherever_that_falls(tmp_path, tiny_encoder):
+    training, data = trainer(tmp_path, tiny_encoder, max_steps=5, eval_steps=2)
+    assert [point.step for point in training.train(data, data, None, ignore)] == [2, 4, 5]
+
+
+def test_an_evaluation_has_the_mean_loss_since_the_one_before(tmp_path, tiny_encoder, monkeypatch):
+    losses, step = [], Loop.step
+    monkeypatch.setattr(Loop, "step", lambda loop, number, loss: losses.append(loss) or step(loop, number, loss))
+    training, data = trainer(tmp_path, tiny_encoder, max_steps=6, eval_steps=3)
+    first, second = training.train(data, data, None, ignore)
+    assert (first.loss, second.loss) == (pytest.approx(np.mean(losses[:3])), pytest.approx(np.mean(losses[3:])))
 
 
 @pytest.mark.parametrize(
-    ("scores", "kept"), [([0.2, 0.9, 0.4], 1), ([0.2, 0.9, 0.9], 2)], ids=["best", "last of equals"]
+    ("scores", "best"), [([0.2, 0.9, 0.4], 1), ([0.2, 0.9, 0.9], 2)], ids=["best", "last of equals"]
 )
-def test_the_weights_of_the_best_look_are_kept(tmp_path, tiny_encoder, monkeypatch, scores, kept):
-    training, data = trainer(tmp_path, tiny_encoder, updates=3, evaluate_every=1)
+def test_the_weights_of_the_best_evaluation_are_in_the_model(tmp_path, tiny_encoder, monkeypatch, scores, best):
+    training, data = trainer(tmp_path, tiny_encoder, max_steps=3, eval_steps=1)
     heads = []
 
     def score(*_):
         heads.append(training.model.head[0].weight.detach().clone())
         return scores[len(heads) - 1]
 
-    monkeypatch.setattr(training, "_score", score)
-    training.train(data, data, None, on_look=lambda look: None)
-    assert [torch.equal(training.model.head[0].weight, head) for head in heads] == [n == kept for n in range(3)]
+    monkeypatch.setattr("relseed.classifier.trainer.micro_f1", score)
+    training.train(data, data, None, ignore)
+    assert [torch.equal(training.model.head[0].weight, head) for head in heads] == [n == best for n in range(3)]
 
 
-def test_accumulated_batches_make_the_update_of_one_batch_that_holds_them_all(tmp_path, tiny_encoder):
+@pytest.mark.parametrize(("negative", "score"), [(None, 1.0), (1, 0.0)])
+def test_the_negative_label_earns_nothing_on_validation(tmp_path, tiny_encoder, negative, score):
+    training, data = trainer(tmp_path, tiny_encoder, max_steps=10, eval_steps=10, head_lr=1e-2)
+    all_negative = EncodedDataset(data.examples[8:], [1] * 8)
+    [point] = training.train(all_negative, all_negative, negative, ignore)
+    assert point.micro_f1 == score
+
+
+def test_accumulated_batches_make_the_step_of_one_batch_that_holds_them_all(tmp_path, tiny_encoder):
     gradients = []
-    for batch_size, accumulate in ((16, 1), (4, 4)):
+    for batch_size, passes in ((16, 1), (4, 4)):
         training, data = trainer(
-            tmp_path / str(accumulate),
+            tmp_path / str(passes),
             tiny_encoder,
-            updates=1,
+            max_steps=1,
             batch_size=batch_size,
-            accumulate=accumulate,
+            gradient_accumulation_steps=passes,
             dropout=0.0,
         )
-        # Of equal length, so that both see every sentence once.
-        equal = Labelled([data.sentences[0], data.sentences[8]] * 8, [0, 1] * 8)
-        training.train(equal, equal, None, on_look=lambda look: None)
+        # Of equal length, so that both see every example once.
+        equal = EncodedDataset([data.examples[0], data.examples[8]] * 8, [0, 1] * 8)
+        training.train(equal, equal, None, ignore)
         # The first AdamW step has the size of the learning rate whatever the gradient: its memory tells them apart.
-        gradients.append(training.optimizer.state_dict()["state"][0]["exp_avg"])
+        gradients.append(training.loop.optimizer.state_dict()["state"][0]["exp_avg"])
     assert gradients[0].abs().max() > 1e-6
     assert torch.allclose(*gradients, rtol=1e-3, atol=1e-7)
 
 
-def test_a_resumed_training_goes_on_and_tells_again_of_the_looks_that_it_had(tmp_path, tiny_encoder, monkeypatch):
-    heard, told = [], []
+def test_a_resumed_training_goes_on_and_tells_again_of_the_evaluations_that_it_had(tmp_path, tiny_encoder, monkeypatch):
+    before, after, steps = [], [], []
 
-    def interrupt(look):
-        heard.append(look)
-        if len(heard) == 2:
+    def interrupt(point):
+        before.append(point)
+        if len(before) == 2:
             raise KeyboardInterrupt
 
-    training, data = trainer(tmp_path, tiny_encoder, updates=6, evaluate_every=2)
+    training, data = trainer(tmp_path, tiny_encoder, max_steps=6, eval_steps=2)
     with pytest.raises(KeyboardInterrupt):
-        training.train(data, data, None, on_look=interrupt)
-    resumed, data = trainer(tmp_path, tiny_encoder, updates=6, evaluate_every=2)
-    made, step = [], resumed._step
-    monkeypatch.setattr(resumed, "_step", lambda *arguments: made.append(arguments[-1]) or step(*arguments))
-    looks = resumed.train(data, data, None, on_look=told.append)
-    assert made == [3, 4, 5, 6]
-    assert told == looks
-    assert told[0] == heard[0]
+        training.train(data, data, None, interrupt)
+    step = Loop.step
+    monkeypatch.setattr(Loop, "step", lambda loop, *arguments: steps.append(arguments[0]) or step(loop, *arguments))
+    resumed, data = trainer(tmp_path, tiny_encoder, max_steps=6, eval_steps=2)
+    history = resumed.train(data, data, None, after.append)
+    assert steps == [3, 4, 5, 6]
+    assert after == history
+    assert after[0] == before[0]
+
+
+def test_a_resumed_training_ends_with_the_weights_of_one_that_was_not_interrupted(tmp_path, tiny_encoder):
+    def interrupt(point):
+        if point.step == 4:
+            raise KeyboardInterrupt
+
+    weights = []
+    for name, interrupted in (("whole", False), ("resumed", True)):
+        training, data = trainer(tmp_path / name, tiny_encoder, max_steps=6, eval_steps=2)
+        if interrupted:
+            with pytest.raises(KeyboardInterrupt):
+                training.train(data, data, None, interrupt)
+            training, data = trainer(tmp_path / name, tiny_encoder, max_steps=6, eval_steps=2)
+        training.train(data, data, None, ignore)
+        weights.append(bytes_of(training))
+    assert weights[0] == weights[1]
+
+
+def bytes_of(training: Trainer) -> dict[str, bytes]:
+    return {name: weight.numpy().tobytes() for name, weight in training.model.state_dict().items()}
 
 
 def test_two_trainings_of_the_default_encoder_on_two_cores_end_with_the_same_bytes(tmp_path):
     weights = []
-    for name in ("one", "two"):
-        training, data = trainer(tmp_path / name, EMBEDDED, updates=3, evaluate_every=3, encoder_lr=2e-4)
-        training.train(data, data, None, on_look=lambda look: None)
-        weights.append({key: value.numpy().tobytes() for key, value in training.model.state_dict().items()})
+    for name in ("first", "second"):
+        training, data = trainer(tmp_path / name, EMBEDDED, max_steps=3, eval_steps=3, encoder_lr=2e-4)
+        training.train(data, data, None, ignore)
+        weights.append(bytes_of(training))
     assert weights[0] == weights[1]
+
+
+def test_a_loss_that_is_not_a_number_ends_the_training_with_the_cure(tmp_path, tiny_encoder):
+    training, data = trainer(tmp_path, tiny_encoder)
+    with torch.no_grad():
+        training.model.head[0].weight.fill_(float("nan"))
+    with pytest.raises(UserError, match="not a number at step 1: lower encoder_lr or head_lr"):
+        training.train(data, data, None, ignore)
+
+
+def test_bf16_training_runs_where_it_is_asked_for(tmp_path, tiny_encoder):
+    training, data = trainer(tmp_path, tiny_encoder, max_steps=2, precision="bf16")
+    [point] = training.train(data, data, None, ignore)
+    assert np.isfinite(point.loss)
+    assert training.model.head[0].weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("seeds", [[1, 1], [-1], []], ids=["twice", "negative", "none"])
+def test_unfit_random_seeds_are_an_error(seeds):
+    with pytest.raises(ValidationError, match="seeds"):
+        Finetune(**CONFIG.model_dump(), seeds=seeds)
+
+
+def test_a_training_that_repeats_another_has_the_state_folder_of_that(tiny_encoder):
+    assert state(tiny_encoder) == state(tiny_encoder)
+    assert state(tiny_encoder).name.startswith("finetune-")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"recipe": CONFIG.model_copy(update={"encoder_lr": 2e-4}).model_dump()},
+        {"seed": 2},
+        {"data": "fedcba987654"},
+        {"head": "genpt"},
+    ],
+    ids=["recipe", "random seed", "data", "head"],
+)
+def test_a_training_that_would_give_something_else_has_another_state_folder(tiny_encoder, changes):
+    assert state(tiny_encoder, **changes) != state(tiny_encoder)
+
+
+def test_other_weights_in_the_folder_of_the_encoder_have_another_state_folder(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"first")
+    first = state(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"other")
+    assert state(tmp_path) != first
+
+
+def test_the_code_of_the_stage_is_part_of_what_decides_the_state_folder(tmp_path, tiny_encoder, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages/finetune.py").write_text("print(1)\n", encoding="utf-8")
+    (tmp_path / "stages/dpo.py").write_text("print(1)\n", encoding="utf-8")
+    first = state(tiny_encoder)
+    (tmp_path / "stages/dpo.py").write_text("print(2)\n", encoding="utf-8")
+    assert state(tiny_encoder) == first
+    (tmp_path / "stages/finetune.py").write_text("print(2)\n", encoding="utf-8")
+    assert state(tiny_encoder) != first
+
+
+def state(start: Path, **changes: Any) -> Path:
+    """The state folder of one training, or of one that differs from it."""
+    decides = {"recipe": CONFIG.model_dump(), "head": "typed_marker", "seed": 1, "data": "0123456789ab"}
+    return state_folder("finetune", str(start), **decides | changes)
 
 
 def test_processes_that_train_the_same_thing_take_turns(tmp_path):
@@ -165,24 +234,3 @@ def test_an_interrupted_training_keeps_its_state(tmp_path):
         (tmp_path / "a").mkdir()
         raise KeyboardInterrupt
     assert (tmp_path / "a").exists()
-
-
-@pytest.mark.parametrize("seeds", [[1, 1], [-1], []], ids=["twice", "negative", "none"])
-def test_unfit_training_seeds_are_refused(seeds):
-    with pytest.raises(ValidationError, match="training_seeds"):
-        Finetune(**RECIPE.model_dump(), training_seeds=seeds)
-
-
-def test_a_loss_that_is_not_a_number_ends_the_training_with_the_cure(tmp_path, tiny_encoder):
-    training, data = trainer(tmp_path, tiny_encoder)
-    with torch.no_grad():
-        training.model.head[0].weight.fill_(float("nan"))
-    with pytest.raises(UserError, match=r"not a number at update 1: lower finetune\.encoder_lr"):
-        training.train(data, data, None, on_look=lambda look: None)
-
-
-def test_bf16_training_runs_where_it_is_asked_for(tmp_path, tiny_encoder):
-    training, data = trainer(tmp_path, tiny_encoder, updates=2, precision="bf16")
-    [look] = training.train(data, data, None, on_look=lambda look: None)
-    assert np.isfinite(look.loss)
-    assert training.model.head[0].weight.dtype == torch.float32

@@ -2,47 +2,29 @@
 
 import asyncio
 import os
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 import requests
 
 from relseed.llm.cache import Cache
-from relseed.llm.client import Budget, Client
-from relseed.llm.engines.batch import export_line, read_answers
+from relseed.llm.client import Client
+from relseed.llm.engines.batch import export_line, read_responses
 from relseed.llm.engines.openai import Endpoint, Limits
-from relseed.llm.engines.vllm import Vllm, command_line, serving
-from relseed.llm.request import Completion, Message, Request
+from relseed.llm.engines.vllm import serving
+from relseed.llm.request import Message, Request, Response
 from relseed.pipeline.errors import UserError
-from relseed.preference.dpo import Dpo, trainer_of
-from relseed.preference.pairs import Pair
+from relseed.preference.dpo import Dpo, build_trainer
+from relseed.preference.pair import PreferencePair
 from tests.graph import ROOT
+from tests.scripted import FREE, UNLIMITED
 from tests.tiny_llm import born_in, save_tiny_llm
+from tests.vllm import OPTIONS, commands, params
 
-LIMITS = Limits(concurrency=8, timeout=60, attempts=2, patience=5, pause=0.1)
-FREE = Budget(tokens=None, cost=None, prompt_price=None, completion_price=None)
-OPTIONS = ("--dtype", "bfloat16", "--enforce-eager", "--max-num-seqs", "8")
-SAMPLES = born_in(2)
-
-
-def params(**changes) -> Vllm:
-    fields = {
-        "command": "vllm",
-        "tensor_parallel_size": 1,
-        "data_parallel_size": 1,
-        "executor": "mp",
-        "max_model_len": 2048,
-        "lora": {},
-        "start_within": 240,
-        "options": OPTIONS,
-    }
-    return Vllm(**fields | changes)
+LIMITS = Limits(concurrency=8, timeout=60, attempts=2, rate_limit_timeout=5, backoff=0.1)
+PROMPT = born_in(2)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +58,7 @@ def request(model: Path, seed: int = 1) -> Request:
     return Request(
         model=str(model),
         messages=(Message(role="user", content="Write."),),
-        answer=SAMPLES.answer(),
+        response_schema=PROMPT.response_schema(),
         temperature=1,
         top_p=1,
         max_tokens=1500,
@@ -84,54 +66,53 @@ def request(model: Path, seed: int = 1) -> Request:
     )
 
 
-def test_it_serves_constrained_answers_and_leaves_nothing_behind(vllm, model, tmp_path):
-    async def ask() -> tuple[list[Completion], str]:
+def test_it_serves_responses_held_to_their_schema_and_leaves_nothing_behind(vllm, model, tmp_path):
+    async def ask() -> tuple[list[Response], str]:
         async with serving(params(command=vllm), str(model), None, log) as url:
             endpoint = Endpoint("vllm", url, LIMITS)
-            client = Client(endpoint, Cache(tmp_path / "cache.db"), FREE)
-            completions = await asyncio.gather(*(client.ask(request(model, seed)) for seed in range(4)))
-            again = await client.ask(request(model, 0))
-            assert (client.spent.asked, client.spent.reused) == (4, 1)
-            assert again == completions[0]
+            client = Client(endpoint, Cache(tmp_path / "cache.db"), UNLIMITED, FREE)
+            responses = await asyncio.gather(*(client.send(request(model, seed)) for seed in range(4)))
+            again = await client.send(request(model, 0))
+            assert (client.usage.asked, client.usage.reused) == (4, 1)
+            assert again == responses[0]
             await endpoint.close()
-            return list(completions), url
+            return list(responses), url
 
     log = tmp_path / "logs/vllm.log"
-    completions, url = asyncio.run(ask())
-    assert "stop" in {one.finish for one in completions}
-    for one in completions:
-        if one.finish == "stop":
-            assert_right(one.text)
-        assert one.completion_tokens
-        assert one.prompt_tokens
+    responses, url = asyncio.run(ask())
+    assert "stop" in {response.finish for response in responses}
+    for response in responses:
+        if response.finish == "stop":
+            assert_right(response.text)
+        assert response.completion_tokens
+        assert response.prompt_tokens
     assert "Application startup complete" in log.read_text(encoding="utf-8")
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=2)
-    assert not [one for one in psutil.process_iter(["cmdline"]) if str(model) in " ".join(one.info["cmdline"] or [])]
+    assert not [command for command in commands() if str(model) in " ".join(command)]
 
 
 def assert_right(text: str) -> None:
-    drafts = SAMPLES.parse("x", text, truncated=False)
-    assert len(drafts) == 2
-    for draft in drafts:
-        assert draft.problem is None
-        assert [draft.text.count(tag) for tag in ("<e1>", "</e1>", "<e2>", "</e2>")] == [1, 1, 1, 1]
-        assert (draft.head_type, draft.tail_type) == ("PERSON", "PLACE")
+    candidates = PROMPT.parse("x", text, truncated=False)
+    assert len(candidates) == 2
+    for candidate in candidates:
+        assert candidate.problem is None
+        assert [candidate.text.count(tag) for tag in ("<e1>", "</e1>", "<e2>", "</e2>")] == [1, 1, 1, 1]
+        assert candidate.fields == {"relation": "born in", "head_type": "PERSON", "tail_type": "PLACE"}
 
 
 def test_run_batch_answers_what_we_export(vllm, model, tmp_path):
     asked = [request(model, seed) for seed in range(3)]
-    exported, answers = tmp_path / "open.jsonl", tmp_path / "answers/one.jsonl"
-    answers.parent.mkdir()
+    exported, recorded = tmp_path / "open.jsonl", tmp_path / "recorded.jsonl"
     exported.write_text("".join(map(export_line, asked)), encoding="utf-8")
-    command = [vllm, "run-batch", "-i", str(exported), "-o", str(answers), "--model", str(model)]
+    command = [vllm, "run-batch", "-i", str(exported), "-o", str(recorded), "--model", str(model)]
     subprocess.run([*command, "--max-model-len", "2048", *OPTIONS], check=True, capture_output=True, timeout=300)
-    recorded = read_answers(answers.parent)
-    assert set(recorded) == {one.key for one in asked}
-    for one in recorded.values():
-        assert isinstance(one, Completion)
-        if one.finish == "stop":
-            assert_right(one.text)
+    responses = read_responses(recorded)
+    assert set(responses) == {request.key for request in asked}
+    for response in responses.values():
+        assert isinstance(response, Response)
+        if response.finish == "stop":
+            assert_right(response.text)
 
 
 def test_a_server_that_ends_by_itself_is_an_error_with_its_last_words(vllm, tmp_path):
@@ -144,121 +125,10 @@ def test_a_server_that_ends_by_itself_is_an_error_with_its_last_words(vllm, tmp_
     assert "no-model" in str(error.value)
 
 
-def test_a_command_that_is_not_there_is_an_error_with_the_cure(tmp_path):
-    async def start() -> None:
-        async with serving(params(command="no-such-vllm"), "m", None, tmp_path / "log"):
-            pass
-
-    with pytest.raises(UserError, match="pip install vllm"):
-        asyncio.run(start())
-
-
-def test_a_server_that_is_never_ready_is_given_up_with_all_its_children(tmp_path):
-    slow = tmp_path / "slow"
-    slow.write_text("#!/bin/sh\necho still loading\nsleep 1000 &\nwait\n", encoding="utf-8")
-    slow.chmod(0o755)
-
-    async def start() -> None:
-        async with serving(params(command=str(slow), start_within=2), "m", None, tmp_path / "log"):
-            pass
-
-    before = time.monotonic()
-    with pytest.raises(UserError, match="still loading"):
-        asyncio.run(start())
-    assert time.monotonic() - before < 20
-    assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "1000"]]
-
-
-def test_children_that_outlive_a_server_are_ended_with_it(tmp_path):
-    orphan = tmp_path / "orphan"
-    orphan.write_text("#!/bin/sh\necho gone\nsleep 1001 &\nexit 3\n", encoding="utf-8")
-    orphan.chmod(0o755)
-
-    async def start() -> None:
-        async with serving(params(command=str(orphan)), "m", None, tmp_path / "log"):
-            pass
-
-    with pytest.raises(UserError, match="ended with status 3"):
-        asyncio.run(start())
-    assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "1001"]]
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_stage_that_is_asked_to_end_takes_its_server_with_it(tmp_path, number):
-    slow = tmp_path / "slow"
-    slow.write_text(f"#!/bin/sh\nsleep 100{number:d} &\nwait\n", encoding="utf-8")
-    slow.chmod(0o755)
-    code = (
-        "import asyncio, sys, pathlib; from relseed.llm.engines.vllm import Vllm, serving\n"
-        "async def main():\n"
-        "    async with serving(Vllm.model_validate_json(sys.argv[1]), 'm', None, pathlib.Path(sys.argv[2])): pass\n"
-        "asyncio.run(main())"
-    )
-    command = [sys.executable, "-c", code, params(command=str(slow)).model_dump_json(), str(tmp_path / "log")]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as stage:
-        ours = ["sleep", f"100{number:d}"]
-        while not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ours]:
-            time.sleep(0.1)
-        stage.send_signal(number)
-        stage.wait(30)
-    assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ours]
-
-
-def test_a_request_to_end_that_comes_while_the_server_is_being_started_is_kept_until_it_can_be_stopped(
-    tmp_path, monkeypatch
-):
-    begin = subprocess.Popen
-    started: list[subprocess.Popen] = []
-
-    def interrupted(*arguments, **options):
-        started.append(begin(*arguments, **options))
-        signal.raise_signal(signal.SIGTERM)
-        return started[-1]
-
-    monkeypatch.setattr(subprocess, "Popen", interrupted)
-    slow = tmp_path / "slow"
-    slow.write_text("#!/bin/sh\nsleep 1000\n", encoding="utf-8")
-    slow.chmod(0o755)
-    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
-        asyncio.run(_served(params(command=str(slow)), tmp_path / "log"))
-    assert started[0].poll() is not None
-
-
-async def _served(options: Vllm, log: Path) -> None:
-    async with serving(options, "m", None, log):
-        pass
-
-
-def test_parallelism_adapters_and_ray_are_passed_on():
-    command = command_line(
-        params(
-            tensor_parallel_size=2, data_parallel_size=4, executor="ray", lora={"first": "models/a"}, options=("-x",)
-        ),
-        "m",
-        "rev",
-        80,
-    )
-    told = " ".join(command)
-    for part in (
-        "vllm serve m --host 127.0.0.1 --port 80 --revision rev",
-        "--tensor-parallel-size 2 --data-parallel-size 4 --distributed-executor-backend ray",
-        "--max-model-len 2048 --enable-lora --lora-modules first=models/a -x",
-    ):
-        assert part in told
-
-
 def test_an_adapter_that_dpo_made_answers_by_its_name(vllm, model, tmp_path):
-    asked = Message(role="user", content="Write.")
-    pairs = [Pair(id=str(n), kind="exact_copy", prompt=(asked,), chosen=f"<e1>{n}", rejected="<e2>") for n in range(8)]
-    dpo = Dpo(
-        beta=0.1, rank=8, alpha=16, targets=("q_proj", "v_proj"), lr=1e-2, updates=4, batch_size=2, warmup=0.0,
-        max_length=128, save_every=4, precision="fp32", seed=1,
-    )  # fmt: skip
-    trainer = trainer_of(dpo, str(model), pairs, tmp_path / "state")
-    trainer.train()
-    trainer.model.save_pretrained(tmp_path / "half")
+    train_adapter(str(model), tmp_path)
 
-    async def ask() -> list[Completion]:
+    async def ask() -> list[Response]:
         served = params(command=vllm, lora={"half": str(tmp_path / "half")})
         async with serving(served, str(model), None, tmp_path / "vllm.log") as url:
             endpoint = Endpoint("vllm", url, LIMITS)
@@ -270,3 +140,31 @@ def test_an_adapter_that_dpo_made_answers_by_its_name(vllm, model, tmp_path):
     plain, tuned = asyncio.run(ask())
     assert (plain.model, tuned.model) == (str(model), "half")
     assert tuned.completion_tokens
+
+
+def train_adapter(model: str, folder: Path) -> None:
+    """Put an adapter into the folder `half`."""
+    prompt = (Message(role="user", content="Write."),)
+    pairs = [
+        PreferencePair(id=str(number), flaw="exact_copy", prompt=prompt, chosen=f"<e1>{number}", rejected="<e2>")
+        for number in range(8)
+    ]
+    settings = {
+        "reads": "data/pairs",
+        "model": model,
+        "beta": 0.1,
+        "lora_rank": 8,
+        "lora_alpha": 16,
+        "target_modules": ["q_proj", "v_proj"],
+        "lr": 1e-2,
+        "max_steps": 4,
+        "batch_size": 2,
+        "warmup_ratio": 0.0,
+        "max_length": 128,
+        "save_steps": 4,
+        "precision": "fp32",
+        "seed": 1,
+    }
+    trainer = build_trainer(Dpo(**settings), pairs, folder / "state")
+    trainer.train()
+    trainer.model.save_pretrained(folder / "half")

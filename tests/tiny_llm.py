@@ -11,8 +11,10 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from relseed.quality.rules import RuleSettings
 from relseed.tasks.relation import Relation, Schema
-from relseed.tasks.relation.samples import Samples
+from relseed.tasks.relation.prompt import SentencePrompt
+from relseed.tasks.task import Ask
 
 SCHEMA = Schema(
     relations=(
@@ -23,11 +25,22 @@ SCHEMA = Schema(
 _TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n\n{% endfor %}"
 
 
-def born_in(count: int) -> Samples:
-    """A request for so many samples, of any length, of the one relation that states something."""
-    types = ("PERSON", "PLACE")
-    return Samples(
-        "one_by_one", "one_by_one", SCHEMA, SCHEMA.relations[0], "stated", count, 1, 500, types, diversity=False
+def born_in(count: int) -> SentencePrompt:
+    """A request for so many sentences, of any length, of the one relation that states something."""
+    rules = RuleSettings(min_words=1, max_words=500, near_duplicate=1.0, language=None)
+    return SentencePrompt.of(
+        Ask(
+            method="one_by_one",
+            loop="one_by_one",
+            schema=SCHEMA,
+            label="born_in",
+            kind=None,
+            count=count,
+            rules=rules,
+            seeds=[],
+            diversity_instruction=False,
+            characters=None,
+        )
     )
 
 

@@ -4,90 +4,107 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
 
-from relseed.classifier.heads import Head, HeadName, InfillingHead, MarkerHead
-from relseed.classifier.marking import Encoded, Labelled, encode, mark, prompt
-from relseed.classifier.model import RelationClassifier
+from relseed.classifier.encoding import Encoded, EncodedDataset, encode_all
+from relseed.classifier.model import Classifier
 from relseed.pipeline.errors import UserError
+from relseed.pipeline.named import load
 from relseed.pipeline.templates import render
 from relseed.records.files import write_records
-from relseed.tasks.relation import Example, Schema, Sentence
-from relseed.tasks.relation.files import read_schema
+from relseed.tasks.task import Task, load_task, read_schema
 from relseed.training.device import Precision
 from relseed.training.encoders import load_encoder, load_tokenizer
 
-_CARD = Path(__file__).with_name("model_card.md.jinja")
-_ABOUT = "extractor.json"
+CONFIG = "extractor.json"
 PRETRAINING = "pretraining.json"  # history of the pre-training of the encoder, where it had one
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What a checkpoint was made from and how sentences are shown to it."""
+class CheckpointConfig:
+    """What a checkpoint was made from and how inputs are shown to it."""
 
+    task: str
     encoder: str  # that all training started from
-    head: HeadName
-    pretrained: bool  # whether it was pre-trained on explanations before
+    pretraining: str | None  # what that encoder was pre-trained on before, if on anything
+    head: str
+    options: dict[str, Any]  # of the head
     max_length: int  # tokens
-    typed: bool  # whether the markers carry entity types
     precision: Precision  # of the matrix products, in training as in prediction
 
 
 @dataclass(frozen=True, slots=True)
 class Extractor:
-    """A relation classifier with what is needed to apply it."""
+    """A classifier with what is needed to apply it."""
 
-    model: RelationClassifier
+    model: Classifier
     tokenizer: PreTrainedTokenizerBase
-    schema: Schema
-    about: About
+    task: Task
+    schema: Any
+    config: CheckpointConfig
 
     @property
     def pad(self) -> int:
         """The id of the padding token."""
         return self.tokenizer.pad_token_id
 
-    def encode(self, sentence: Sentence) -> Encoded:
-        """Mark, prompt and tokenize a sentence as the extractor was trained to see it.
+    @property
+    def head(self) -> ModuleType:
+        """The module of the head."""
+        return head_module(self.config.head)
+
+    def encode(self, items: Sequence[Any]) -> list[Encoded]:
+        """Show items to the encoder as the extractor was trained to see them.
 
         Raises:
-            UserError: The mentions lie further apart than `max_length`.
+            UserError: What must stay of one is longer than `max_length`.
         """
-        typed, mask, head = self.about.typed, self.tokenizer.mask_token, self.model.head
-        asked = None
-        if isinstance(head, InfillingHead):
-            asked = prompt(sentence, typed=typed, places=head.places, mask=mask)
+        options, head = self.config.options, self.model.head
+        inputs = [self.head.show(self.task, item, self.tokenizer, head, options) for item in items]
         try:
-            return encode(self.tokenizer, mark(sentence, typed=typed), self.about.max_length, asked)
+            return encode_all(self.tokenizer, inputs, self.config.max_length)
         except ValueError as error:
-            raise UserError(f"sentence {sentence.id or repr(sentence.text[:60])}: {error}") from None
+            number, _, problem = str(error).partition(": ")
+            item = items[int(number)]
+            raise UserError(f"example {item.id or repr(self.task.text(item)[:60])}: {problem}") from None
 
-    def labelled(self, examples: Sequence[Example]) -> Labelled:
-        """Examples as training and scoring want them: encoded, with their relations' class numbers.
+    def encode_dataset(self, examples: Sequence[Any]) -> EncodedDataset:
+        """Examples as training and scoring want them: encoded, with their labels' class numbers.
 
         Raises:
-            UserError: The mentions of one lie further apart than `max_length`.
+            UserError: What must stay of one is longer than `max_length`.
         """
-        classes = [self.schema.labels.index(example.relation) for example in examples]
-        return Labelled([self.encode(example) for example in examples], classes)
+        return EncodedDataset(self.encode(examples), [self.schema.labels.index(example.label) for example in examples])
+
+
+def head_module(name: str) -> ModuleType:
+    """The module of a head.
+
+    Raises:
+        UserError: There is none of this name.
+    """
+    return load("relseed.classifier.heads", name, "head")
 
 
 def save_extractor(extractor: Extractor, folder: Path) -> None:
     """Write an extractor and its model card into an existing, empty `folder`."""
     extractor.model.encoder.save_pretrained(folder)
     extractor.tokenizer.save_pretrained(folder)
-    save_file(
-        {name: weight.detach().cpu().contiguous() for name, weight in extractor.model.head.state_dict().items()},
-        folder / "head.safetensors",
+    head = {name: weight.detach().cpu().contiguous() for name, weight in extractor.model.head.state_dict().items()}
+    save_file(head, folder / "head.safetensors")
+    write_records(folder / "labels.jsonl", extractor.schema.entries)
+    (folder / CONFIG).write_text(json.dumps(asdict(extractor.config), indent=2) + "\n", encoding="utf-8")
+    card = render(
+        Path(__file__).parent / "heads" / f"{extractor.config.head}.md.jinja",
+        config=extractor.config,
+        schema=extractor.schema,
     )
-    write_records(folder / "relations.jsonl", extractor.schema.relations)
-    (folder / _ABOUT).write_text(json.dumps(asdict(extractor.about), indent=2) + "\n", encoding="utf-8")
-    card = render(_CARD, about=extractor.about, schema=extractor.schema)
     (folder / "README.md").write_text(card + "\n", encoding="utf-8")
 
 
@@ -97,8 +114,8 @@ def load_extractor(folder: Path, device: torch.device) -> Extractor:
     Raises:
         UserError: There is no complete extractor in `folder`.
     """
-    if not (folder / _ABOUT).is_file():
-        found = [*folder.glob(f"*/{_ABOUT}"), *folder.parent.glob(f"*/{_ABOUT}")]
+    if not (folder / CONFIG).is_file():
+        found = [*folder.glob(f"*/{CONFIG}"), *folder.parent.glob(f"*/{CONFIG}")]
         there = ", ".join(sorted(str(path.parent) for path in found))
         cure = f"there is {there}" if there else "build one with `dvc repro finetune@gold`, or pull it (`dvc pull`)"
         raise UserError(f"{folder} holds no extractor: {cure}")
@@ -111,13 +128,9 @@ def load_extractor(folder: Path, device: torch.device) -> Extractor:
 
 
 def _load(folder: Path) -> Extractor:
-    schema = read_schema(folder / "relations.jsonl")
-    about = About(**json.loads((folder / _ABOUT).read_text(encoding="utf-8")))
+    config = CheckpointConfig(**json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+    task = load_task(config.task)
+    schema = read_schema(folder / "labels.jsonl", task)
     encoder, state = load_encoder(str(folder)), load_file(folder / "head.safetensors")
-    head: Head
-    if about.head == "genpt":
-        head = InfillingHead.from_state(encoder.config, state)
-    else:
-        head = MarkerHead(encoder.config.hidden_size, len(schema.labels))
-        head.load_state_dict(state)
-    return Extractor(RelationClassifier(encoder, head), load_tokenizer(str(folder)), schema, about)
+    head = head_module(config.head).load(encoder, schema, state)
+    return Extractor(Classifier(encoder, head), load_tokenizer(str(folder)), task, schema, config)

@@ -1,30 +1,63 @@
-"""Probabilities of all relations for any number of sentences."""
+"""Probabilities of all labels, and what the head reads, for any number of inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
-from relseed.classifier.marking import Encoded
-from relseed.classifier.model import Batch, RelationClassifier
+from relseed.classifier.checkpoint import Extractor
+from relseed.classifier.encoding import Encoded
+from relseed.classifier.model import Batch, Classifier
 from relseed.pipeline.progress import bar
 from relseed.training.batches import by_length
 from relseed.training.device import Precision, autocast
 
-_BATCH_SIZE = 32
+BATCH_SIZE = 64
 
 
 @torch.no_grad()
 def probabilities(
-    model: RelationClassifier, sentences: Sequence[Encoded], pad: int, precision: Precision, *, desc: str | None = None
+    model: Classifier, inputs: Sequence[Encoded], pad: int, precision: Precision, *, desc: str | None = None
 ) -> np.ndarray:
-    """Softmax over the labels, [sentences, labels], in the order of `sentences`; a bar if `desc` is given."""
+    """Softmax over the labels, [inputs, labels], in the order of `inputs`; a bar if `desc` is given."""
+    return _apply(model, inputs, pad, precision, lambda batch: model(batch).float().softmax(-1), desc)
+
+
+@torch.no_grad()
+def states(model: Classifier, inputs: Sequence[Encoded], pad: int, precision: Precision) -> np.ndarray:
+    """What the head reads of each input, as unit vectors, [inputs, n * h], in the order of `inputs`."""
+
+    def read(batch: Batch) -> torch.Tensor:
+        return torch.nn.functional.normalize(model.states(batch).float().flatten(1), dim=-1)
+
+    return _apply(model, inputs, pad, precision, read, None)
+
+
+def similarities(extractor: Extractor, items: Sequence[Any], others: Sequence[Any]) -> np.ndarray:
+    """How much alike an extractor reads items and others: the cosine of what its head reads, [items, others]."""
+    if not items:
+        return np.empty((0, len(others)))
+    model, pad, precision = extractor.model, extractor.pad, extractor.config.precision
+    ours, theirs = (states(model, extractor.encode(each), pad, precision) for each in (items, others))
+    return ours @ theirs.T
+
+
+def _apply(
+    model: Classifier,
+    inputs: Sequence[Encoded],
+    pad: int,
+    precision: Precision,
+    compute: Callable[[Batch], torch.Tensor],
+    desc: str | None,
+) -> np.ndarray:
     model.eval()
     device = next(model.parameters()).device
-    result = np.empty((len(sentences), model.head.labels), dtype=np.float32)
-    batches = by_length([len(sentence.ids) for sentence in sentences], _BATCH_SIZE)
+    rows: list[np.ndarray | None] = [None] * len(inputs)
+    batches = by_length([len(encoded.ids) for encoded in inputs], BATCH_SIZE)
     for indices in bar(batches, desc=desc, unit="batch") if desc else batches:
         with autocast(device, precision):
-            logits = model(Batch.of([sentences[index] for index in indices], pad, device))
-        result[indices] = logits.float().softmax(-1).cpu().numpy()
-    return result
+            values = compute(Batch.of([inputs[index] for index in indices], pad, device))
+        for index, row in zip(indices, values.cpu().numpy(), strict=True):
+            rows[index] = row
+    return np.stack([row for row in rows if row is not None]) if rows else np.empty((0, 0), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The last layer of a BERT-like encoder at the places that the head reads alone: no other state of it counts.
+"""The last layer of a BERT-like encoder at the positions that the head reads alone: no other state of it counts.
 
 Of the last layer's work at the other tokens only keys and values count: a sixth of its matrix products, and the last
 layer is a sixth of the embedded encoder. The states are those of the whole layer.
@@ -16,10 +16,10 @@ from transformers.models.roberta.modeling_roberta import RobertaLayer
 from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaLayer
 
 
-def narrow(encoder: PreTrainedModel) -> bool:
-    """Make the encoder take `at` [batch, n] and answer with the last states at these positions, [batch, n, h].
+def restrict_last_layer(encoder: PreTrainedModel) -> bool:
+    """Make the encoder take `positions` [batch, n] and answer with the last states there, [batch, n, h].
 
-    Without `at` it answers with all states, as before. Its weights keep their names. False, and nothing done, for
+    Without them it answers with all states, as before. Its weights keep their names. False, and nothing done, for
     encoders whose layers are built otherwise.
     """
     layers = getattr(getattr(encoder, "encoder", None), "layer", None)
@@ -35,14 +35,14 @@ def _forward(
     states: torch.Tensor,
     mask: torch.Tensor | None = None,
     *others: Any,
-    at: torch.Tensor | None = None,
+    positions: torch.Tensor | None = None,
     **options: Any,
 ) -> torch.Tensor:
-    if at is None:
+    if positions is None:
         return type(layer).forward(layer, states, mask, *others, **options)
     attention = layer.attention.self
     rows = torch.arange(len(states), device=states.device).unsqueeze(1)
-    asking = states[rows, at]
+    asking = states[rows, positions]
     query, key, value = (
         projected.unflatten(-1, (-1, attention.attention_head_size)).transpose(1, 2)
         for projected in (attention.query(asking), attention.key(states), attention.value(states))

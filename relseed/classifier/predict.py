@@ -1,92 +1,83 @@
-"""Label sentences with a trained extractor."""
+"""Labelling items with a trained extractor: a few that are given, or any number from one JSON Lines file to another."""
 
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
-from relseed.classifier.checkpoint import Extractor, load_extractor
-from relseed.classifier.inference import probabilities
-from relseed.classifier.marking import untyped
+from relseed.classifier.checkpoint import Extractor
+from relseed.classifier.labelling import label
 from relseed.pipeline.errors import UserError
-from relseed.records.files import DataError, problem_of, read_json_lines, write_records
-from relseed.tasks.relation import Sentence
-from relseed.tasks.relation.tags import untag
-from relseed.training.device import device
+from relseed.pipeline.progress import bar
+from relseed.records.files import DataError, problem_of, read_json_lines, write_json_lines
+from relseed.tasks.task import Task
+
+CHUNK = 4096  # lines in memory at the same time, sorted by length together
 
 
-def main(
-    tagged: list[str] | None,
-    extractor: Path,
-    head_type: str | None,
-    tail_type: str | None,
-    input: Path | None,
-    output: Path | None,
-) -> None:
-    """Label sentences, each with a probability for every relation; types are those of every head and tail."""
-    if bool(tagged) == bool(input) or bool(input) != bool(output):
-        raise UserError("give sentences, or --input and --output: see `relseed predict --help`")
-    types = {"head": head_type, "tail": tail_type}
-    if input and output:
-        sentences = [_sentence(values, types, input, number) for number, values in read_json_lines(input)]
-        if not sentences:
-            raise DataError(input, None, "holds no sentence")
-        write_records(output, _label(load_extractor(extractor, device()), sentences))
-    else:
-        sentences = [_typed(_untag(text), types) for text in tagged or ()]
-        for sentence in _label(load_extractor(extractor, device()), sentences):
-            _show(sentence)
+def label_texts(extractor: Extractor, texts: Sequence[str], fields: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Items given as texts, each with the same further `fields`, with their labels.
+
+    Raises:
+        UserError: One cannot be read, or the task has no such field.
+    """
+    _check_fields(extractor.task, fields)
+    text_field = next(iter(extractor.task.columns))
+    items = []
+    for text in texts:
+        try:
+            items.append(extractor.task.read_item({text_field: text, **fields}))
+        except ValueError as error:
+            raise UserError(f"{text!r}: {_describe(error)}") from None
+    _warn(extractor, items)
+    return list(label(extractor, items))
 
 
-def _untag(text: str) -> Sentence:
-    try:
-        return untag(text)
-    except ValueError as error:
-        raise UserError(f"{text!r}: {error}") from None
+def label_file(extractor: Extractor, source: Path, target: Path, fields: Mapping[str, str]) -> None:
+    """Label every line of a JSON Lines file, in their order; memory does not grow with the file.
+
+    Raises:
+        DataError: A line holds no item of the task, or there is no line.
+        UserError: The task has no such field.
+    """
+    _check_fields(extractor.task, fields)
+    lines = iter(bar(read_json_lines(source), desc="predict", unit="line"))
+    first = _chunk(extractor.task, lines, fields, source)
+    if not first:
+        raise DataError(source, None, "holds no line to label")
+    _warn(extractor, first)
+
+    def labelled() -> Iterator[dict[str, Any]]:
+        items = first
+        while items:
+            yield from label(extractor, items)
+            items = _chunk(extractor.task, lines, fields, source)
+
+    write_json_lines(target, labelled())
 
 
-def _sentence(values: dict[str, Any], types: dict[str, str | None], path: Path, number: int) -> Sentence:
-    try:
-        if "head" not in values and "tail" not in values:
-            spans = untag(str(values.get("text", ""))).model_dump(exclude_unset=True)
-            values = values | spans
-        return _typed(Sentence.model_validate(values), types)
-    except ValidationError as error:
-        raise DataError(path, number, problem_of(error)) from None
-    except ValueError as error:
-        raise DataError(path, number, str(error)) from None
+def _check_fields(task: Task, fields: Mapping[str, str]) -> None:
+    if unknown := set(fields) - set(task.columns):
+        raise UserError(f"items of the task {task.name} have no {min(unknown)}: they have {', '.join(task.columns)}")
 
 
-def _typed(sentence: Sentence, types: dict[str, str | None]) -> Sentence:
-    given = {role: kind for role, kind in types.items() if kind is not None}
-    return sentence.model_copy(
-        update={role: getattr(sentence, role).model_copy(update={"type": kind}) for role, kind in given.items()}
-    )
+def _chunk(task: Task, lines: Iterator[tuple[int, dict[str, Any]]], fields: Mapping[str, str], path: Path) -> list[Any]:
+    items = []
+    for number, values in islice(lines, CHUNK):
+        try:
+            items.append(task.read_item({**values, **fields}))
+        except ValueError as error:
+            raise DataError(path, number, _describe(error)) from None
+    return items
 
 
-def _label(extractor: Extractor, sentences: list[Sentence]) -> list[Sentence]:
-    """The sentences with `predicted` and `probabilities`."""
-    if extractor.about.typed and (bare := untyped(sentences)):
-        # On Gazette's validation split, bare markers beat the mean over the type pairs of the schema.
-        print(f"note: sentences without the entity types that training had: {bare}", file=sys.stderr)
-    encoded = [extractor.encode(sentence) for sentence in sentences]
-    desc = "predict" if len(encoded) > 100 else None
-    each = probabilities(extractor.model, encoded, extractor.pad, extractor.about.precision, desc=desc)
-    return [_labelled(extractor, sentence, row) for sentence, row in zip(sentences, each, strict=True)]
+def _describe(error: ValueError) -> str:
+    return problem_of(error) if isinstance(error, ValidationError) else str(error)
 
 
-def _labelled(extractor: Extractor, sentence: Sentence, row: np.ndarray) -> Sentence:
-    labels = extractor.schema.labels
-    result = {label: round(float(value), 6) for label, value in zip(labels, row, strict=True)}
-    return Sentence.model_validate(
-        sentence.model_dump(exclude_unset=True) | {"predicted": labels[int(row.argmax())], "probabilities": result}
-    )
-
-
-def _show(sentence: Sentence) -> None:
-    values = sentence.model_dump()
-    print(f"{values['predicted']}  {sentence.head.within(sentence.text)} -> {sentence.tail.within(sentence.text)}")
-    for label, value in sorted(values["probabilities"].items(), key=lambda entry: -entry[1]):
-        print(f"  {value:.3f}  {label}")
+def _warn(extractor: Extractor, items: Sequence[Any]) -> None:
+    if note := extractor.head.lacking(items, extractor.config.options):
+        print(f"note: training had entity types, but {note}", file=sys.stderr)

@@ -1,72 +1,104 @@
-"""Extractors that learnt from the seeds alone, cross-fitted, as judges of what a weak generator wrote.
+"""Accuracy: how likely verifiers find the label of an example, extractors that learnt from the seeds alone.
 
-Each sentence is judged by as many extractors as there are folds, each trained on the seeds outside of its fold and
-chosen on those in it: what counts is the mean of their probabilities.
+They are cross-fitted: there are as many as folds, each trained on the seeds outside of its fold and chosen on those in
+it. The score is the mean of their probabilities.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import Field, NonNegativeInt
 from sklearn.model_selection import StratifiedKFold
 
-from relseed.classifier.checkpoint import Extractor
 from relseed.classifier.inference import probabilities
-from relseed.classifier.trainer import Look, Recipe, Trainer
-from relseed.classifier.untrained import untrained
-from relseed.tasks.relation import Example, Schema
-from relseed.training.device import seed_everything
-from relseed.training.encoders import load_encoder
+from relseed.classifier.trainer import EvalPoint, TrainingConfig
+from relseed.classifier.training import train_extractor
+from relseed.criteria.criterion import CriterionSettings, Score, Scoring
+from relseed.pipeline.errors import UserError
+from relseed.tasks.task import identity
+from relseed.training.resume import locked, state_folder
 
 
-def cross_fitted(
-    recipe: Recipe,
-    schema: Schema,
-    seeds: Sequence[Example],
-    sentences: Sequence[Example],
-    *,
-    seed: int,
-    scratches: Sequence[Path],
-    on_look: Callable[[int, Look], None],
-) -> np.ndarray:
-    """The probability of each relation for each of `sentences`, [sentences, labels].
+class Settings(CriterionSettings, TrainingConfig):
+    """The verifiers: `reads` is the encoder that they start from."""
 
-    There are as many folds as `scratches`, folders for the state of a training.
+    head: str  # a module of relseed.classifier.heads
+    folds: int = Field(ge=2)  # of the seeds, at most sample.shots: as many verifiers
+    seed: NonNegativeInt  # of the folds and the trainings
+
+    @property
+    def training(self) -> TrainingConfig:
+        """How each verifier is trained."""
+        return TrainingConfig.model_validate(self.model_dump(include=set(TrainingConfig.model_fields)))
+
+
+def score(scoring: Scoring) -> list[Score]:
+    """The mean probability of each example's own label, and the likeliest label as a note where it is another.
+
+    Raises:
+        UserError: A label has fewer seeds than there are folds, or the verifiers cannot be trained.
     """
-    total = np.zeros((len(sentences), len(schema.labels)), dtype=np.float64)
-    labels = [one.relation for one in seeds]
-    splits = StratifiedKFold(len(scratches), shuffle=True, random_state=seed).split(labels, labels)
+    settings: Settings = scoring.settings
+    _check_folds(settings, scoring.seeds)
+    folders = [_folder(scoring, fold) for fold in range(settings.folds)]
+    with locked(folders):
+        each = cross_validated_probabilities(scoring, folders)
+    labels = scoring.schema.labels
+    return [_score(example.label, row, labels) for example, row in zip(scoring.examples, each, strict=True)]
+
+
+def _check_folds(settings: Settings, seeds: Sequence[Any]) -> None:
+    counts = Counter(seed.label for seed in seeds)
+    label, fewest = min(counts.items(), key=lambda entry: entry[1])
+    if fewest < settings.folds:
+        raise UserError(f"accuracy.folds is {settings.folds}, {label} has {fewest} seeds: lower it, or draw more")
+
+
+def _folder(scoring: Scoring, fold: int) -> Path:
+    settings = scoring.settings
+    return state_folder(
+        "score",
+        settings.reads,
+        settings=settings.model_dump(),
+        fold=fold,
+        labels=scoring.schema.model_dump(),
+        seeds=identity(scoring.seeds),
+    )
+
+
+def cross_validated_probabilities(scoring: Scoring, folders: Sequence[Path]) -> np.ndarray:
+    """The probability of each label for each example, [examples, labels]; a folder for the state of each training."""
+    settings, seeds = scoring.settings, scoring.seeds
+    total = np.zeros((len(scoring.examples), len(scoring.schema.labels)), dtype=np.float64)
+    labels = [seed.label for seed in seeds]
+    splits = StratifiedKFold(len(folders), shuffle=True, random_state=settings.seed).split(labels, labels)
     for fold, (inside, outside) in enumerate(splits):
-        extractor = _fitted(
-            recipe,
-            schema,
+        verifier, _ = train_extractor(
+            settings.reads,
+            settings.head,
+            settings.training,
+            scoring.task,
+            scoring.schema,
             [seeds[at] for at in inside],
             [seeds[at] for at in outside],
-            seed=seed,
-            scratch=scratches[fold],
-            on_look=partial(on_look, fold),
+            seed=settings.seed,
+            folder=folders[fold],
+            on_eval=partial(_log, scoring, fold),
         )
-        encoded = [extractor.encode(one) for one in sentences]
-        total += probabilities(extractor.model, encoded, extractor.pad, recipe.precision, desc=f"judge, fold {fold}")
-    return total / len(scratches)
+        encoded = verifier.encode(scoring.examples)
+        total += probabilities(verifier.model, encoded, verifier.pad, settings.precision, desc=f"verify, fold {fold}")
+    return total / len(folders)
 
 
-def _fitted(
-    recipe: Recipe,
-    schema: Schema,
-    train: Sequence[Example],
-    validation: Sequence[Example],
-    *,
-    seed: int,
-    scratch: Path,
-    on_look: Callable[[Look], None],
-) -> Extractor:
-    """An extractor with typed markers, whatever head the systems have: the quickest judge."""
-    seed_everything(seed)
-    extractor = untrained(load_encoder(recipe.encoder, dropout=recipe.dropout), recipe, schema, train)
-    trainer = Trainer(extractor.model, recipe, pad=extractor.pad, seed=seed, scratch=scratch)
-    trainer.train(
-        extractor.labelled(train), extractor.labelled(validation), negative=schema.negative_class, on_look=on_look
-    )
-    return extractor
+def _log(scoring: Scoring, fold: int, point: EvalPoint) -> None:
+    scoring.log({f"micro_f1/fold-{fold}": point.micro_f1}, point.step)
+
+
+def _score(label: str, row: np.ndarray, labels: Sequence[str]) -> Score:
+    own, top = labels.index(label), int(row.argmax())
+    note = None if top == own else f"top: {labels[top]} p={row[top]:.2f}"
+    return Score(float(row[own]), note)

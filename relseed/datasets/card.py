@@ -14,9 +14,10 @@ def card(dataset: Dataset, folder: Path) -> dict[str, Any]:
     Returns plain values for JSON: `splits` has `examples` and `md5` (of the file) a split, `labels` has the number
     of examples a label and split, labels in the schema's order.
     """
-    counts = {split: Counter(example.relation for example in examples) for split, examples in dataset.splits.items()}
+    counts = {split: Counter(example.label for example in examples) for split, examples in dataset.splits.items()}
     return {
         "name": dataset.name,
+        "task": dataset.task.name,
         "licence": dataset.licence,
         "source": dataset.source,
         "notes": dataset.notes,

@@ -1,13 +1,13 @@
-"""The few-shot draw: K examples per relation, identified by a hash."""
+"""The few-shot draw: K examples per label, identified by a hash."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from relseed.quality.duplicates import Overlap
-from relseed.tasks.relation import Example
 
 FILES = ("train.jsonl", "validation.jsonl", "draw.json")  # of data/seeds
 
@@ -18,34 +18,34 @@ class Draw(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     hash: str
-    shots: int  # real examples per relation (K)
+    shots: int  # real examples per label (K)
     seed: int
     train: int  # examples
     validation: int  # examples
-    fewer_than_shots: dict[str, int]  # how many seeds there are of each relation that fell short
+    fewer_than_shots: dict[str, int]  # how many seeds there are of each label that fell short
     validation_fewer_than_shots: dict[str, int]  # the same of validation, if it was drawn, too
-    leaks: Overlap  # seeds that validation repeats
+    contamination: Overlap  # seeds that validation repeats
 
 
-def draw(pool: Sequence[Example], shots: int, seed: int) -> list[Example]:
-    """Draw `shots` examples of each relation of `pool` (all of a relation that has fewer).
+def draw(examples: Sequence[Any], shots: int, seed: int) -> list[Any]:
+    """Draw `shots` examples of each label of `examples` (all of a label that has fewer).
 
     KnowPrompt's rule (Chen et al. 2022), which the published draws of SemEval-2010 Task 8 follow: draw s
-    shuffles the pool as draw s - 1 left it, with numpy's legacy generator seeded by s, and takes the
-    first K of each relation.
+    shuffles them as draw s - 1 left it, with numpy's legacy RandomState seeded by s, and takes the
+    first K of each label.
     """
-    order = np.arange(len(pool))
+    order = np.arange(len(examples))
     for number in range(1, seed + 1):
         np.random.RandomState(number).shuffle(order)
-    drawn: dict[str, list[Example]] = {}
-    for example in (pool[index] for index in order.tolist()):
-        of_relation = drawn.setdefault(example.relation, [])
-        if len(of_relation) < shots:
-            of_relation.append(example)
-    return [example for examples in drawn.values() for example in examples]
+    drawn: dict[str, list[Any]] = {}
+    for example in (examples[index] for index in order.tolist()):
+        of_label = drawn.setdefault(example.label, [])
+        if len(of_label) < shots:
+            of_label.append(example)
+    return [example for of_label in drawn.values() for example in of_label]
 
 
-def shortages(drawn: Iterable[Example], labels: Iterable[str], shots: int) -> dict[str, int]:
-    """The relations of which fewer than `shots` examples were drawn, with how many there are."""
-    counts = Counter(example.relation for example in drawn)
+def shortages(drawn: Iterable[Any], labels: Iterable[str], shots: int) -> dict[str, int]:
+    """The labels of which fewer than `shots` examples were drawn, with how many there are."""
+    counts = Counter(example.label for example in drawn)
     return {label: counts[label] for label in labels if counts[label] < shots}

@@ -1,70 +1,72 @@
 """What answering without reading scores: the floor below every extractor.
 
-A baseline that always answered the negative label would score a micro-F1 of 0 by definition, so the two that answer
-by frequency choose among the other relations. Ties go to the relation that the schema names first.
+A baseline that always answered the negative label would score a micro-F1 of 0 by definition, so those that answer by
+frequency choose among the other labels. Ties go to the label that the schema names first.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relseed.evaluation.f1 import micro_f1
-from relseed.tasks.relation import Example, Schema, Sentence
+from relseed.tasks.task import Task
 
 REPEATS = 100
 
 
-def baseline_f1(train: Sequence[Example], test: Sequence[Example], schema: Schema, *, seed: int) -> dict[str, float]:
+def baseline_f1(task: Task, train: Sequence[Any], test: Sequence[Any], schema: Any, *, seed: int) -> dict[str, float]:
     """The micro-F1 of each baseline on `test`; `random` is the mean over 100 seeded repeats.
 
+    `types_only` is there for tasks whose examples show something before a word is read, such as entity types.
+
     Args:
-        train: The examples that relations are counted in. Seeds hold K of each relation, which says nothing of
-            frequency: give the whole training pool to see what knowing it is worth.
+        task: What is labelled.
+        train: The examples that labels are counted in. Seeds hold K of each label, which says nothing of frequency:
+            give the whole training data to see what knowing it is worth.
         test: The examples to score.
-        schema: Their relations.
+        schema: Their labels.
         seed: Of the random answers.
     """
-    gold = np.array([schema.labels.index(example.relation) for example in test])
+    gold = np.array([schema.labels.index(example.label) for example in test])
     negative = schema.negative_class
-    return {
+    scores = {
         "majority": micro_f1(gold, majority(train, test, schema), negative),
         "random": float(np.mean([micro_f1(gold, answers, negative) for answers in uniform(test, schema, seed=seed)])),
-        "types_only": micro_f1(gold, types_only(train, test, schema), negative),
     }
+    if any(task.surface(example) is not None for example in test):
+        scores["types_only"] = micro_f1(gold, types_only(task, train, test, schema), negative)
+    return scores
 
 
-def majority(train: Sequence[Example], sentences: Sequence[Sentence], schema: Schema) -> NDArray[np.int64]:
-    """The most frequent relation of `train` for every sentence, as class numbers, [sentences]."""
-    counts = Counter(example.relation for example in train)
-    return np.full(len(sentences), _most_frequent(counts, schema))
+def majority(train: Sequence[Any], items: Sequence[Any], schema: Any) -> NDArray[np.int64]:
+    """The most frequent label of `train` for every item, as class numbers, [items]."""
+    counts = Counter(example.label for example in train)
+    return np.full(len(items), _most_frequent(counts, schema))
 
 
-def uniform(sentences: Sequence[Sentence], schema: Schema, *, seed: int) -> NDArray[np.int64]:
-    """Any label of the schema with equal probability, as class numbers, [100 repeats, sentences]."""
-    return np.random.default_rng(seed).integers(len(schema.labels), size=(REPEATS, len(sentences)))
+def uniform(items: Sequence[Any], schema: Any, *, seed: int) -> NDArray[np.int64]:
+    """Any label of the schema with equal probability, as class numbers, [100 repeats, items]."""
+    return np.random.default_rng(seed).integers(len(schema.labels), size=(REPEATS, len(items)))
 
 
-def types_only(train: Sequence[Example], sentences: Sequence[Sentence], schema: Schema) -> NDArray[np.int64]:
-    """The most frequent relation of `train` between the sentence's head and tail type, as class numbers, [sentences].
+def types_only(task: Task, train: Sequence[Any], items: Sequence[Any], schema: Any) -> NDArray[np.int64]:
+    """The most frequent label of `train` among examples that show the same surface, as class numbers, [items].
 
-    What typed entity markers give away before a word is read. Types that no relation of `train` joins get the
-    overall most frequent relation, so without types this equals `majority`.
+    For relations the surface is the types of head and tail: what typed entity markers give away. What no example of
+    `train` shows gets the overall most frequent label, so without types this equals `majority`.
     """
-    counts: dict[tuple[str | None, str | None], Counter[str]] = defaultdict(Counter)
+    counts: dict[Hashable, Counter[str]] = defaultdict(Counter)
     for example in train:
-        if example.relation != schema.negative:
-            counts[_types(example)][example.relation] += 1
+        if example.label != schema.negative:
+            counts[task.surface(example)][example.label] += 1
     overall = sum(counts.values(), Counter())
-    answers = [_most_frequent(counts.get(_types(sentence), overall), schema) for sentence in sentences]
+    answers = [_most_frequent(counts.get(task.surface(item), overall), schema) for item in items]
     return np.array(answers, dtype=np.int64)
 
 
-def _types(sentence: Sentence) -> tuple[str | None, str | None]:
-    return sentence.head.type, sentence.tail.type
-
-
-def _most_frequent(counts: Counter[str], schema: Schema) -> int:
+def _most_frequent(counts: Counter[str], schema: Any) -> int:
     positives = [number for number, label in enumerate(schema.labels) if label != schema.negative]
     return max(positives, key=lambda number: counts[schema.labels[number]])

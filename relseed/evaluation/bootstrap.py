@@ -21,14 +21,14 @@ class Interval:
 def interval(
     gold: ArrayLike, predictions: ArrayLike, negative: Label | None, *, resamples: int = 2000, seed: int = 1
 ) -> Interval:
-    """Bootstrap the micro-F1, averaged over training seeds, over the test examples.
+    """Bootstrap the micro-F1, averaged over random seeds, over the test examples.
 
-    Every training seed is scored on the same resampled examples. The interval tells how the score would move with
-    another test set of this size; the spread over training seeds and over draws comes on top.
+    Every random seed is scored on the same resampled examples. The interval tells how the score would move with
+    another test set of this size; the spread over random seeds and over draws comes on top.
 
     Args:
         gold: The right labels, [examples].
-        predictions: The predicted labels, [training seeds, examples].
+        predictions: The predicted labels, [random seeds, examples].
         negative: The label that asserts no relation.
         resamples: How many test sets to draw.
         seed: Of the draws: the same seed gives the same interval.
@@ -85,7 +85,7 @@ def _ends(scores: NDArray[np.float64]) -> Interval:
 def _contributions(
     gold: NDArray[np.generic], predicted: NDArray[np.generic], negative: Label | None
 ) -> NDArray[np.int64]:
-    """What each example adds to right and to gold + proposed, [examples, 2 * training seeds]."""
+    """What each example adds to right and to gold + proposed, [examples, 2 * random seeds]."""
     actual = _positive(gold, negative)
     right = (predicted == gold) & actual
     asserted = _positive(predicted, negative).astype(np.int64) + actual
@@ -97,6 +97,6 @@ def _positive(labels: NDArray[np.generic], negative: Label | None) -> NDArray[np
 
 
 def _mean_f1(counts: NDArray[np.int64], seeds: int) -> NDArray[np.float64]:
-    """F1 = 2 right / (gold + proposed), averaged over training seeds, [resamples]."""
+    """F1 = 2 right / (gold + proposed), averaged over random seeds, [resamples]."""
     right, asserted = counts[:, :seeds], counts[:, seeds:]
     return (2 * right / np.maximum(asserted, 1)).mean(axis=1)

@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of predicted relations, as fractions from 0 to 1.
+"""Precision, recall and F1 of predicted labels, as fractions from 0 to 1.
 
 Labels are texts or class numbers: gold, predicted, `labels` and `negative` of one call in the same form.
 """
@@ -16,7 +16,7 @@ Label = str | int
 
 @dataclass(frozen=True, slots=True)
 class Averages:
-    """Precision, recall and F1 averaged over relations."""
+    """Precision, recall and F1 averaged over labels."""
 
     precision: float
     recall: float
@@ -24,10 +24,10 @@ class Averages:
 
 
 @dataclass(frozen=True, slots=True)
-class RelationScore:
-    """How well one relation was found; `support` counts its gold examples."""
+class LabelScore:
+    """How well one label was found; `support` counts its gold examples."""
 
-    relation: Label
+    label: Label
     precision: float
     recall: float
     f1: float
@@ -40,22 +40,22 @@ class Scores:
     """Everything that one run of an extractor over one test set is scored by.
 
     Attributes:
-        micro: Over all relations except the negative label.
-        macro: Over the relations that have gold examples, except the negative label.
+        micro: Over all labels except the negative one.
+        macro: Over the labels that have gold examples, except the negative one.
         accuracy: Over all examples, those of the negative label included.
-        relations: Every label of the schema in its order, the negative one included and marked.
+        labels: Every label of the schema in its order, the negative one included and marked.
         confusion: Counts, [gold label, predicted label] in the schema's order.
     """
 
     micro: Averages
     macro: Averages
     accuracy: float
-    relations: tuple[RelationScore, ...]
+    labels: tuple[LabelScore, ...]
     confusion: NDArray[np.int64]
 
 
 def micro_f1(gold: ArrayLike, predicted: ArrayLike, negative: Label | None) -> float:
-    """F1 over all relations except the negative label, as KnowPrompt, PTR and GenPT compute it.
+    """F1 over all labels except the negative one, as KnowPrompt, PTR and GenPT compute it.
 
     0 when nothing is right. With no negative label (None) it equals the accuracy.
 
@@ -73,7 +73,7 @@ def micro_f1(gold: ArrayLike, predicted: ArrayLike, negative: Label | None) -> f
 def score(gold: ArrayLike, predicted: ArrayLike, labels: Sequence[Label], negative: Label | None) -> Scores:
     """Score one prediction per example.
 
-    A relation without gold examples has no recall, so the macro average leaves it out, as SemEval's scorer does.
+    A label without gold examples has no recall, so the macro average leaves it out, as SemEval's scorer does.
 
     Args:
         gold: The right labels, [examples].
@@ -90,7 +90,7 @@ def score(gold: ArrayLike, predicted: ArrayLike, labels: Sequence[Label], negati
         micro=_averages(gold, predicted, labels, negative, "micro"),
         macro=_averages(gold, predicted, np.unique(gold), negative, "macro"),
         accuracy=float(accuracy_score(gold, predicted)),
-        relations=_per_relation(gold, predicted, labels, negative),
+        labels=_per_label(gold, predicted, labels, negative),
         confusion=confusion_matrix(gold, predicted, labels=labels),
     )
 
@@ -98,7 +98,7 @@ def score(gold: ArrayLike, predicted: ArrayLike, labels: Sequence[Label], negati
 def _averages(gold: ArrayLike, predicted: ArrayLike, labels: ArrayLike, negative: Label | None, over: str) -> Averages:
     check_consistent_length(gold, predicted)
     positives = [label for label in np.asarray(labels).tolist() if label != negative]
-    if not positives:  # scikit-learn would refuse to average over nothing
+    if not positives:  # scikit-learn cannot average over nothing
         return Averages(0.0, 0.0, 0.0)
     precision, recall, f1, _ = precision_recall_fscore_support(
         gold, predicted, labels=positives, average=over, zero_division=0
@@ -106,11 +106,11 @@ def _averages(gold: ArrayLike, predicted: ArrayLike, labels: ArrayLike, negative
     return Averages(float(precision), float(recall), float(f1))
 
 
-def _per_relation(
+def _per_label(
     gold: ArrayLike, predicted: ArrayLike, labels: Sequence[Label], negative: Label | None
-) -> tuple[RelationScore, ...]:
+) -> tuple[LabelScore, ...]:
     columns = precision_recall_fscore_support(gold, predicted, labels=labels, zero_division=0)
     return tuple(
-        RelationScore(label, float(precision), float(recall), float(f1), int(support), label == negative)
+        LabelScore(label, float(precision), float(recall), float(f1), int(support), label == negative)
         for label, precision, recall, f1, support in zip(labels, *columns, strict=True)
     )

@@ -14,7 +14,7 @@ class _Part(BaseModel):
 
 
 class Spread(_Part):
-    """A score, 0 to 1: mean and standard deviation over training seeds, and the 95 % interval where there is one."""
+    """A score, 0 to 1: mean and standard deviation over random seeds, and the 95 % interval where there is one."""
 
     mean: float
     std: float
@@ -33,10 +33,10 @@ class Scores(_Part):
     semeval_macro_f1: Spread | None = None  # SemEval-2010 Task 8 alone: its official score
 
 
-class RelationScores(_Part):
-    """Scores of one relation, means over training seeds; `support` counts its gold examples."""
+class LabelScores(_Part):
+    """Scores of one label, means over random seeds; `support` counts its gold examples."""
 
-    relation: str
+    label: str
     precision: float
     recall: float
     f1: float
@@ -46,18 +46,18 @@ class RelationScores(_Part):
 
 
 class Point(_Part):
-    """One look at validation during one training: mean training loss since the last look, micro-F1 now."""
+    """One evaluation on validation during one training: mean training loss since the last one, micro-F1 now."""
 
     seed: int
-    update: int
+    step: int
     loss: float
     micro_f1: float
 
 
 class PretrainingStep(_Part):
-    """The two losses of one update of the pre-training on explanations, unweighted."""
+    """The two losses of one step of the pre-training on explanations, unweighted."""
 
-    update: int
+    step: int
     mslm: float
     scl: float
 
@@ -69,11 +69,40 @@ class Baseline(_Part):
 
 
 class Prediction(_Part):
-    """What the extractors, one per training seed, said of one test example."""
+    """What the extractors, one per random seed, said of one test example, each with its probability."""
 
     id: str
-    relation: str
+    label: str
     predicted: tuple[str, ...]
+    probability: tuple[float, ...]
+
+
+Segment = tuple[str, str | None, str | None]  # of an example as people read it: text, role, note
+
+
+class Neighbour(_Part):
+    """A training example that an extractor reads as much like a test example."""
+
+    id: str
+    label: str
+    origin: str  # `seed`, or the method that wrote it
+    similarity: float  # cosine of what the head reads
+    segments: tuple[Segment, ...]
+
+
+class TestError(_Part):
+    """A test example that an extractor got wrong."""
+
+    __test__ = False  # pytest, it is no test
+
+    id: str
+    seed: int  # of the training
+    label: str
+    predicted: str
+    probability: float  # of the predicted label
+    label_probability: float  # of the right one
+    segments: tuple[Segment, ...]
+    nearest: tuple[Neighbour, ...]
 
 
 class Evaluation(_Part):
@@ -81,31 +110,33 @@ class Evaluation(_Part):
 
     system: str
     encoder: str
-    updates: int
-    training_seeds: tuple[int, ...]
+    head: str
+    max_steps: int
+    random_seeds: tuple[int, ...]
     draw: Draw
     real: int  # seeds trained on
-    written: int  # sentences of an LLM trained on
+    written: int  # examples of LLMs trained on
     test: int  # examples
     labels: tuple[str, ...]
     negative: str | None
     scores: Scores
-    per_relation: tuple[RelationScores, ...]
-    confusion: tuple[tuple[int, ...], ...]  # [gold, predicted] in the order of `labels`, summed over training seeds
+    per_label: tuple[LabelScores, ...]
+    confusion: tuple[tuple[int, ...], ...]  # [gold, predicted] in the order of `labels`, summed over random seeds
     curves: tuple[Point, ...]
     pretraining: tuple[PretrainingStep, ...]  # empty where the system has none
     baselines: dict[str, Baseline]
-    leaks: tuple[Overlap, ...]  # into the test set
+    contamination: tuple[Overlap, ...]  # of the test set
     predictions: tuple[Prediction, ...]
+    errors: tuple[TestError, ...]  # of all extractors
 
     @model_validator(mode="after")
     def _consistent(self) -> "Evaluation":
         if {len(self.confusion), *map(len, self.confusion)} != {len(self.labels)}:
             raise ValueError(f"the confusion matrix is not {len(self.labels)} x {len(self.labels)}, as labels are")
-        if tuple(scores.relation for scores in self.per_relation) != self.labels:
-            raise ValueError("per_relation does not hold the labels in their order")
-        if any(len(prediction.predicted) != len(self.training_seeds) for prediction in self.predictions):
-            raise ValueError("not every example has one prediction for each training seed")
+        if tuple(scores.label for scores in self.per_label) != self.labels:
+            raise ValueError("per_label does not hold the labels in their order")
+        if any(len(prediction.predicted) != len(self.random_seeds) for prediction in self.predictions):
+            raise ValueError("not every example has one prediction for each random seed")
         return self
 
 

@@ -57,7 +57,9 @@ def official(gold: Sequence[str], predicted: Sequence[str]) -> Official:
     each = [_averages(right[relation], proposed[relation], actual[relation]) for relation in scored]
     return Official(
         macro=Averages(
-            _mean([one.precision for one in each]), _mean([one.recall for one in each]), _mean([one.f1 for one in each])
+            _mean([scores.precision for scores in each]),
+            _mean([scores.recall for scores in each]),
+            _mean([scores.f1 for scores in each]),
         ),
         micro=_averages(*(sum(counts[relation] for relation in scored) for counts in (right, proposed, actual))),
     )

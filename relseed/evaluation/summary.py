@@ -1,4 +1,4 @@
-"""Scores of several training seeds on one test set, summed up into an `Evaluation`'s parts."""
+"""Scores of several random seeds on one test set, aggregated into an `Evaluation`'s parts."""
 
 from collections.abc import Sequence
 from statistics import fmean, stdev
@@ -7,7 +7,7 @@ import numpy as np
 
 from relseed.evaluation.bootstrap import interval
 from relseed.evaluation.f1 import Scores as SeedScores
-from relseed.evaluation.record import RelationScores, Scores, Spread
+from relseed.evaluation.record import LabelScores, Scores, Spread
 from relseed.evaluation.semeval import is_semeval, official
 
 
@@ -16,7 +16,7 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(mean=fmean(values), std=stdev(values) if len(values) > 1 else 0.0)
 
 
-def summed_up(
+def aggregate(
     gold: Sequence[str],
     predicted: Sequence[Sequence[str]],
     each: Sequence[SeedScores],
@@ -30,10 +30,10 @@ def summed_up(
 
     Args:
         gold: The right labels, [examples].
-        predicted: The predicted ones, [training seeds, examples].
-        each: The scores of each training seed.
+        predicted: The predicted ones, [random seeds, examples].
+        each: The scores of each random seed.
         labels: All labels of the schema.
-        negative: The label that asserts no relation.
+        negative: The label that asserts nothing.
         resamples: Of the bootstrap behind the 95 % interval of micro-F1.
         seed: Of the bootstrap.
     """
@@ -51,11 +51,11 @@ def summed_up(
     )
 
 
-def by_relation(each: Sequence[SeedScores]) -> list[RelationScores]:
-    """The scores of each relation in the schema's order, means over training seeds."""
+def by_label(each: Sequence[SeedScores]) -> list[LabelScores]:
+    """The scores of each label in the schema's order, means over random seeds."""
     return [
-        RelationScores(
-            relation=str(seeds[0].relation),
+        LabelScores(
+            label=str(seeds[0].label),
             precision=fmean(scores.precision for scores in seeds),
             recall=fmean(scores.recall for scores in seeds),
             f1=spread([scores.f1 for scores in seeds]).mean,
@@ -63,5 +63,5 @@ def by_relation(each: Sequence[SeedScores]) -> list[RelationScores]:
             support=seeds[0].support,
             negative=seeds[0].negative,
         )
-        for seeds in zip(*(scores.relations for scores in each), strict=True)
+        for seeds in zip(*(scores.labels for scores in each), strict=True)
     ]

@@ -1,30 +1,61 @@
-"""The data card of a synthetic set: what was written, by which model, how it was asked and checked."""
+"""The data card of a training set: what is in it, which LLMs wrote it and how, what it passed, whose licence it has."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from relseed.generation.pool import Pool
-from relseed.llm.teacher import Teacher
+from relseed.generation.training_set import Available, TrainingSet
+from relseed.llm.llm import LLM
 from relseed.pipeline.templates import render
+from relseed.quality.rules import RuleSettings
 from relseed.records.files import md5_of
-from relseed.tasks.relation.rules import NAMES, Checks
-from relseed.tasks.relation.written import Accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the examples of a training set come from."""
+
+    dataset: Mapping[str, Any]  # the data card of the seeds' dataset
+    methods: Mapping[str, Mapping[str, Any]]  # of the set, as params.yaml has them
+    llms: Mapping[str, LLM]  # that those methods name
+    rules: RuleSettings
+    rule_names: Sequence[str]
 
 
 def card_of(
-    system: str, data: Path, chosen: Sequence[Accepted], pools: Sequence[Pool], teacher: Teacher, checks: Checks
+    name: str, data: Path, settings: TrainingSet, examples: Sequence[Any], available: Available, origin: Origin
 ) -> str:
-    """The card of the set in `data`, chosen from `pools`, as Markdown."""
+    """The card of the training set in `data`, as Markdown."""
+    written = [example for example in examples if example.method is not None]
+    taken = Counter(example.method for example in written)
+    methods = [
+        {
+            "name": method,
+            "loop": each["loop"],
+            "llm": each["llm"],
+            "accepted": len(available.examples[method]),
+            "least": settings.at_least.get(method, {}),
+            "taken": taken[method],
+        }
+        for method, each in origin.methods.items()
+    ]
     return render(
         Path(__file__).with_name("card.md.jinja"),
-        system=system,
+        name=name,
         md5=md5_of(data),
-        count=len(chosen),
-        relations=Counter(one.relation for one in chosen),
-        pools=pools,
-        taken=Counter(one.method for one in chosen),
-        teacher=teacher,
-        checks=checks.model_dump(),
-        names=NAMES,
+        seeds=len(examples) - len(written),
+        written=len(written),
+        labels=_counts(examples),
+        methods=methods,
+        origin=origin,
     )
+
+
+def _counts(examples: Sequence[Any]) -> dict[str, tuple[int, int]]:
+    """Seeds and written examples of each label."""
+    seeds, written = (
+        Counter(example.label for example in examples if (example.method is None) is real) for real in (True, False)
+    )
+    return {label: (seeds[label], written[label]) for label in dict.fromkeys(example.label for example in examples)}

@@ -1,4 +1,4 @@
-"""The request cache: every answer on disk before the next step, so that nothing is asked or paid for twice."""
+"""The request cache: every response on disk before the next step, so that nothing is asked or paid for twice."""
 
 import sqlite3
 import threading
@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from relseed.llm.request import Completion, Request
+from relseed.llm.request import Request, Response
 from relseed.pipeline.errors import UserError
 
 _TABLE = """
@@ -18,14 +18,14 @@ CREATE TABLE IF NOT EXISTS completions (
     completion TEXT NOT NULL
 ) WITHOUT ROWID
 """
-_PATIENCE = 60  # seconds to wait for another process that writes
+_LOCK_TIMEOUT = 60  # seconds to wait for another process that writes
 
 
 class Cache:
-    """Completions by request key in one SQLite file, which several processes and threads may share.
+    """Responses by request key in one SQLite file, which several processes and threads may share.
 
-    A completion that `put` returned from is on disk: it outlives the process and, as far as the disk tells the truth,
-    a power cut.
+    A response that `put` returned from is on disk: it outlives the process and, if the disk writes what it says it
+    writes, a power cut.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,29 +46,29 @@ class Cache:
             ) from error
         except sqlite3.DatabaseError as error:
             raise UserError(
-                f"{path} is no request cache ({error}): move it away, answers are then asked for again"
+                f"{path} is no request cache ({error}): move it away, responses are then asked for again"
             ) from error
 
-    def get(self, request: Request) -> Completion | None:
-        """The answer to a request, or None if there is none yet.
+    def get(self, request: Request) -> Response | None:
+        """The response to a request, or None if there is none yet.
 
         Raises:
-            UserError: What is stored is not a completion of this version.
+            UserError: What is stored is not a response of this version.
         """
         row = self._row("SELECT completion FROM completions WHERE key = ?", request.key)
         if row is None:
             return None
         try:
-            return Completion.model_validate_json(row[0])
+            return Response.model_validate_json(row[0])
         except ValidationError as error:
             raise UserError(
-                f"{self._path} holds something else than a completion under {request.key} ({error.error_count()} "
-                "problems): move the file away, answers are then asked for again"
+                f"{self._path} holds something else than a response under {request.key} ({error.error_count()} "
+                "problems): move the file away, responses are then asked for again"
             ) from error
 
-    def put(self, request: Request, completion: Completion) -> None:
-        """Keep an answer. The first answer to a request stays: a later one was paid for in vain, not better."""
-        row = (request.key, request.canonical, completion.model_dump_json())
+    def put(self, request: Request, response: Response) -> None:
+        """Keep a response. The first one to a request stays."""
+        row = (request.key, request.canonical, response.model_dump_json())
         with self._lock:
             self._connection.execute("INSERT OR IGNORE INTO completions VALUES (?, ?, ?)", row)
 
@@ -87,7 +87,7 @@ class Cache:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, check_same_thread=False, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")

@@ -1,51 +1,32 @@
-"""Asking through the cache, within a budget, with a count of what it takes."""
+"""Requests through the cache, within a budget, with a count of what they take."""
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from relseed.llm.cache import Cache
-from relseed.llm.request import Completion, Request, UnansweredError
-from relseed.pipeline.params import Section
+from relseed.llm.engines.engine import Engine, Setup
+from relseed.llm.llm import LLM
+from relseed.llm.prices import Prices
+from relseed.llm.request import Request, RequestFailedError, Response
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.named import load
+from relseed.pipeline.outputs import scratch
+from relseed.pipeline.params import Params, Section
 
-_MILLION = 1_000_000
 CHARACTERS_PER_TOKEN = 3
 
 
-class Engine(Protocol):
-    """Whatever turns a request into a completion."""
-
-    name: str
-
-    async def complete(self, request: Request) -> Completion:
-        """Answer one request, or raise `UnansweredError`."""
-        ...
-
-
 class Budget(Section):
-    """What a run may take, answers from the cache not counted, and what a token costs; None: no limit, no price."""
+    """What one execution of a stage may take, responses from the cache not counted; None: no limit."""
 
-    tokens: int | None = Field(ge=0)  # prompt and answer together
+    tokens: int | None = Field(ge=0)  # prompts and responses together
     cost: float | None = Field(ge=0)  # in the currency of the prices
-    prompt_price: float | None = Field(ge=0)  # per million tokens
-    completion_price: float | None = Field(ge=0)  # per million tokens
-
-    @model_validator(mode="after")
-    def _limits_can_be_kept(self) -> "Budget":
-        if self.cost is not None and self.price(0, 0) is None:
-            raise ValueError("a budget in money needs both prices: set prompt_price and completion_price")
-        return self
-
-    def price(self, prompt_tokens: int, completion_tokens: int) -> float | None:
-        """What so many tokens cost, None without prices."""
-        if self.prompt_price is None or self.completion_price is None:
-            return None
-        return (prompt_tokens * self.prompt_price + completion_tokens * self.completion_price) / _MILLION
 
 
 class BudgetSpentError(Exception):
@@ -53,109 +34,134 @@ class BudgetSpentError(Exception):
 
 
 @dataclass(slots=True)
-class Spent:
+class Usage:
     """What a run took so far."""
 
     asked: int = 0  # requests that an engine answered
     reused: int = 0  # requests that the cache answered
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    uncounted: int = 0  # answers whose tokens the engine did not count
-    unanswered: Counter[str] = field(default_factory=Counter)  # by reason
+    uncounted: int = 0  # responses whose tokens the engine did not count
+    failed: Counter[str] = field(default_factory=Counter)  # by reason
 
     @property
     def tokens(self) -> int:
-        """Tokens of prompts and answers together."""
+        """Tokens of prompts and responses together."""
         return self.prompt_tokens + self.completion_tokens
 
-    def add(self, completion: Completion) -> None:
-        """Count an answer that an engine gave."""
+    def add(self, response: Response) -> None:
+        """Count a response that an engine gave."""
         self.asked += 1
-        self.uncounted += not completion.counted
-        self.prompt_tokens += completion.prompt_tokens or 0
-        self.completion_tokens += completion.completion_tokens or 0
+        self.uncounted += not response.counted
+        self.prompt_tokens += response.prompt_tokens or 0
+        self.completion_tokens += response.completion_tokens or 0
 
 
 class Client:
-    """The one way to an engine: what the cache knows is not asked for, and what is answered is cached first."""
+    """The one way to an engine: what the cache knows is not sent, and what is answered is cached first."""
 
-    def __init__(self, engine: Engine, cache: Cache | None, budget: Budget) -> None:
-        """Ask `engine`; an engine whose answers are files of their own needs no cache."""
-        self.engine, self.cache, self.budget = engine, cache, budget
-        self.spent = Spent()
+    def __init__(self, engine: Engine, cache: Cache | None, budget: Budget, prices: Prices) -> None:
+        """Send to `engine`; an engine whose responses are files of their own needs no cache.
+
+        Raises:
+            UserError: A budget in money lacks a price.
+        """
+        if budget.cost is not None and prices.cost(0, 0) is None:
+            raise UserError("budget.cost needs prices: set `prices` of the LLM in params.yaml, or budget.cost to null")
+        self.engine, self.cache, self.budget, self.prices = engine, cache, budget, prices
+        self.usage = Usage()
         self._in_flight = 0
         self._returned = asyncio.Event()  # set when the next request returns, then replaced
         # What requests in flight may take at most, and what those took whose tokens were not counted.
-        self._held_prompt = self._held_answers = 0
+        self._held_prompt = self._held_response = 0
 
-    async def ask(self, request: Request) -> Completion:
-        """The answer to a request, on disk by the time it is returned.
+    async def send(self, request: Request) -> Response:
+        """The response to a request, on disk by the time it is returned.
 
         Raises:
             BudgetSpentError: It is not in the cache, and with it the budget might be exceeded.
-            UnansweredError: The engine gave up on it.
+            RequestFailedError: The engine gave up on it.
         """
         if self.cache is not None and (known := self.cache.get(request)) is not None:
-            self.spent.reused += 1
+            self.usage.reused += 1
             return known
         async with self._reserved(request):
             try:
-                completion = await self.engine.complete(request)
-            except UnansweredError as error:
-                self.spent.unanswered[error.reason] += 1
+                response = await self.engine.complete(request)
+            except RequestFailedError as error:
+                self.usage.failed[error.reason] += 1
                 raise
             if self.cache is not None:
-                await _kept(asyncio.to_thread(self.cache.put, request, completion))
-            self.spent.add(completion)
-        if not completion.counted:
+                await _finish(asyncio.to_thread(self.cache.put, request, response))
+            self.usage.add(response)
+        if not response.counted:
             self._hold(estimated_tokens(request), request.max_tokens)
-        return completion
+        return response
 
     def cost(self) -> float | None:
         """What the run cost so far; None where a price or a count is unknown."""
-        if self.spent.uncounted:
+        if self.usage.uncounted:
             return None
-        return self.budget.price(self.spent.prompt_tokens, self.spent.completion_tokens)
+        return self.prices.cost(self.usage.prompt_tokens, self.usage.completion_tokens)
 
     @asynccontextmanager
     async def _reserved(self, request: Request) -> AsyncIterator[None]:
-        """Hold the most that a request may take until its answer says what it took.
+        """Hold the most that a request may take until its response says what it took.
 
         Where that does not fit beside the requests in flight, it waits for them: most take less than they may.
         """
-        prompt, answer = estimated_tokens(request), request.max_tokens
-        while problem := self._exceeded(prompt, answer):
+        prompt, response = estimated_tokens(request), request.max_tokens
+        while problem := self._exceeded(prompt, response):
             if not self._in_flight:
                 raise BudgetSpentError(problem)
             await self._returned.wait()
         self._in_flight += 1
-        self._hold(prompt, answer)
+        self._hold(prompt, response)
         try:
             yield
         finally:
             self._in_flight -= 1
-            self._hold(-prompt, -answer)
+            self._hold(-prompt, -response)
             self._returned.set()
             self._returned = asyncio.Event()
 
-    def _hold(self, prompt_tokens: int, completion_tokens: int) -> None:
+    def _hold(self, prompt_tokens: int, response_tokens: int) -> None:
         self._held_prompt += prompt_tokens
-        self._held_answers += completion_tokens
+        self._held_response += response_tokens
 
-    def _exceeded(self, prompt_tokens: int, completion_tokens: int) -> str | None:
+    def _exceeded(self, prompt_tokens: int, response_tokens: int) -> str | None:
         """How so many more tokens might exceed the budget, None where they cannot."""
-        prompt = self.spent.prompt_tokens + self._held_prompt + prompt_tokens
-        answers = self.spent.completion_tokens + self._held_answers + completion_tokens
-        if self.budget.tokens is not None and prompt + answers > self.budget.tokens:
-            return f"{self.spent.tokens} of {self.budget.tokens} tokens are spent, the next request might exceed them"
-        most = self.budget.price(prompt, answers)
+        prompt = self.usage.prompt_tokens + self._held_prompt + prompt_tokens
+        responses = self.usage.completion_tokens + self._held_response + response_tokens
+        if self.budget.tokens is not None and prompt + responses > self.budget.tokens:
+            return f"{self.usage.tokens} of {self.budget.tokens} tokens are spent, the next request might exceed them"
+        most = self.prices.cost(prompt, responses)
         if self.budget.cost is not None and most is not None and most > self.budget.cost:
             return f"{self.cost() or 0:.4f} of {self.budget.cost:g} are spent, the next request might exceed them"
         return None
 
 
-async def _kept(writing: Coroutine[None, None, None]) -> None:
-    """Write to the end even if whoever asked is stopped: the answer was paid for."""
+@asynccontextmanager
+async def open_client(llm: LLM, title: str, reads: Path, params: Params) -> AsyncIterator[Client]:
+    """The way to an LLM; `title` names what is asked for in the files of engines, `reads` is where responses come from.
+
+    Raises:
+        UserError: The engine is unknown or cannot start; or, at the end, the recorded responses lack some.
+    """
+    budget = params.section("budget", Budget)
+    engine = load("relseed.llm.engines", llm.engine, "engine")
+    setup = Setup(llm.model, llm.revision, llm.adapter, llm.adapter_folders, title, reads, params)
+    async with AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(engine.opened(setup))
+        if opened.is_record:  # nothing is paid for, and an edited file must count
+            yield Client(opened, None, Budget(tokens=None, cost=None), llm.prices)
+        else:
+            cache = stack.enter_context(closing(Cache(scratch() / "requests.db")))
+            yield Client(opened, cache, budget, llm.prices)
+
+
+async def _finish(writing: Coroutine[None, None, None]) -> None:
+    """Write to the end even if whoever waits is stopped: the response was paid for."""
     task = asyncio.ensure_future(writing)
     try:
         await asyncio.shield(task)

@@ -5,11 +5,14 @@ import json
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 # Part of every key: raise it when the same fields come to mean another request.
 SCHEME = 1
 
+
+# What reading a body raises that is no chat completion; pydantic's and JSON's errors are ValueErrors.
+MALFORMED = (AttributeError, TypeError, LookupError, ValueError, RecursionError)
 
 # Servers send lone surrogates when a token ends inside a character: UTF-8 has none, so they become question marks.
 Text = Annotated[str, BeforeValidator(lambda text: text.encode("utf-8", "replace").decode() if text else "")]
@@ -25,18 +28,21 @@ class Message(BaseModel):
 
 
 class Request(BaseModel):
-    """All that determines an answer: whatever is no field here must not change what comes back."""
+    """All that determines a response: whatever is no field here must not change what comes back."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
 
     model: str = Field(min_length=1)
     revision: str | None = None  # of the model's weights, where it has one
     adapter: str | None = None  # a LoRA adapter on it, by the name that the engine knows
     messages: tuple[Message, ...] = Field(min_length=1)
-    answer: dict[str, Any] | None = None  # JSON schema that the answer must fit, or {"regex": ...}; None: free text
+    # JSON schema that the response must fit, or {"regex": ...}; None: free text. `answer` is a part of every key.
+    response_schema: dict[str, Any] | None = Field(
+        default=None, validation_alias=AliasChoices("response_schema", "answer"), serialization_alias="answer"
+    )
     temperature: float = Field(ge=0)
     top_p: float = Field(gt=0, le=1)
-    max_tokens: PositiveInt  # of the answer
+    max_tokens: PositiveInt  # of the response
     seed: NonNegativeInt
 
     @cached_property
@@ -57,15 +63,15 @@ class Request(BaseModel):
 
     def body(self) -> dict[str, Any]:
         """The request as the body of an OpenAI chat completion."""
-        body: dict[str, Any] = self.model_dump(mode="json", exclude={"revision", "adapter", "answer"})
+        body: dict[str, Any] = self.model_dump(mode="json", exclude={"revision", "adapter", "response_schema"})
         body["model"] = self.adapter or self.model  # servers take an adapter for a model of its own
-        if self.answer is not None:
-            schema = {"name": "answer", "schema": self.answer, "strict": True}
+        if self.response_schema is not None:
+            schema = {"name": "answer", "schema": self.response_schema, "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
 
 
-class Completion(BaseModel):
+class Response(BaseModel):
     """What an LLM answered, verbatim, and what it took."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,14 +80,14 @@ class Completion(BaseModel):
     finish: str  # stop, length (cut off) or whatever else the engine says
     prompt_tokens: NonNegativeInt | None  # None where the engine does not count them
     completion_tokens: NonNegativeInt | None
-    seconds: float | None = Field(ge=0)  # from asking to answer; None where nobody measured
+    seconds: float | None = Field(ge=0)  # from request to response; None where nobody measured
     engine: str
     model: str  # as the engine names it
 
     @classmethod
-    def of(cls, response: Any, *, engine: str, model: str, seconds: float | None) -> "Completion":
+    def of(cls, completion: Any, *, engine: str, model: str, seconds: float | None) -> "Response":
         """The first choice of a chat completion in the form of the OpenAI protocol; `model` where it names none."""
-        choice, usage = response.choices[0], response.usage
+        choice, usage = completion.choices[0], completion.usage
         return cls(
             text=choice.message.content or "",
             finish=choice.finish_reason or "unknown",
@@ -89,7 +95,7 @@ class Completion(BaseModel):
             completion_tokens=usage.completion_tokens if usage else None,
             seconds=seconds,
             engine=engine,
-            model=response.model or model,
+            model=completion.model or model,
         )
 
     @property
@@ -99,11 +105,11 @@ class Completion(BaseModel):
 
     @property
     def truncated(self) -> bool:
-        """Whether the answer was cut off at the most tokens allowed: what is there is not all of it."""
+        """Whether it was cut off at the most tokens allowed: what is there is not all of it."""
         return self.finish == "length"
 
 
-class UnansweredError(Exception):
+class RequestFailedError(Exception):
     """An engine gave up on one request; `reason` is a word to count by, the message says more."""
 
     def __init__(self, reason: str, detail: str) -> None:

@@ -1,95 +1,110 @@
-"""DPO of a LoRA adapter on preference pairs, by `trl` and `peft`."""
+"""DPO of a LoRA adapter on preference pairs, by `trl` and `peft`.
 
-from collections.abc import Sequence
+The loss is that of Rafailov et al. 2023, the reference the same model without its adapter: what Li, Dai and Li 2025
+print lacks the reference.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from datasets import Dataset
 from peft import LoraConfig
 from pydantic import Field, PositiveInt
-from transformers import AutoModelForCausalLM, AutoTokenizer, BertLMHeadModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, BertLMHeadModel, PreTrainedModel
 from trl import DPOConfig, DPOTrainer
 from trl.trainer import utils
 
 from relseed.pipeline.errors import UserError
-from relseed.preference.pairs import Pair
-from relseed.training.device import device
-from relseed.training.hf_trainer import Training
+from relseed.preference.pair import PreferencePair
+from relseed.tracking.run import Run
+from relseed.training.device import device, seed_everything
+from relseed.training.hf_trainer import MetricsCallback, TrainingConfig, train
 
 # What of trl's log goes to MLflow, and under which name.
-METRICS = {"loss": "loss", "rewards/margins": "reward_margin", "rewards/accuracies": "reward_accuracy"}
+_METRICS = {"loss": "loss", "rewards/margins": "reward_margin", "rewards/accuracies": "reward_accuracy"}
 
 
-class _Bert(BertLMHeadModel):
-    """A BERT as trl takes it: it multiplies the states of `base_model` by the output embeddings itself, and knows of
-    no transform between the two.
-    """
+class Dpo(TrainingConfig):
+    """An entry of `dpo`: how to tune a language model."""
 
-    @property
-    def base_model(self) -> Any:
-        return self._transformed
-
-    def _transformed(self, *args: Any, **kwargs: Any) -> Any:
-        outputs = self.bert(*args, **kwargs)
-        outputs.last_hidden_state = self.cls.predictions.transform(outputs.last_hidden_state)
-        return outputs
-
-
-class Dpo(Training):
-    """How to tune the generator."""
-
+    reads: Path  # preference pairs
+    model: str  # that is tuned: a folder, or a name of the Hub
     beta: float = Field(gt=0)  # how strongly it is held to the reference
-    rank: PositiveInt  # of the LoRA adapter
-    alpha: PositiveInt  # its scale, in ranks
-    targets: tuple[str, ...] = Field(min_length=1)  # the layers that it changes, by the ends of their names
+    lora_rank: PositiveInt
+    lora_alpha: PositiveInt  # the adapter's scale, in ranks
+    target_modules: tuple[str, ...] = Field(min_length=1)  # layers that it changes, by the ends of their names
 
 
-def trainer_of(params: Dpo, model: str, pairs: Sequence[Pair], scratch: Path) -> DPOTrainer:
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """An adapter, what its training logged, and how far it leads away from the reference in nats a token."""
+
+    model: PreTrainedModel
+    history: list[dict[str, float]]
+    kl: float
+
+
+def tune(config: Dpo, pairs: Sequence[PreferencePair], state: Path, log: Run, name: str) -> Tuned:
+    """Train the adapter `name`, its state in the folder `state` until it is done.
+
+    Raises:
+        UserError: There is no such model here, or it has none of the layers to change.
+    """
+    seed_everything(config.seed)
+    trainer = build_trainer(config, pairs, state)
+    trainer.add_callback(MetricsCallback(log, {key: f"{name}/{metric}" for key, metric in _METRICS.items()}))
+    with fitted_to_trl(trainer):
+        history = train(trainer, state)
+        return Tuned(cast(PreTrainedModel, trainer.model), history, kl_to_reference(trainer))
+
+
+def build_trainer(config: Dpo, pairs: Sequence[PreferencePair], state: Path) -> DPOTrainer:
     """The trainer of an adapter, which begins as one that changes nothing.
 
     Raises:
         UserError: There is no such model here, or it has none of the layers to change.
     """
+    model = config.model
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(model)
         loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype="float32" if device().type == "cpu" else "auto")
     except OSError as error:
         raise UserError(
-            f"no causal model {model!r}: build it with `dvc repro teach`, or download it ({error})"
+            f"no causal model {model!r}: build it with `dvc repro train_lm`, or download it ({error})"
         ) from error
     lora = LoraConfig(
-        r=params.rank, lora_alpha=params.alpha, target_modules=list(params.targets), task_type="CAUSAL_LM"
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        target_modules=list(config.target_modules),
+        task_type="CAUSAL_LM",
     )
     try:
-        trainer = DPOTrainer(
+        return DPOTrainer(
             model=loaded,
-            args=_arguments(params, scratch),
+            args=_arguments(config, state),
             train_dataset=_conversations(pairs),
             processing_class=tokenizer,
             peft_config=lora,
         )
     except ValueError as error:
-        raise UserError(f"dpo.targets or dpo.max_length do not fit {model}: {error}") from error
-    if isinstance(loaded, BertLMHeadModel):
-        loaded.__class__ = _Bert  # only now: peft asks `base_model` for the embeddings
-    # Without Triton, trl works out the probabilities of the prompts' tokens, too, and then leaves them out: that is
-    # half of the time of an update on a CPU. This function of trl decides nothing else.
-    utils._use_triton = lambda _: True  # type: ignore[assignment]
-    return trainer
+        raise UserError(f"dpo.target_modules or dpo.max_length do not fit {model}: {error}") from error
 
 
-def _arguments(params: Dpo, scratch: Path) -> DPOConfig:
+def _arguments(config: Dpo, state: Path) -> DPOConfig:
     return DPOConfig(
-        **params.arguments(scratch),
-        beta=params.beta,
-        max_length=params.max_length,
+        **config.arguments(state),
+        beta=config.beta,
+        max_length=config.max_length,
         logging_steps=5,
         gradient_checkpointing=device().type != "cpu",
     )
 
 
-def _conversations(pairs: Sequence[Pair]) -> Dataset:
+def _conversations(pairs: Sequence[PreferencePair]) -> Dataset:
     return Dataset.from_list(
         [
             {
@@ -102,11 +117,47 @@ def _conversations(pairs: Sequence[Pair]) -> Dataset:
     )
 
 
-@torch.no_grad()
-def divergence(trainer: DPOTrainer, batches: int = 8) -> float:
-    """KL divergence of the tuned model from its reference, in nats a token, on the first answers trained on.
+class _Bert(BertLMHeadModel):
+    """A BERT as trl takes it.
 
-    The mean over the tokens of the answers of sum p log(p/q), p being the tuned model's, q the reference's.
+    trl multiplies the states of `base_model` by the output embeddings itself, and BERT has a transform between the two.
+    """
+
+    @property
+    def base_model(self) -> Any:
+        return self._transformed
+
+    def _transformed(self, *args: Any, **kwargs: Any) -> Any:
+        outputs = self.bert(*args, **kwargs)
+        outputs.last_hidden_state = self.cls.predictions.transform(outputs.last_hidden_state)
+        return outputs
+
+
+@contextmanager
+def fitted_to_trl(trainer: DPOTrainer) -> Iterator[None]:
+    """Make trl (its version is pinned) train our models, and quickly, for the block alone.
+
+    Without Triton, trl works out the probabilities of the prompts' tokens, too, and then leaves them out: half of the
+    time of a step on a CPU. The function of trl that is replaced decides nothing else.
+    """
+    inner: Any = trainer.model.get_base_model()  # type: ignore[operator, union-attr]
+    is_bert, uses_triton = isinstance(inner, BertLMHeadModel), utils._use_triton
+    if is_bert:
+        inner.__class__ = _Bert  # not before: peft asks `base_model` for the embeddings
+    utils._use_triton = lambda _: True  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        utils._use_triton = uses_triton
+        if is_bert:
+            inner.__class__ = BertLMHeadModel
+
+
+@torch.no_grad()
+def kl_to_reference(trainer: DPOTrainer, batches: int = 8) -> float:
+    """KL divergence of the tuned model from its reference, in nats a token, on the first responses trained on.
+
+    The mean over the tokens of the responses of sum p log(p/q), p being the tuned model's, q the reference's.
     """
     model: Any = trainer.model
     model.eval()

@@ -10,15 +10,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from relseed.pretraining.corpus import Text
 from relseed.pretraining.losses import mslm_loss, scl_loss
-from relseed.pretraining.masks import IGNORED, Masking, hidden, negative_span
+from relseed.pretraining.masks import IGNORE_INDEX, Masking, mask_tokens, negative_span
 from relseed.tasks.relation import Schema
 from relseed.tasks.relation.tags import Span
-from relseed.training.masked_lm import head_of
+from relseed.training.masked_lm import mlm_head
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Padded texts with hidden tokens: `ids`, `attention`, `labels` [batch, length], and the spans to contrast.
+class MaskedBatch:
+    """Padded texts with masked tokens: `ids`, `attention`, `labels` [batch, length], and the spans to contrast.
 
     `rows`, `relations` [spans]: of each span its text in the batch and the class number of its relation.
     """
@@ -34,7 +34,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The tokens that masking needs: of the padding, of a hidden place, and all that are words."""
+    """The tokens that masking needs: of the padding, of a mask, and all that are words."""
 
     pad: int
     mask: int
@@ -52,53 +52,51 @@ def batch_of(
     texts: Sequence[Text],
     vocabulary: Vocabulary,
     masking: Masking,
-    chance: np.random.Generator,
+    rng: np.random.Generator,
     device: torch.device,
-) -> Batch:
-    """Hide tokens of `texts`, draw their wrong spans, and pad them to the longest."""
+) -> MaskedBatch:
+    """Mask tokens of `texts`, draw their negative spans, and pad them to the longest."""
     length = max(len(text.ids) for text in texts)
-    shown = [hidden(text.ids, text.kinds, masking, vocabulary.mask, vocabulary.words, chance) for text in texts]
-    wrong = [negative_span(text.kinds, text.span[1] - text.span[0], chance) if text.span else None for text in texts]
-    spans = [(row, text, no) for row, (text, no) in enumerate(zip(texts, wrong, strict=True)) if text.span and no]
+    masked = [mask_tokens(text.ids, text.kinds, masking, vocabulary.mask, vocabulary.words, rng) for text in texts]
+    negatives = [negative_span(text.kinds, text.span[1] - text.span[0], rng) if text.span else None for text in texts]
+    pairs = enumerate(zip(texts, negatives, strict=True))
+    spans = [(row, text, negative) for row, (text, negative) in pairs if text.span and negative]
 
     def padded(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
         return torch.tensor([[*row, *[value] * (length - len(row))] for row in rows], device=device)
 
-    return Batch(
-        ids=padded([ids for ids, _ in shown], vocabulary.pad),
+    return MaskedBatch(
+        ids=padded([ids for ids, _ in masked], vocabulary.pad),
         attention=padded([[1] * len(text.ids) for text in texts], 0),
-        labels=padded([labels for _, labels in shown], IGNORED),
+        labels=padded([labels for _, labels in masked], IGNORE_INDEX),
         rows=[row for row, _, _ in spans],
         positive=[text.span for _, text, _ in spans if text.span],
-        negative=[no for _, _, no in spans],
+        negative=[negative for _, _, negative in spans],
         relations=torch.tensor([text.relation for _, text, _ in spans], device=device, dtype=torch.long),
     )
 
 
 class Pretraining(nn.Module):
-    """Both losses of TKRE on one pass of the encoder over texts with hidden tokens (section 3.3)."""
+    """Both losses of TKRE on one pass of the encoder over texts with masked tokens (section 3.3)."""
 
-    def __init__(
-        self, masked_lm: PreTrainedModel, relations: torch.Tensor, *, temperature: float, in_batch: bool
-    ) -> None:
+    def __init__(self, masked_lm: PreTrainedModel, relations: torch.Tensor, *, temperature: float) -> None:
         super().__init__()
         self.masked_lm = masked_lm
         self.encoder = masked_lm.base_model
-        self.head = head_of(masked_lm)
+        self.head = mlm_head(masked_lm)
         self.relations = nn.Embedding.from_pretrained(relations, freeze=False)  # [labels, width]: the anchors
-        self.temperature, self.in_batch = temperature, in_batch
+        self.temperature = temperature
 
-    def forward(self, batch: Batch, longest: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, batch: MaskedBatch, longest: int) -> tuple[torch.Tensor, torch.Tensor]:
         """MSLM and SCL of a batch; `longest` is the most tokens of an input."""
         states = self.encoder(input_ids=batch.ids, attention_mask=batch.attention).last_hidden_state
-        asked = batch.labels != IGNORED
+        asked = batch.labels != IGNORE_INDEX
         mslm = mslm_loss(self.head(states[asked]), batch.labels[asked], len(states), longest)
         scl = scl_loss(
             self.relations(batch.relations),
             _means(states, batch.rows, batch.positive),
             _means(states, batch.rows, batch.negative),
             self.temperature,
-            batch.relations if self.in_batch else None,
         )
         return mslm, scl
 

@@ -1,4 +1,4 @@
-"""How unlike each other the sentences of a pool are, relation by relation."""
+"""How unlike each other the texts are, label by label."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,26 +8,27 @@ from statistics import fmean
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from sacrebleu import sentence_bleu
 from vendi_score import vendi
+
+from relseed.quality.self_bleu import self_bleu
 
 
 class Diversity(BaseModel):
-    """Figures of one relation's sentences, or means over relations."""
+    """Figures of one label's texts, or means over labels."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     distinct_1: float  # different words among all words, 0 to 1 (Li et al. 2016)
     distinct_2: float  # the same of pairs of adjacent words
-    self_bleu: float  # mean BLEU of each sentence against the others, 0 to 1: low is diverse (Zhu et al. 2018)
+    self_bleu: float  # mean BLEU of each text against the others, 0 to 1: low is diverse (Zhu et al. 2018)
     distance: float  # mean pairwise cosine distance of sentence embeddings, 0 to 2
     distance_masked: float  # the same with the two mentions masked: new names alone don't count
-    vendi: float  # effective number of different sentences, 1 to all (Friedman and Dieng 2023)
+    vendi: float  # effective number of different texts, 1 to all (Friedman and Dieng 2023)
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A sentence and its unit vectors, as it is and with its mentions masked."""
+    """A text and its unit vectors, as it is and with its mentions masked."""
 
     text: str
     vector: np.ndarray
@@ -35,47 +36,44 @@ class Embedded:
 
 
 def embedded(texts: Sequence[str], masked: Sequence[str], desc: str) -> list[Embedded]:
-    """Embed texts, as they are and with their mentions masked, with a progress bar."""
-    from relseed.quality.embeddings import embed  # late: it loads torch, which those who only read figures don't need
+    """Embed texts, as they are and with their mentions masked."""
+    from relseed.quality.embeddings import embed  # late: it loads PyTorch, which those who only read figures don't need
 
     vectors = embed([*texts, *masked], desc)
     return list(map(Embedded, texts, vectors[: len(texts)], vectors[len(texts) :]))
 
 
-def diversity(pools: Mapping[str, Sequence[Embedded]]) -> dict[str, Diversity]:
-    """The diversity of each relation's sentences; a relation with fewer than two has none."""
-    return {relation: _figures(pool) for relation, pool in pools.items() if len(pool) > 1}
+def diversity(texts: Mapping[str, Sequence[Embedded]]) -> dict[str, Diversity]:
+    """The diversity of each label's texts; a label with fewer than two has none."""
+    return {label: _figures(own) for label, own in texts.items() if len(own) > 1}
 
 
 def mean(figures: Mapping[str, Diversity]) -> Diversity | None:
-    """The means over relations, None where there are no relations."""
+    """The means over labels, None where there are none."""
     if not figures:
         return None
-    return Diversity(**{name: fmean(getattr(one, name) for one in figures.values()) for name in Diversity.model_fields})
-
-
-def _figures(pool: Sequence[Embedded]) -> Diversity:
-    texts = [one.text for one in pool]
-    words = [re.findall(r"\w+", text.casefold()) for text in texts]
-    vectors = np.stack([one.vector for one in pool])
     return Diversity(
-        distinct_1=_distinct([[(word,) for word in one] for one in words]),
-        distinct_2=_distinct([list(pairwise(one)) for one in words]),
-        self_bleu=_self_bleu(texts),
+        **{name: fmean(getattr(diversity, name) for diversity in figures.values()) for name in Diversity.model_fields}
+    )
+
+
+def _figures(points: Sequence[Embedded]) -> Diversity:
+    texts = [point.text for point in points]
+    words = [re.findall(r"\w+", text.casefold()) for text in texts]
+    vectors = np.stack([point.vector for point in points])
+    return Diversity(
+        distinct_1=_distinct([[(word,) for word in text] for text in words]),
+        distinct_2=_distinct([list(pairwise(text)) for text in words]),
+        self_bleu=self_bleu(texts),
         distance=_distance(vectors),
-        distance_masked=_distance(np.stack([one.masked for one in pool])),
+        distance_masked=_distance(np.stack([point.masked for point in points])),
         vendi=float(vendi.score_dual(vectors.astype(float))),
     )
 
 
 def _distinct(grams: Sequence[Sequence[tuple[str, ...]]]) -> float:
-    every = [gram for one in grams for gram in one]
+    every = [gram for text in grams for gram in text]
     return len(set(every)) / max(1, len(every))
-
-
-def _self_bleu(texts: Sequence[str]) -> float:
-    others = ([*texts[:number], *texts[number + 1 :]] for number in range(len(texts)))
-    return fmean(sentence_bleu(text, refs).score for text, refs in zip(texts, others, strict=True)) / 100
 
 
 def _distance(vectors: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Same texts and near-duplicates between lists of examples: the leak check.
+"""Same texts and near-duplicates, in one list and between lists of examples.
 
 Texts are compared as sets of word trigrams by Jaccard similarity, letter case and punctuation aside. MinHash with
 locality-sensitive hashing (Broder 1997; Indyk and Motwani 1998) proposes pairs, and each is then compared exactly:
@@ -7,10 +7,10 @@ whatever is listed is right, and a pair at the threshold is missed less than onc
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Protocol
+from typing import Any
 
 from datasketch import MinHash, MinHashLSH
 from pydantic import Field
@@ -22,17 +22,8 @@ PERMUTATIONS = 128
 MISSED = 1e-4
 
 
-class Record(Protocol):
-    """Whatever has an id and a text."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102
-    @property
-    def text(self) -> str: ...  # noqa: D102
-
-
-class Leaks(Section):
-    """What counts as a leak."""
+class Contamination(Section):
+    """What counts as a text that is in two splits."""
 
     near_duplicate: float = Field(gt=0, le=1)  # Jaccard similarity of word trigrams
 
@@ -47,7 +38,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class SimilarPair:
     """An example of the first list (id) and the example of the second that is most like it."""
 
     first: str
@@ -62,7 +53,7 @@ class Overlap:
 
     first: str
     second: str
-    pairs: tuple[Pair, ...]
+    pairs: tuple[SimilarPair, ...]
 
     @property
     def same(self) -> int:
@@ -76,17 +67,17 @@ class Overlap:
 
     def summary(self) -> str:
         """The finding in words, a line for each pair."""
-        found = f"leaks from {self.first} into {self.second}: {self.same} same texts, {self.near} near-duplicates"
+        found = f"{self.first} in {self.second}: {self.same} same texts, {self.near} near-duplicates"
         return "\n".join([found, *(f"  {pair.first} ~ {pair.second} ({pair.similarity:.2f})" for pair in self.pairs)])
 
 
-def overlaps(lists: Mapping[str, Sequence[Record]], *, threshold: float) -> list[Overlap]:
-    """Compare every two of the named lists, in the order given.
+def overlaps(lists: Mapping[str, Sequence[Any]], text: Callable[[Any], str], *, threshold: float) -> list[Overlap]:
+    """Compare every two of the named lists of examples by their `text`, in the order given.
 
     Raises:
         ValueError: `threshold` is not above 0 and at most 1.
     """
-    return [_overlap(first, second, lists, threshold) for first, second in combinations(lists, 2)]
+    return [_overlap(first, second, lists, text, threshold) for first, second in combinations(lists, 2)]
 
 
 class Index:
@@ -155,12 +146,12 @@ def normalise(text: str) -> str:
     return words or text
 
 
-def _overlap(first: str, second: str, lists: Mapping[str, Sequence[Record]], threshold: float) -> Overlap:
-    matches = nearest(
-        [example.text for example in lists[first]], [example.text for example in lists[second]], threshold=threshold
-    )
+def _overlap(
+    first: str, second: str, lists: Mapping[str, Sequence[Any]], text: Callable[[Any], str], threshold: float
+) -> Overlap:
+    matches = nearest(list(map(text, lists[first])), list(map(text, lists[second])), threshold=threshold)
     pairs = (
-        Pair(example.id, lists[second][match.index].id, match.similarity, match.same)
+        SimilarPair(example.id, lists[second][match.index].id, match.similarity, match.same)
         for example, match in zip(lists[first], matches, strict=True)
         if match is not None
     )

@@ -1,17 +1,18 @@
-"""What language and script a text is in."""
+"""What language and script a text is in, and what a word is in it."""
 
 import re
-import unicodedata
 from functools import cache
 
+from fontTools import unicodedata
+
 _SURE = 0.5  # probability
-# First words of the Unicode names of letters that are written without blanks between words.
-_UNSPACED = {"CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "THAI", "LAO", "KHMER", "MYANMAR"}
+_UNSPACED = {"Han", "Hiragana", "Katakana", "Bopomofo", "Thai", "Lao", "Khmer", "Myanmar"}  # no blanks between words
+_OF_NO_SCRIPT = {"Common", "Inherited"}  # what many scripts use
 
 
 @cache
 def _identifier():  # type: ignore[no-untyped-def]
-    # Imported late: the model is loaded, which most stages that import checks don't need.
+    # Imported late: the model is loaded, which most of those that import the rules don't need.
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
@@ -24,8 +25,14 @@ def language_of(text: str) -> str | None:
 
 
 def scripts(text: str) -> list[str]:
-    """The script of each letter of a text, as the first word of its Unicode name: LATIN, CYRILLIC, CJK."""
-    return [unicodedata.name(letter, "UNKNOWN").split()[0] for letter in text if letter.isalpha()]
+    """The script of each letter of a text that has one, by its name in Unicode: Latin, Cyrillic, Han."""
+    found = [_script(letter) for letter in text if letter.isalpha()]
+    return [script for script in found if script not in _OF_NO_SCRIPT]
+
+
+@cache
+def _script(letter: str) -> str:
+    return unicodedata.script_name(unicodedata.script(letter))
 
 
 def inside_word(text: str, place: int) -> bool:
@@ -36,9 +43,12 @@ def inside_word(text: str, place: int) -> bool:
 
 def length(text: str) -> int:
     """How many words a text has; each letter counts as one where words are written without blanks between them."""
-    spaced = "".join(f" {letter} " if _unspaced(letter) else letter for letter in text)
+    letters = (letter for letter in text if not unicodedata.category(letter).startswith("M"))  # no vowel signs
+    spaced = "".join(f" {letter} " if _unspaced(letter) else letter for letter in letters)
     return len(spaced.split())
 
 
+@cache
 def _unspaced(letter: str) -> bool:
-    return letter.isalpha() and unicodedata.name(letter, "").split(" ")[0] in _UNSPACED
+    used_by = map(unicodedata.script_name, unicodedata.script_extension(letter))
+    return letter.isalpha() and not _UNSPACED.isdisjoint(used_by)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,15 +53,23 @@ def read_text(path: Path, *, cure: str = "") -> str:
 
 
 def read_lines(path: Path, *, cure: str = "") -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end) of a text file that `read_text` reads.
+    """Yield (line number from 1, line without its end) of a UTF-8 text file, with or without BOM, as it is read.
 
     Only `\\n` and `\\r\\n` end a line: texts may hold other separators that Python would split at.
+
+    Raises:
+        DataError: The file is missing or a line is not UTF-8; `cure` says what to do about a missing file.
     """
-    lines = read_text(path, cure=cure).split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    for number, line in enumerate(lines, start=1):
-        yield number, line.removesuffix("\r")
+    if not path.is_file():
+        raise DataError(path, None, f"file not found{': ' + cure if cure else ''}")
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                problem = f"not UTF-8 at byte {error.start} of the line: save the file as UTF-8"
+                raise DataError(path, number, problem) from None
+            yield number, line.removesuffix("\n").removesuffix("\r")
 
 
 def read_json_lines(path: Path, *, cure: str = "") -> Iterator[tuple[int, dict[str, Any]]]:
@@ -118,6 +126,24 @@ def md5_of(path: Path) -> str:
 
 def write_records(path: Path, records: Iterable[BaseModel]) -> None:
     """Write records as JSON Lines, whole or not at all, each with the fields that it was given."""
+    write_json_lines(path, (record.model_dump(exclude_unset=True) for record in records))
+
+
+def write_json_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Write objects as JSON Lines as they come, whole or not at all."""
     with output_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
-        for record in records:
-            file.write(json.dumps(record.model_dump(exclude_unset=True), ensure_ascii=False) + "\n")
+        for line in lines:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path, *, stage: str = "") -> Any:
+    """Read what a stage wrote as JSON, as plain values.
+
+    Raises:
+        DataError: The file is missing, or is not JSON.
+    """
+    text = read_text(path, cure=f"build it with `dvc repro {stage}`" if stage else "")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(path, error.lineno, f"not JSON ({error.msg})") from None

@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from relseed.evaluation.record import Evaluation, RelationScores
+from relseed.evaluation.record import Evaluation, LabelScores
 
 ACCENT = "#2f6fdb"
 MUTED = "#8a919c"
@@ -44,7 +44,7 @@ _CONFIG = {
 
 
 def confusion_figure(evaluation: Evaluation) -> str:
-    """Actual relations down, predicted ones across; colour is the share of the row, text the count."""
+    """Actual labels down, predicted ones across; colour is the share of the row, text the count."""
     cells = [
         {"actual": gold, "predicted": predicted, "count": count, "share": count / sum(row)}
         for gold, row in zip(evaluation.labels, evaluation.confusion, strict=True)
@@ -53,8 +53,8 @@ def confusion_figure(evaluation: Evaluation) -> str:
     ]
     few = len(evaluation.labels) <= 20
     base = alt.Chart(alt.Data(values=cells)).encode(
-        x=_labels("predicted", evaluation, alt.Axis(orient="top", labelAngle=-45, grid=True, tickBand="extent")),
-        y=_labels("actual", evaluation, alt.Axis(grid=True, tickBand="extent")),
+        x=_axis("predicted", evaluation, alt.Axis(orient="top", labelAngle=-45, grid=True, tickBand="extent")),
+        y=_axis("actual", evaluation, alt.Axis(grid=True, tickBand="extent")),
     )
     squares = base.mark_rect(color=ACCENT).encode(
         opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.06, 1]), legend=None)
@@ -67,14 +67,14 @@ def confusion_figure(evaluation: Evaluation) -> str:
     return _svg((squares + counts).properties(width=step, height=step))
 
 
-def _labels(field: str, evaluation: Evaluation, axis: alt.Axis) -> Any:
+def _axis(field: str, evaluation: Evaluation, axis: alt.Axis) -> Any:
     kind = alt.X if field == "predicted" else alt.Y
     return kind(f"{field}:N", title=field, scale=alt.Scale(domain=list(evaluation.labels)), axis=axis)
 
 
-def relations_figure(evaluation: Evaluation) -> str:
-    """A bar for each relation, best first, with one standard deviation over training seeds; the negative label last."""
-    ordered = sorted(evaluation.per_relation, key=lambda scores: (scores.negative, -scores.f1))
+def labels_figure(evaluation: Evaluation) -> str:
+    """A bar for each label, best first, with one standard deviation over random seeds; the negative label last."""
+    ordered = sorted(evaluation.per_label, key=lambda scores: (scores.negative, -scores.f1))
     bars = alt.Chart(alt.Data(values=[_bar(scores) for scores in ordered])).encode(
         y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False, labelPadding=6))
     )
@@ -88,10 +88,10 @@ def relations_figure(evaluation: Evaluation) -> str:
     return _svg((drawn + spread + values).properties(width=440, height=alt.Step(20)))
 
 
-def _bar(scores: RelationScores) -> dict[str, Any]:
+def _bar(scores: LabelScores) -> dict[str, Any]:
     f1, std = 100 * scores.f1, 100 * scores.f1_std
     return {
-        "label": f"{scores.relation} ({scores.support})",
+        "label": f"{scores.label} ({scores.support})",
         "f1": f1,
         "low": max(0, f1 - std),
         "high": min(100, f1 + std),
@@ -100,19 +100,19 @@ def _bar(scores: RelationScores) -> dict[str, Any]:
 
 
 def loss_figure(evaluation: Evaluation) -> str:
-    """Training loss over updates, a line per training seed."""
+    """Training loss over steps, a line per random seed."""
     return _curves(evaluation, alt.Y("loss:Q", title="training loss", scale=alt.Scale(zero=True)))
 
 
 def validation_figure(evaluation: Evaluation) -> str:
-    """Micro-F1 on validation over updates, a line per training seed."""
+    """Micro-F1 on validation over steps, a line per random seed."""
     return _curves(evaluation, alt.Y("percent:Q", title="validation micro-F1 (%)", scale=alt.Scale(domain=[0, 100])))
 
 
 def pretraining_figure(evaluation: Evaluation) -> str:
-    """Both losses of the pre-training over updates, each on a scale of its own."""
+    """Both losses of the pre-training over steps, each on a scale of its own."""
     points = [step.model_dump() for step in evaluation.pretraining]
-    x = alt.X("update:Q", title="update", axis=alt.Axis(tickMinStep=1))
+    x = alt.X("step:Q", title="step", axis=alt.Axis(tickMinStep=1))
     lines = [
         alt.Chart(alt.Data(values=points), width=440, height=250)
         .mark_line(color=ACCENT)
@@ -124,17 +124,17 @@ def pretraining_figure(evaluation: Evaluation) -> str:
 
 def _curves(evaluation: Evaluation, y: alt.Y) -> str:
     points = [point.model_dump() | {"percent": 100 * point.micro_f1} for point in evaluation.curves]
-    several = len(evaluation.training_seeds) > 1
+    several = len(evaluation.random_seeds) > 1
     lines = (
         alt.Chart(alt.Data(values=points), width=440, height=250)
         .mark_line(point=alt.OverlayMarkDef(size=22))
         .encode(
-            x=alt.X("update:Q", title="update", axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("step:Q", title="step", axis=alt.Axis(tickMinStep=1)),
             y=y,
             color=alt.Color(
                 "seed:N",
-                title="training seed",
-                scale=alt.Scale(domain=list(evaluation.training_seeds), range=SEEDS),
+                title="random seed",
+                scale=alt.Scale(domain=list(evaluation.random_seeds), range=SEEDS),
                 legend=alt.Legend(orient="top", direction="horizontal") if several else None,
             ),
         )

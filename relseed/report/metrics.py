@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from relseed.evaluation.record import Evaluation
-from relseed.generation.pool import Pool
+from relseed.generation.summary import MethodSummary
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import PARAMS
 
-_WRITTEN = "written"  # key of what methods wrote, beside the systems
+_METHODS = "methods"  # key of what methods wrote, beside the systems
 
 
-def metrics_of(systems: Mapping[str, Evaluation], pools: Mapping[str, Pool]) -> dict[str, dict[str, Any]]:
+def metrics_of(systems: Mapping[str, Evaluation], methods: Mapping[str, MethodSummary]) -> dict[str, dict[str, Any]]:
     """What each system scored (0 to 1), its draw and what it was trained on, the baselines, and what each method wrote.
 
-    Of a method: counts, rejects by check, tokens, cost per accepted sentence, diversity before and after the checks.
+    Of a method: counts, rejections by rule, tokens, cost per accepted example, diversity before and after the rules.
 
     Raises:
         UserError: A system has the name of something else in there.
@@ -26,9 +26,9 @@ def metrics_of(systems: Mapping[str, Evaluation], pools: Mapping[str, Pool]) -> 
             "trained_on": {"real": evaluation.real, "written": evaluation.written},
         }
     baselines = next(iter(systems.values())).baselines
-    for taken in systems.keys() & {*baselines, _WRITTEN}:
+    for taken in systems.keys() & {*baselines, _METHODS}:
         raise UserError(f"{PARAMS}: no system can be called {taken}, a key of metrics.json: give it another name")
     numbers |= {name: baseline.model_dump(exclude_none=True) for name, baseline in baselines.items()}
-    left_out = {"method", "model", "per_relation", "vendi", "vendi_before"}
-    written = {name: pool.model_dump(exclude_none=True, exclude=left_out) for name, pool in pools.items()}
-    return numbers | ({_WRITTEN: written} if written else {})
+    left_out = {"method", "model", "per_label", "vendi", "vendi_before"}
+    written = {name: summary.model_dump(exclude_none=True, exclude=left_out) for name, summary in methods.items()}
+    return numbers | ({_METHODS: written} if written else {})

@@ -9,24 +9,24 @@ from typing import Any
 from markupsafe import Markup
 
 from relseed.evaluation.record import Evaluation
-from relseed.generation.pool import Pool
+from relseed.generation.summary import MethodSummary
 from relseed.pipeline.templates import render
 from relseed.report.figures import (
     confusion_figure,
+    labels_figure,
     loss_figure,
     pretraining_figure,
-    relations_figure,
     validation_figure,
 )
-from relseed.report.pools import pools_table
-from relseed.report.table import conditions, table_of
+from relseed.report.methods import methods_table
+from relseed.report.table import experiment_header, table_of
 
 MOST_CONFUSED = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """How often one relation was taken for another, over all training seeds, and in which share of its examples."""
+    """How often one label was taken for another, over all random seeds, and in which share of its examples."""
 
     actual: str
     predicted: str
@@ -34,19 +34,20 @@ class Confusion:
     share: float
 
 
-def page_of(card: Mapping[str, Any], systems: Mapping[str, Evaluation], pools: Mapping[str, Pool]) -> str:
-    """Render the page from the data card, the evaluations, which share one draw, and what each method had written."""
-    one = next(iter(systems.values()))
+def page_of(card: Mapping[str, Any], systems: Mapping[str, Evaluation], methods: Mapping[str, MethodSummary]) -> str:
+    """Render the page from the data card, the evaluations, which share one draw, and what each method wrote."""
+    first = next(iter(systems.values()))
     return render(
         Path(__file__).with_name("page.html.jinja"),
         card=card,
-        conditions=conditions(card["name"], systems),
-        draw=one.draw,
-        leaks=[one.draw.leaks, *one.leaks],
-        several=len(one.training_seeds) > 1,
+        header=experiment_header(card["name"], systems),
+        draw=first.draw,
+        contamination=[first.draw.contamination, *first.contamination],
+        several=len(first.random_seeds) > 1,
         systems=[_section(system, evaluation) for system, evaluation in systems.items()],
         table=table_of(systems),
-        written=pools_table(pools),
+        written=methods_table(methods),
+        methods=list(methods),
     )
 
 
@@ -54,7 +55,7 @@ def _section(system: str, evaluation: Evaluation) -> dict[str, Any]:
     figures = {
         "confusion": confusion_figure(evaluation),
         "loss": loss_figure(evaluation),
-        "relations": relations_figure(evaluation),
+        "labels": labels_figure(evaluation),
         "validation": validation_figure(evaluation),
     }
     if evaluation.pretraining:

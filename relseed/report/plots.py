@@ -13,8 +13,8 @@ from relseed.evaluation.record import Evaluation
 def plot_files(systems: Mapping[str, Evaluation]) -> dict[str, str]:
     """The text of each file under its name."""
     return {
-        "curves.csv": _csv(["system", "seed", "update", "loss", "micro_f1"], _curves(systems)),
-        "relations.csv": _csv(["system", "relation", "f1"], _relations(systems)),
+        "curves.csv": _csv(["system", "seed", "step", "loss", "micro_f1"], _curves(systems)),
+        "labels.csv": _csv(["system", "label", "f1"], _labels(systems)),
         "confusion.csv": _csv(["system", "actual", "predicted", "count"], _confusion(systems)),
     }
 
@@ -28,13 +28,13 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _curves(systems: Mapping[str, Evaluation]) -> Iterator[Sequence[object]]:
     for system, evaluation in systems.items():
         for point in evaluation.curves:
-            yield system, point.seed, point.update, point.loss, point.micro_f1
+            yield system, point.seed, point.step, point.loss, point.micro_f1
 
 
-def _relations(systems: Mapping[str, Evaluation]) -> Iterator[Sequence[object]]:
+def _labels(systems: Mapping[str, Evaluation]) -> Iterator[Sequence[object]]:
     for system, evaluation in systems.items():
-        for scores in evaluation.per_relation:
-            yield system, scores.relation, scores.f1
+        for scores in evaluation.per_label:
+            yield system, scores.label, scores.f1
 
 
 def _confusion(systems: Mapping[str, Evaluation]) -> Iterator[Sequence[object]]:

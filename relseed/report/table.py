@@ -1,12 +1,14 @@
-"""The results table: a row per system and baseline, scores in percent as papers print them."""
+"""Tables: a row per system and baseline, scores in percent as papers print them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
+
+from tabulate import tabulate
 
 from relseed.evaluation.record import Evaluation, Spread
 
 OFFICIAL = "official macro-F1"
-NOTHING = "–"
+DASH = "–"
 
 
 class Table(NamedTuple):
@@ -17,23 +19,14 @@ class Table(NamedTuple):
 
 
 def table_of(systems: Mapping[str, Evaluation]) -> Table:
-    """Lay out the systems in their order, then the baselines; the official score only where a system has one."""
+    """The systems in their order, then the baselines; the official score only where a system has one."""
     official = any(evaluation.scores.semeval_macro_f1 for evaluation in systems.values())
-    header = [
-        "system",
-        "real",
-        "written",
-        "micro-F1",
-        "95 % interval",
-        "precision",
-        "recall",
-        "macro-F1",
-        *[OFFICIAL] * official,
-    ]
+    header = ["system", "real", "written", "micro-F1", "95 % interval", "precision", "recall", "macro-F1"]
+    header += [OFFICIAL] * official
     rows = [_row(system, evaluation, official) for system, evaluation in systems.items()]
     for name, baseline in next(iter(systems.values())).baselines.items():
-        cells = [f"{name} (baseline)", NOTHING, NOTHING, _score(baseline.micro_f1), _interval(baseline.micro_f1)]
-        rows.append(cells + [NOTHING] * (len(header) - len(cells)))
+        cells = [f"{name} (baseline)", DASH, DASH, _score(baseline.micro_f1), _interval(baseline.micro_f1)]
+        rows.append(cells + [DASH] * (len(header) - len(cells)))
     return Table(header, rows)
 
 
@@ -46,38 +39,29 @@ def _row(system: str, evaluation: Evaluation, official: bool) -> list[str]:
 
 def _score(spread: Spread | None) -> str:
     if spread is None:
-        return NOTHING
+        return DASH
     mean = f"{100 * spread.mean:.1f}"
     return f"{mean} ± {100 * spread.std:.1f}" if spread.std else mean
 
 
 def _interval(spread: Spread) -> str:
     if spread.low is None or spread.high is None:
-        return NOTHING
+        return DASH
     return f"{100 * spread.low:.1f} – {100 * spread.high:.1f}"
 
 
-def conditions(dataset: str, systems: Mapping[str, Evaluation]) -> str:
+def experiment_header(dataset: str, systems: Mapping[str, Evaluation]) -> str:
     """One line that says what every row of the table was measured on and with."""
-    one = next(iter(systems.values()))
-    seeds = ", ".join(map(str, one.training_seeds))
+    first = next(iter(systems.values()))
+    seeds = ", ".join(map(str, first.random_seeds))
     return (
-        f"{dataset}, K = {one.draw.shots}, draw {one.draw.seed} ({one.draw.hash}), {one.test:,} test examples; "
-        f"encoder {one.encoder}, {one.updates} updates, training seed{'s' * (len(one.training_seeds) > 1)} {seeds}"
+        f"{dataset}, K = {first.draw.shots}, draw {first.draw.seed} ({first.draw.hash}), {first.test:,} test examples; "
+        f"encoder {first.encoder}, {first.max_steps} steps, random seed{'s' * (len(first.random_seeds) > 1)} {seeds}"
     )
 
 
 def markdown(table: Table) -> str:
     """A table in Markdown, padded so that it reads as well in a terminal."""
-    header, rows = table
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    return "".join(_line(cells, widths) for cells in [header, rule, *rows])
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [
-        cells[0].ljust(widths[0]),
-        *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)),
-    ]
-    return f"| {' | '.join(padded)} |\n"
+    sides = ["left", *["right"] * (len(table.header) - 1)]
+    text = tabulate(table.rows, table.header, tablefmt="pipe", colalign=sides, disable_numparse=True)
+    return f"{text}\n"

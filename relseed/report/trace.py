@@ -1,103 +1,115 @@
-"""Trace one written sentence: its prompt, the response, the rules, where it ended up."""
+"""Trace one candidate: its prompt, the response, the rule that rejected it or the sets that hold it."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from relseed.generation.answers import Answer, read_answers
+from relseed.generation.exchanges import Exchange, read_exchanges
 from relseed.pipeline.errors import UserError
+from relseed.records.candidates import Candidate
 from relseed.records.files import read_json_lines
-from relseed.tasks.relation.written import Draft
 
-_SHOWN = 10  # ids that an error lists
+_LISTED = 10  # ids that an error lists
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """A draft, and the answer that it stands in; an answer without any has a life of its own."""
+class Trace:
+    """A candidate, and the exchange that it comes from; an exchange without any is traced by itself."""
 
-    answer: Answer
-    draft: Draft | None
+    exchange: Exchange
+    candidate: Candidate | None
 
     @property
     def id(self) -> str:
-        """That of the draft, or of the request."""
-        return self.draft.id if self.draft else self.answer.id
+        """That of the candidate, or of the request."""
+        return self.candidate.id if self.candidate else self.exchange.id
 
 
-def main(id: str, data: Path) -> None:
-    """Find the sentence, and print what is known of it."""
-    life = _find(id, data)
-    _print_request(life.answer)
-    _title("completion")
-    print(_completion(life.answer))
-    if life.draft is None:
-        return
-    draft = life.draft
-    _title(f"sentence {draft.id}")
-    print(draft.text)
-    print(f"relation {draft.relation}, {draft.head_type or 'no type'} -> {draft.tail_type or 'no type'}")
-    _title("checks")
-    print(_fate(draft, data))
+def trace(id: str, data: Path) -> str:
+    """What is known of the candidate whose id is `id`, or has it as a part that no other id has.
+
+    Raises:
+        UserError: There is none, or there are several, or no candidates are here.
+    """
+    found = _find(id, data)
+    lines = [*_request(found.exchange), _title("response"), _response(found.exchange)]
+    if candidate := found.candidate:
+        stated = ", ".join(f"{name} {value}" for name, value in candidate.fields.items() if value is not None)
+        lines += [_title(f"candidate {candidate.id}"), candidate.text, f"label {candidate.label}"]
+        lines += [stated] if stated else []
+        lines += [_title("rules"), _outcome(candidate, data), *_scores(candidate, data)]
+    return "\n".join(lines)
 
 
-def _find(id: str, data: Path) -> Life:
+def _find(id: str, data: Path) -> Trace:
     if not (paths := sorted((data / "candidates").glob("*.jsonl"))):
-        raise UserError(f"{data}/candidates holds no answers: `dvc repro filter`, or pull them from the remote storage")
-    lives = [
-        life
+        raise UserError(f"{data}/candidates holds nothing: `dvc repro filter`, or pull it from the remote storage")
+    traces = [
+        found
         for path in paths
-        for answer in read_answers(path)
-        for life in [Life(answer, draft) for draft in answer.drafts or [None]]
-        if id in life.id
+        for exchange in read_exchanges(path)
+        for found in [Trace(exchange, candidate) for candidate in exchange.candidates or [None]]
+        if id in found.id
     ]
-    exact = [life for life in lives if life.id == id]
-    if len(exact or lives) == 1:
-        return (exact or lives)[0]
-    if not lives:
-        raise UserError(f"no written sentence has an id with {id!r}: ids are like all_at_once/born_in/0/3")
-    some = ", ".join(life.id for life in lives[:_SHOWN])
-    raise UserError(f"{len(lives)} sentences have an id with {id!r} (such as {some}): give more of it")
+    exact = [found for found in traces if found.id == id]
+    if len(exact or traces) == 1:
+        return (exact or traces)[0]
+    if not traces:
+        raise UserError(f"no candidate has an id with {id!r}: ids are like all_at_once/born_in/0/3")
+    some = ", ".join(found.id for found in traces[:_LISTED])
+    raise UserError(f"{len(traces)} candidates have an id with {id!r} (such as {some}): give more of it")
 
 
-def _print_request(answer: Answer) -> None:
-    request = answer.request
-    for message in request.messages:
-        _title(f"{message.role}")
-        print(message.content)
-    _title("request")
-    print(f"{answer.id}, key {request.key}")
+def _request(exchange: Exchange) -> list[str]:
+    request = exchange.request
+    lines = [line for message in request.messages for line in (_title(message.role), message.content)]
     revision = f" at {request.revision}" if request.revision else ""
-    print(
-        f"model {request.model}{revision}, temperature {request.temperature:g}, top_p {request.top_p:g}, "
-        f"at most {request.max_tokens} tokens, seed {request.seed}"
-    )
+    adapter = f", adapter {request.adapter}" if request.adapter else ""
+    return [
+        *lines,
+        _title("request"),
+        f"{exchange.id}, key {request.key}",
+        f"model {request.model}{revision}{adapter}, temperature {request.temperature:g}, top_p {request.top_p:g}, "
+        f"at most {request.max_tokens} tokens, seed {request.seed}",
+    ]
 
 
-def _completion(answer: Answer) -> str:
-    took = answer.completion
-    if took is None:
-        return f"none: {answer.refusal}"
-    tokens = f"{took.prompt_tokens} + {took.completion_tokens} tokens" if took.counted else "tokens not counted"
-    return f"{took.text}\n({took.model}, engine {took.engine}, finished: {took.finish}, {tokens})"
+def _response(exchange: Exchange) -> str:
+    response = exchange.response
+    if response is None:
+        return f"none: {exchange.refusal}"
+    counts = f"{response.prompt_tokens} + {response.completion_tokens} tokens"
+    tokens = counts if response.counted else "tokens not counted"
+    return f"{response.text}\n({response.model}, engine {response.engine}, finished: {response.finish}, {tokens})"
 
 
-def _fate(draft: Draft, data: Path) -> str:
-    """Which checks it passed, which it failed, and which sets hold it."""
-    for path in sorted([*data.glob("rejected/*.jsonl"), *data.glob("unexplained.jsonl")]):
+def _outcome(candidate: Candidate, data: Path) -> str:
+    """Which rule rejected it, or which files hold it."""
+    for path in sorted([*data.glob("rejected/*.jsonl"), *data.glob("explanations_rejected.jsonl")]):
         for _, record in read_json_lines(path):
-            if record["draft"]["id"] == draft.id:
-                return f"rejected by {record['check']}: {record['reason']}"
+            if record["candidate"]["id"] == candidate.id:
+                return f"rejected by {record['rule']}: {record['reason']}"
     homes = [
         f"{path}, line {number}"
-        for pattern in ("explanations.jsonl", "accepted/*.jsonl", "synthetic/*.jsonl")
+        for pattern in ("explanations.jsonl", "accepted/*.jsonl", "training/*.jsonl")
         for path in sorted(data.glob(pattern))
         for number, record in read_json_lines(path)
-        if record["id"] == draft.id
+        if record["id"] == candidate.id
     ]
     if not homes:
-        return f"not checked: list {draft.method} under methods or writers, and run `dvc repro`"
+        return f"not applied: list {candidate.method} under `methods`, and run `dvc repro filter@{candidate.method}`"
     return f"passed all; in {'; '.join(homes)}"
 
 
-def _title(text: str) -> None:
-    print(f"\n--- {text}")
+def _scores(candidate: Candidate, data: Path) -> list[str]:
+    """What each criterion says of it."""
+    lines = []
+    for path in sorted(data.glob("scores/*.jsonl")):
+        for _, record in read_json_lines(path):
+            if record["example"]["id"] == candidate.id:
+                note = f" ({record['note']})" if record.get("note") else ""
+                lines.append(f"{path.stem} {record['score']:.2f}{note}")
+    return [_title("scores"), *lines] if lines else []
+
+
+def _title(text: str) -> str:
+    return f"\n--- {text}"

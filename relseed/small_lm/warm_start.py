@@ -15,11 +15,12 @@ from transformers import AutoConfig, BertConfig, BertLMHeadModel, PreTrainedToke
 
 from relseed.pipeline.errors import UserError
 from relseed.tasks.relation.continuation import BEGIN, END, STOP
-from relseed.training.encoders import encoder_path, load_tokenizer, loading
-from relseed.training.masked_lm import begin, head_of
+from relseed.training.device import attention_implementation, device
+from relseed.training.encoders import encoder_path, load_tokenizer, quiet_loading
+from relseed.training.masked_lm import init_mlm_head, mlm_head
 
 TAGS = ("<e1>", "</e1>", "<e2>", "</e2>", END)
-# A question is the text of a document as it is, an answer what continues it.
+# A prompt is the text of a document as it is, a response what goes on with it.
 _TEMPLATE = (
     "{% for message in messages %}{{ message['content'] }}"
     "{% if message['role'] == 'assistant' %} {{ eos_token }}{% endif %}{% endfor %}"
@@ -27,11 +28,11 @@ _TEMPLATE = (
 
 
 def warm_start(
-    encoder: str, texts: Sequence[str], *, frequent: int, dropout: float
+    encoder: str, texts: Sequence[str], *, base_vocab_size: int, dropout: float
 ) -> tuple[BertLMHeadModel, PreTrainedTokenizerFast]:
-    """The model and its tokenizer, whose words are the first `frequent` tokens of the encoder's, and those of `texts`.
+    """The model and its tokenizer: the first `base_vocab_size` tokens of the encoder's, and those of `texts`.
 
-    The head is fresh: see `begin`.
+    The head is fresh: see `init_mlm_head`.
 
     Raises:
         UserError: The encoder is not here, or is no BERT.
@@ -39,21 +40,29 @@ def warm_start(
     old = load_tokenizer(encoder)
     config = AutoConfig.from_pretrained(encoder_path(encoder))
     if not isinstance(config, BertConfig):
-        raise UserError(f"teach.encoder is {encoder!r}, a {config.model_type}: take a BERT (all-MiniLM-L6-v2 is one)")
+        raise UserError(f"lms: encoder is {encoder!r}, a {config.model_type}: take a BERT (all-MiniLM-L6-v2 is one)")
     config.is_decoder, config.use_cache = True, True
     config.hidden_dropout_prob, config.attention_probs_dropout_prob = dropout, 0.0
-    with loading(encoder):
-        model = BertLMHeadModel.from_pretrained(encoder_path(encoder), config=config, dtype="float32")
+    with quiet_loading(encoder):
+        model = BertLMHeadModel.from_pretrained(
+            encoder_path(encoder),
+            config=config,
+            dtype="float32",
+            attn_implementation=attention_implementation(device()),
+        )
     number = old.get_vocab()
-    unused = [token for token in number if token.startswith("[unused")]
+    # In the order of their numbers: that of `get_vocab` is another one each time.
+    unused = sorted((token for token in number if token.startswith("[unused")), key=number.__getitem__)
     seen = {token for ids in old(list(texts), add_special_tokens=False)["input_ids"] for token in ids}
-    words = sorted(seen | (set(range(frequent)) - {number[token] for token in unused}))
+    words = sorted(seen | (set(range(base_vocab_size)) - {number[token] for token in unused}))
     tags = [number[token] for token in unused[: len(TAGS)]]
     tokenizer = _tokenizer(old, words)
     _prune(model, [*words, *tags])
     model.config.update({"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id})
     model.generation_config.update(pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id)
-    begin(head_of(model), cast(nn.Embedding, model.get_input_embeddings()), tokenizer(list(texts))["input_ids"])
+    init_mlm_head(
+        mlm_head(model), cast(nn.Embedding, model.get_input_embeddings()), tokenizer(list(texts))["input_ids"]
+    )
     return model, tokenizer
 
 
@@ -63,9 +72,9 @@ def _tokenizer(old: PreTrainedTokenizerBase, words: Sequence[int]) -> PreTrained
     described["model"]["vocab"] = {token: number for number, token in enumerate(old.convert_ids_to_tokens(list(words)))}
     described["post_processor"] = described["truncation"] = described["padding"] = None
     described["added_tokens"] = [
-        one | {"id": described["model"]["vocab"][one["content"]]}
-        for one in described["added_tokens"]
-        if one["content"] in described["model"]["vocab"]
+        token | {"id": described["model"]["vocab"][token["content"]]}
+        for token in described["added_tokens"]
+        if token["content"] in described["model"]["vocab"]
     ]
     backend = Tokenizer.from_str(json.dumps(described))
     backend.add_tokens([AddedToken(tag, normalized=False) for tag in TAGS])

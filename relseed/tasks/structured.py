@@ -1,11 +1,18 @@
-"""The form that an answer must have, and reading what came, constrained or not."""
+"""The form that a response must have, and reading what came, whether decoding was held to it or not."""
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from relseed.llm.request import Message
+from relseed.pipeline.templates import render
+from relseed.records.candidates import Candidate, candidate_id
 from relseed.records.files import problem_of
+from relseed.tasks.task import Ask
 
 
 def json_schema(**properties: Any) -> dict[str, Any]:
@@ -19,20 +26,79 @@ def json_schema(**properties: Any) -> dict[str, Any]:
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """The JSON object that an answer is, or holds in a fenced block or between words.
+    """The JSON object that a response is, or holds in a fenced block or between words.
 
     Raises:
         ValueError: There is none.
     """
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:
-        raise ValueError("the answer holds no JSON object")
+        raise ValueError("the response holds no JSON object")
     value: dict[str, Any] = json.loads(text[start : end + 1])
     # Python reads lone surrogates, which cannot be written as UTF-8.
     json.dumps(value, ensure_ascii=False).encode()
     return value
 
 
-def say(error: Exception) -> str:
-    """What is wrong with an answer, in one line."""
+def describe_error(error: Exception) -> str:
+    """What is wrong with a response, in one line."""
     return problem_of(error) if isinstance(error, ValidationError) else str(error)
+
+
+class _Response(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    samples: list[Any]
+
+
+_FIELDS = TypeAdapter(dict[str, str | None])
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesPrompt:
+    """A request for samples that are flat JSON objects, one of whose fields is the text of an example."""
+
+    ask: Ask
+    template: Path  # it is given `ask`, `fields` and `demonstrations`
+    fields: Mapping[str, Any]  # JSON schemas, in order: what is written later is conditioned on what stands before it
+    text: str  # the field that becomes a candidate's text; the others become its fields
+    show: Callable[[Any], str]  # an example as such an object
+
+    def messages(self, demonstrations: Sequence[str]) -> tuple[Message, ...]:
+        """The conversation that shows `demonstrations`, examples as JSON, in the order given."""
+        asked = render(self.template, ask=self.ask, fields=self.fields, demonstrations=demonstrations)
+        return (Message(role="user", content=asked),)
+
+    def response_schema(self) -> dict[str, Any]:
+        """The JSON schema that a response must fit."""
+        items, count = json_schema(**self.fields), self.ask.count
+        return json_schema(samples={"type": "array", "items": items, "minItems": count, "maxItems": count})
+
+    def render_target(self, example: Any) -> str:
+        """The response that an LLM would give if it wrote this one example."""
+        return json.dumps({"samples": [json.loads(self.show(example))]}, ensure_ascii=False)
+
+    def parse(self, id: str, text: str, *, truncated: bool) -> list[Candidate]:
+        """Read a response, whatever it is; what cannot be read becomes a candidate that says why."""
+        if truncated:
+            return [self._candidate(id, 0, text, truncated=True, problem="the response was cut off")]
+        try:
+            response = _Response.model_validate(json_object(text))
+        except (ValueError, RecursionError) as error:
+            return [self._candidate(id, 0, text, problem=describe_error(error))]
+        if not response.samples:
+            return [self._candidate(id, 0, text, problem="the response holds no sample")]
+        return [self._read(id, number, sample) for number, sample in enumerate(response.samples)]
+
+    def _read(self, id: str, number: int, sample: Any) -> Candidate:
+        asked_for = {name: sample.get(name) for name in self.fields} if isinstance(sample, dict) else sample
+        try:
+            fields = _FIELDS.validate_python(asked_for)
+            if (text := fields.pop(self.text)) is None:
+                raise ValueError(f"{self.text}: Field required")
+        except ValueError as error:
+            return self._candidate(id, number, json.dumps(sample, ensure_ascii=False), problem=describe_error(error))
+        return self._candidate(id, number, text, fields=fields)
+
+    def _candidate(self, id: str, number: int, text: str, **others: Any) -> Candidate:
+        return Candidate(id=candidate_id(id, number), method=self.ask.method, label=self.ask.label, text=text, **others)

@@ -46,7 +46,7 @@ def open_store(root: Path) -> Store:
     """Open the store, and create it and the experiment (MLFLOW_EXPERIMENT_NAME, else `relseed`) where needed.
 
     MLflow is imported only once the store is known to answer. Processes take turns at a database:
-    MLflow spoils one for good that two of them create at once.
+    one that two of them create at once stays broken.
 
     Raises:
         Exception: Whatever is wrong with the store, within about a second.

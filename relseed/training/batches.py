@@ -4,23 +4,23 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-_POOL = 4  # batches sorted together: fewer waste padding, more make batches that differ in nothing but length
+_BUCKET = 4  # batches sorted together: fewer waste padding, more make batches that differ in nothing but length
 
 
 def bucketed(lengths: Sequence[int], batch_size: int, seed: int) -> Iterator[list[int]]:
-    """Yield batches of indices for ever, each index once before any comes again.
+    """Yield batches of indices endlessly, each index once before any comes again.
 
-    The indices of successive shuffles form one stream, so that no batch is short; each pool of the
+    The indices of successive shuffles form one stream, so that no batch is short; each bucket of the
     stream is sorted by length, cut into batches, and the batches are shuffled.
     """
-    generator = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     stream = np.empty(0, dtype=int)
     while True:
-        while len(stream) < _POOL * batch_size:
-            stream = np.concatenate([stream, generator.permutation(len(lengths))])
-        pool, stream = stream[: _POOL * batch_size], stream[_POOL * batch_size :]
-        pool = pool[np.argsort([lengths[index] for index in pool], kind="stable")]
-        for batch in generator.permutation(pool.reshape(_POOL, batch_size)):
+        while len(stream) < _BUCKET * batch_size:
+            stream = np.concatenate([stream, rng.permutation(len(lengths))])
+        bucket, stream = stream[: _BUCKET * batch_size], stream[_BUCKET * batch_size :]
+        bucket = bucket[np.argsort([lengths[index] for index in bucket], kind="stable")]
+        for batch in rng.permutation(bucket.reshape(_BUCKET, batch_size)):
             yield batch.tolist()
 
 

@@ -1,9 +1,14 @@
 """Encoders by name or path, the embedded default among them. Nothing falls back to anything."""
 
+import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from importlib.resources import files
+from pathlib import Path
 
+from huggingface_hub import snapshot_download
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -15,13 +20,57 @@ from transformers import (
 from transformers.utils import logging
 
 from relseed.pipeline.errors import UserError
-from relseed.training.device import attention, device
+from relseed.training.device import attention_implementation, device
 
 EMBEDDED = "all-MiniLM-L6-v2"
 
 # The field's names for the two dropouts differ from one model family to the next.
 _HIDDEN_DROPOUT = ("hidden_dropout_prob", "hidden_dropout", "dropout", "embedding_dropout", "mlp_dropout")
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
+
+
+_ORIGIN = "origin.json"
+# What a checkpoint is loaded from: neither another framework's weights nor a second copy of the same.
+_PARTS = ("config.json", "*token*", "vocab*", "merges.txt", "*.model", "*.safetensors", "*.safetensors.index.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an encoder in a folder comes from."""
+
+    start: str  # the encoder that it is, or that its pre-training started from
+    pretraining: str | None = None  # what it was pre-trained on, if on anything
+
+
+def origin_of(encoder: str) -> Origin:
+    """The origin of an encoder that a stage wrote; any other is its own."""
+    path = Path(encoder) / _ORIGIN
+    return Origin(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else Origin(encoder)
+
+
+def write_origin(folder: Path, origin: Origin) -> None:
+    """Write down where the encoder in a folder comes from."""
+    (folder / _ORIGIN).write_text(json.dumps(asdict(origin), indent=1) + "\n", encoding="utf-8")
+
+
+def copy_encoder(name: str, folder: Path) -> None:
+    """Copy an encoder, by name or path, into an existing, empty folder.
+
+    Raises:
+        UserError: It is not here, and cannot be downloaded; or it has no weights as safetensors.
+    """
+    source = Path(encoder_path(name))
+    if not source.is_dir():
+        try:
+            source = Path(snapshot_download(name, allow_patterns=list(_PARTS)))
+        except (OSError, ValueError) as error:
+            raise _not_there(name, error) from error
+    for pattern in _PARTS:
+        for path in source.glob(pattern):
+            shutil.copyfile(path, folder / path.name)
+    if not list(folder.glob("*.safetensors")):
+        raise UserError(f"encoder '{name}' has no weights as safetensors: take one that has, or convert it")
+    write_origin(folder, Origin(name))
 
 
 def encoder_path(name: str) -> str:
@@ -53,12 +102,12 @@ def load_encoder(name: str, *, dropout: float = 0.0) -> PreTrainedModel:
     Raises:
         UserError: There is no such model here, it has a decoder, or what is there lacks weights.
     """
-    with loading(name):
+    with quiet_loading(name):
         encoder, report = AutoModel.from_pretrained(
             encoder_path(name),
             config=prepared_config(name, dropout),
             dtype="float32",
-            attn_implementation=attention(device()),
+            attn_implementation=attention_implementation(device()),
             output_loading_info=True,
         )
     # Models pre-trained without a pooler (RoBERTa) get a fresh one; the markers' head does not use it.
@@ -68,21 +117,21 @@ def load_encoder(name: str, *, dropout: float = 0.0) -> PreTrainedModel:
 
 
 @contextmanager
-def loading(name: str) -> Iterator[None]:
+def quiet_loading(name: str) -> Iterator[None]:
     """Load an encoder in the block, without a bar and without a report of its own.
 
     Raises:
         UserError: What the block loads is not here.
     """
     logging.disable_progress_bar()
-    said = logging.get_verbosity()
+    verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
         yield
     except (OSError, ValueError) as error:
         raise _not_there(name, error) from error
     finally:
-        logging.set_verbosity(said)
+        logging.set_verbosity(verbosity)
 
 
 def prepared_config(name: str, dropout: float) -> PreTrainedConfig:
@@ -95,9 +144,9 @@ def prepared_config(name: str, dropout: float) -> PreTrainedConfig:
     if config.is_encoder_decoder:
         raise UserError(f"'{name}' is an encoder with a decoder ({config.model_type}): take an encoder alone")
     for names, value in ((_HIDDEN_DROPOUT, dropout), (_ATTENTION_DROPOUT, 0.0)):
-        for one in names:
-            if hasattr(config, one):
-                setattr(config, one, value)
+        for key in names:
+            if hasattr(config, key):
+                setattr(config, key, value)
     return config
 
 
@@ -126,6 +175,6 @@ def _not_there(name: str, error: Exception) -> UserError:
     reason = str(error).splitlines()[0]
     return UserError(
         f"encoder '{name}' could not be loaded ({reason}). Either download it while online (hf download {name}), "
-        f"or set finetune.encoder to a folder with config.json, tokenizer.json and model.safetensors, "
+        f"or set `encoder` in params.yaml to a folder with config.json, tokenizer.json and model.safetensors, "
         f"or to '{EMBEDDED}', which is installed with the project"
     )

@@ -1,4 +1,4 @@
-"""Encoders with the head that tells hidden tokens, tied to their embeddings; fresh where a checkpoint has none."""
+"""Encoders with the head that predicts masked tokens, tied to their embeddings; fresh where a checkpoint has none."""
 
 from collections.abc import Iterable, Sequence
 from typing import cast
@@ -8,62 +8,62 @@ from torch import nn
 from transformers import AutoModelForMaskedLM, PreTrainedModel
 
 from relseed.pipeline.errors import UserError
-from relseed.training.device import attention, device
-from relseed.training.encoders import encoder_path, lacks_weights, loading, prepared_config
+from relseed.training.device import attention_implementation, device
+from relseed.training.encoders import encoder_path, lacks_weights, prepared_config, quiet_loading
 
-_HEADS = ("cls", "lm_head")  # of BERT; of RoBERTa and its kin
-_UNSEEN = 0.01  # how often a token counts as seen that is in no text
-_QUIET = 0.1  # of the fresh norm
+_HEADS = ("cls", "lm_head")  # of BERT; of RoBERTa and models like it
+_UNSEEN = 0.01  # count of a token that is in no text
+_NORM_SCALE = 0.1  # of a fresh head
 
 
 def load_masked_lm(name: str, texts: Iterable[Sequence[int]], *, dropout: float) -> tuple[PreTrainedModel, bool]:
-    """Load an encoder in fp32 with its head for hidden tokens, and whether that head is fresh.
+    """Load an encoder in fp32 with its head for masked tokens, and whether that head is fresh.
 
-    A checkpoint without one gets a fresh one (all-MiniLM-L6-v2, whose training threw it away). It begins by telling how
-    frequent each token is in `texts`, which are token ids: see `begin`.
+    A checkpoint without one, such as all-MiniLM-L6-v2, gets a fresh one. It begins by predicting each token as often as
+    it occurs in `texts`, which are token ids: see `init_mlm_head`.
 
     Raises:
         UserError: There is no such model here, it is no BERT-like encoder, or it lacks other weights.
     """
-    with loading(name):
+    with quiet_loading(name):
         model, report = AutoModelForMaskedLM.from_pretrained(
             encoder_path(name),
             config=prepared_config(name, dropout),
             dtype="float32",
-            attn_implementation=attention(device()),
+            attn_implementation=attention_implementation(device()),
             output_loading_info=True,
         )
-    head = head_of(model)
-    prefix = next(one for one in _HEADS if hasattr(model, one))
+    head = mlm_head(model)
+    prefix = next(name for name in _HEADS if hasattr(model, name))
     missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
     if not missing:
         return model, False
     if others := [key for key in missing if not key.startswith(f"{prefix}.")]:
         raise lacks_weights(name, others)
-    begin(head, cast(nn.Embedding, model.get_input_embeddings()), texts)
+    init_mlm_head(head, cast(nn.Embedding, model.get_input_embeddings()), texts)
     return model, True
 
 
-def head_of(model: PreTrainedModel) -> nn.Module:
+def mlm_head(model: PreTrainedModel) -> nn.Module:
     """The head of a masked language model, which takes states of any shape [..., width].
 
     Raises:
         UserError: It has none by the names that are known.
     """
-    for one in _HEADS:
-        if hasattr(model, one):
-            return getattr(model, one)
+    for name in _HEADS:
+        if hasattr(model, name):
+            return getattr(model, name)
     raise UserError(
-        f"'{model.name_or_path}' has no head that tells hidden tokens as BERT and RoBERTa have: pre-train one of these"
+        f"'{model.name_or_path}' has no head for masked tokens as BERT and RoBERTa have: pre-train one of these"
     )
 
 
 @torch.no_grad()
-def begin(head: nn.Module, embeddings: nn.Embedding, texts: Iterable[Sequence[int]]) -> None:
-    """Set a fresh head, tied to `embeddings`, to its beginning.
+def init_mlm_head(head: nn.Module, embeddings: nn.Embedding, texts: Iterable[Sequence[int]]) -> None:
+    """Initialize a fresh head that is tied to `embeddings`.
 
     Its dense layer is the identity and its norm scales to a tenth, so that the bias of the last layer, the logarithm of
-    each token's share in `texts`, counts most: 6.65 nats a hidden token on Gazette's explanations, where random weights
+    each token's share in `texts`, counts most: 6.65 nats a masked token on Gazette's explanations, where random weights
     begin with 10.7, and a whole norm with 7.6. The head learns from there what the states hold.
     """
     counts = torch.full((len(embeddings.weight),), _UNSEEN, device=embeddings.weight.device)
@@ -71,7 +71,7 @@ def begin(head: nn.Module, embeddings: nn.Embedding, texts: Iterable[Sequence[in
         counts += torch.bincount(torch.tensor(text, device=counts.device), minlength=len(counts))
     for module in head.modules():
         if isinstance(module, nn.LayerNorm):
-            nn.init.constant_(module.weight, _QUIET)
+            nn.init.constant_(module.weight, _NORM_SCALE)
         elif isinstance(module, nn.Linear) and module.weight is embeddings.weight:
             module.bias.copy_((counts / counts.sum()).log())
         elif isinstance(module, nn.Linear):

@@ -1,6 +1,7 @@
 """Imports what stages import, and forks a process for each that a client asks for: `python server.py SOCKET PID`.
 
-It ends with the process of that number.
+It ends with the process of that number. A stage of DVC leaves what it used of the project in
+`.scratch/traced/<stage>.json`: tests/test_dependencies.py compares that with dvc.yaml.
 """
 
 import importlib
@@ -11,6 +12,7 @@ import signal
 import socket
 import sys
 import traceback
+from inspect import get_annotations
 from pathlib import Path
 
 LIBRARIES = (
@@ -64,6 +66,7 @@ def serve(client: socket.socket) -> int:
     os.environ.update(request["environment"])
     sys.path[0] = request["folder"]
     sys.argv = request["argv"]
+    trace = Trace(Path(request["folder"]))
     try:
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
         status = 0
@@ -72,9 +75,57 @@ def serve(client: socket.socket) -> int:
     except BaseException:
         traceback.print_exc()
         status = 1
+    if stage := os.environ.get("DVC_STAGE"):
+        trace.write(stage)
     sys.stdout.flush()
     sys.stderr.flush()
     return status
 
 
-main(sys.argv[1], int(sys.argv[2]))
+class Trace:
+    """What a stage uses of the project: modules and templates, names in params.yaml, fields of its sections."""
+
+    def __init__(self, folder: Path) -> None:
+        from relseed.pipeline.params import Params, Section
+
+        self.folder = folder
+        self.opened: set[str] = set()
+        self.params: set[str] = set()
+        self.fields: set[str] = set()
+        sys.addaudithook(lambda event, values: self.opened.add(str(values[0])) if event == "open" else None)
+        find, get = Params._find, Section.__getattribute__
+
+        def finding(params: Params, name: str) -> object:
+            self.params.add(name)
+            return find(params, name)
+
+        def getting(section: Section, name: str) -> object:
+            if name in type(section).model_fields:
+                self.fields.add(field(type(section), name))
+            return get(section, name)
+
+        Params._find, Section.__getattribute__ = finding, getting  # type: ignore[method-assign]
+
+    def write(self, stage: str) -> None:
+        """Write it down as `.scratch/traced/<stage>.json`."""
+        modules = {module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None)}
+        templates = {name for name in self.opened if not name.endswith((".py", ".pyc"))}
+        paths = {Path(self.folder, name).resolve() for name in modules | templates}
+        own = {path.relative_to(self.folder).as_posix() for path in paths if path.is_relative_to(self.folder)}
+        code = {name for name in own if name.startswith("relseed/") and "__pycache__" not in name}
+        files = {f"stages/{stage.partition('@')[0]}.py", *code}
+        fields = {name.replace("__main__", f"stages.{stage.partition('@')[0]}") for name in self.fields}
+        found = {"files": sorted(files), "params": sorted(self.params), "fields": sorted(fields)}
+        path = self.folder / ".scratch/traced" / f"{stage}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def field(section: type, name: str) -> str:
+    """The field of a section by the class that declares it first."""
+    declaring = next(kind for kind in reversed(section.__mro__) if name in get_annotations(kind))
+    return f"{declaring.__module__}.{declaring.__qualname__}.{name}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

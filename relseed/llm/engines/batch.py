@@ -1,16 +1,20 @@
-"""Answers that come as a file: open requests go out as an OpenAI batch file, a batch's output file comes back in.
+"""Responses that come as a file: open requests go out as an OpenAI batch file, a batch's output file comes back in.
 
 `vllm run-batch`, a provider's batch service or a patient person can answer the exported file.
 """
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from openai.types.chat import ChatCompletion
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from relseed.llm.request import Completion, Request, UnansweredError
-from relseed.llm.statuses import CURES, FINAL
+from relseed.llm.engines.engine import Setup
+from relseed.llm.engines.statuses import FATAL_HINTS, NON_RETRYABLE
+from relseed.llm.request import MALFORMED, Request, RequestFailedError, Response
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import main_checkout, output_file
 from relseed.pipeline.params import Section
@@ -18,33 +22,12 @@ from relseed.records.files import DataError, problem_of, read_json_lines
 
 
 class Batch(Section):
-    """Where the files are."""
+    """Where open requests go; where recorded responses are, each method says in `reads`."""
 
-    answers: Path  # a folder of batch output files (*.jsonl)
     requests: Path  # a folder for the open requests, one file a stage and method
 
 
-class _Message(BaseModel):
-    content: str | None
-
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class _Body(BaseModel):
-    choices: list[_Choice]
-    usage: _Usage | None = None
-    model: str | None = None
-
-
-class _Response(BaseModel):
+class _Answered(BaseModel):
     status_code: int
     body: Any = None
 
@@ -55,40 +38,57 @@ class _Line(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     custom_id: str
-    response: _Response | None = None
+    response: _Answered | None = None
     error: Any = None
 
 
-class BatchFile:
-    """Answers from batch output files; what they lack is kept open, to be exported."""
+@asynccontextmanager
+async def opened(setup: Setup) -> AsyncIterator["BatchFiles"]:
+    """Recorded responses; what they lack is exported at the end.
+
+    Raises:
+        DataError: A line is not one of a batch output file.
+        UserError: At the end, a request stayed open.
+    """
+    files = BatchFiles(setup.params.section("engines.batch", Batch), setup.reads, setup.title)
+    try:
+        yield files
+    finally:
+        files.export()
+    files.check()
+
+
+class BatchFiles:
+    """Responses from batch output files; what they lack is kept open, to be exported."""
 
     name = "batch"
+    is_record = True
 
-    def __init__(self, params: Batch, title: str) -> None:
-        """Read all answers. `title` names the file that open requests are exported to.
+    def __init__(self, settings: Batch, recorded: Path, title: str) -> None:
+        """Read all responses in `recorded`, a file or a folder; `title` names the file of open requests.
 
         Raises:
             DataError: A line is not one of a batch output file.
         """
-        self._answers = read_answers(params.answers)
-        self._folder = params.answers
+        self._recorded = recorded
+        self._responses = read_responses(recorded)
         # Not in the temporary workspace of a queued experiment, which is gone when it has failed.
-        self._export = main_checkout() / params.requests / f"{title}.jsonl"
+        self._export = main_checkout() / settings.requests / f"{title}.jsonl"
         self._open: dict[str, Request] = {}
 
-    async def complete(self, request: Request) -> Completion:
-        """The recorded answer.
+    async def complete(self, request: Request) -> Response:
+        """The recorded response.
 
         Raises:
-            UnansweredError: There is none, or the batch failed to answer this request.
+            RequestFailedError: There is none, or the batch failed to answer this request.
         """
-        answer = self._answers.get(request.key)
-        if answer is None:
+        response = self._responses.get(request.key)
+        if response is None:
             self._open[request.key] = request
-            raise UnansweredError("not_recorded", "no answer to this request is recorded")
-        if isinstance(answer, UnansweredError):
-            raise answer
-        return answer
+            raise RequestFailedError("not_recorded", "no response to this request is recorded")
+        if isinstance(response, RequestFailedError):
+            raise response
+        return response
 
     def export(self) -> None:
         """Write what stayed open, and remove the file of an earlier run if nothing did."""
@@ -106,14 +106,15 @@ class BatchFile:
         """
         if not self._open:
             return
+        into = self._recorded if self._recorded.is_dir() else f"{self._recorded} (one more line each)"
         raise UserError(
-            f"{self._folder} has no answer to {len(self._open)} requests. Three ways on:\n"
-            "  an endpoint: set teacher.engine to openai, teacher.model and openai.url, and OPENAI_API_KEY in the "
-            "environment\n"
-            "  vLLM: set teacher.engine to vllm and teacher.model, on a machine that can run the model\n"
+            f"{self._recorded} has no response to {len(self._open)} requests. Three ways on:\n"
+            "  an endpoint: set engine of the LLM in params.yaml to openai, its model and engines.openai.url, and "
+            "OPENAI_API_KEY in the environment\n"
+            "  vLLM: set engine to vllm and model, on a machine that can run the model\n"
             f"  a batch: the requests are in {self._export}; have them answered (`vllm run-batch -i {self._export} "
-            f"-o answers.jsonl --model ...`, or a provider's batch service), put the answers into {self._folder} and "
-            "run again; each request names teacher.model, so set that first to the model that will answer"
+            f"-o responses.jsonl --model ...`, or a provider's batch service), put the responses into {into} "
+            "and run again; each request names the model, so set that first to the one that will answer"
         )
 
 
@@ -123,44 +124,53 @@ def export_line(request: Request) -> str:
     return json.dumps(line, ensure_ascii=False) + "\n"
 
 
-def read_answers(folder: Path) -> dict[str, Completion | UnansweredError]:
-    """The answers in all files of a folder, by request key; of several to one request an answer beats a refusal.
+def read_responses(recorded: Path) -> dict[str, Response | RequestFailedError]:
+    """The responses in a file, or in all files of a folder, by request key.
 
-    What failed for a reason that passes (expired, rate limited, a server at fault, an empty response) is no answer.
+    Of several to one request a response beats a refusal. What failed for a reason that passes (expired, rate limited, a
+    server at fault, an empty response) is none.
 
     Raises:
         DataError: A line is not one of a batch output file, or says that the batch went to the wrong place.
     """
-    answers: dict[str, Completion | UnansweredError] = {}
-    for path in sorted(folder.glob("*.jsonl")):
+    responses: dict[str, Response | RequestFailedError] = {}
+    for path in [recorded] if recorded.is_file() else sorted(recorded.glob("*.jsonl")):
         for number, values in read_json_lines(path):
-            try:
-                line = _Line.model_validate(values)
-                answer = _answer(line)
-            except ValidationError as error:
-                problem = problem_of(error)
-                raise DataError(path, number, f"not a line of a batch output file: {problem}") from None
-            if line.response and line.response.status_code in CURES:
-                raise DataError(
-                    path,
-                    number,
-                    f"status {line.response.status_code}, {json.dumps(line.error or line.response.body)}: whoever "
-                    "answered lacks the key, the credit or the model; delete the line, and have the request answered "
-                    "where teacher.model is known",
-                )
-            if answer is not None and not isinstance(answers.get(line.custom_id), Completion):
-                answers[line.custom_id] = answer
-    return answers
+            line = _checked(path, number, values)
+            response = _response(path, number, line)
+            if response is not None and not isinstance(responses.get(line.custom_id), Response):
+                responses[line.custom_id] = response
+    return responses
 
 
-def _answer(line: _Line) -> Completion | UnansweredError | None:
-    """The answer of a line; None where asking again may bring one, so that the request stays open."""
-    response = line.response
-    if response is None or response.status_code != 200:
-        if response is None or response.status_code not in FINAL:
+def _checked(path: Path, number: int, values: dict[str, Any]) -> _Line:
+    try:
+        line = _Line.model_validate(values)
+    except ValidationError as error:
+        raise DataError(path, number, f"not a line of a batch output file: {problem_of(error)}") from None
+    if line.response and line.response.status_code in FATAL_HINTS:
+        raise DataError(
+            path,
+            number,
+            f"status {line.response.status_code}, {json.dumps(line.error or line.response.body)}: "
+            f"{FATAL_HINTS[line.response.status_code]}; delete the line, and have the request answered where the "
+            "model is known",
+        )
+    return line
+
+
+def _response(path: Path, number: int, line: _Line) -> Response | RequestFailedError | None:
+    """The response of a line; None where sending it again may bring one, so that the request stays open."""
+    answered = line.response
+    if answered is None or answered.status_code != 200:
+        if answered is None or answered.status_code not in NON_RETRYABLE:
             return None
-        return UnansweredError("refused", json.dumps(line.error or response.body))
-    body = _Body.model_validate(response.body)
-    if not body.choices:
-        return None
-    return Completion.of(body, engine="batch", model="unknown", seconds=None)
+        return RequestFailedError("refused", json.dumps(line.error or answered.body))
+    try:
+        completion = ChatCompletion.construct(**answered.body)
+        if isinstance(completion.choices, list) and not completion.choices:
+            return None
+        return Response.of(completion, engine="batch", model="unknown", seconds=None)
+    except MALFORMED as error:
+        problem = f"response.body is no chat completion ({type(error).__name__}: {error})"
+        raise DataError(path, number, f"not a line of a batch output file: {problem}") from None

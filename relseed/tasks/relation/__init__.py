@@ -1,13 +1,22 @@
-"""Sentences, examples, relations and schemas: the words of DESIGN.md as types."""
+"""Relation extraction: which relation a sentence asserts between its marked head and tail mention.
 
-import hashlib
-import json
+The records are here, and the task; its prompts and rules are imported by those who write or check alone.
+"""
+
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+
+from relseed.pipeline.errors import UserError
+from relseed.tasks import task
+from relseed.tasks.task import Ask, Prompt, Task
+
+if TYPE_CHECKING:
+    from relseed.quality.rules import Rules, RuleSettings
+    from relseed.records.candidates import Candidate
 
 
 class Mention(BaseModel):
@@ -19,7 +28,7 @@ class Mention(BaseModel):
     end: StrictInt
     type: str | None = None
 
-    def within(self, text: str) -> str:
+    def text_of(self, text: str) -> str:
         """The words that the mention marks in `text`."""
         return text[self.start : self.end]
 
@@ -56,7 +65,7 @@ def _check_span(role: str, mention: Mention, text: str) -> None:
         raise ValueError(
             f"{span} does not fit the text of {len(text)} characters: offsets count characters from 0, end exclusive"
         )
-    words = mention.within(text)
+    words = mention.text_of(text)
     if words != words.strip():
         raise ValueError(f"{span} begins or ends with a blank ({words!r}): move the offsets onto the words")
 
@@ -66,6 +75,12 @@ class Example(Sentence):
 
     id: str
     relation: str
+    method: str | None = None  # that wrote it; None for a real example
+
+    @property
+    def label(self) -> str:
+        """The relation."""
+        return self.relation
 
 
 class Relation(BaseModel):
@@ -78,6 +93,11 @@ class Relation(BaseModel):
     tail_type: str | None = None
     definition: str
     negative: StrictBool = False
+
+    @property
+    def label(self) -> str:
+        """The relation."""
+        return self.relation
 
     @cached_property
     def name(self) -> str:
@@ -94,38 +114,15 @@ class Relation(BaseModel):
         return self.head_type in (None, sentence.head.type) and self.tail_type in (None, sentence.tail.type)
 
 
-class Schema(BaseModel):
-    """The relations of a dataset, in a fixed order: a label's position is its class number."""
-
-    model_config = ConfigDict(frozen=True)
+class Schema(task.Schema):
+    """The relations of a dataset, in a fixed order: a relation's position is its class number."""
 
     relations: tuple[Relation, ...]
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "Schema":
-        repeated = {label for label in self.labels if self.labels.count(label) > 1}
-        if repeated:
-            raise ValueError(f"relations defined twice: {', '.join(sorted(repeated))}")
-        if len(self.labels) < 2:
-            raise ValueError("a schema needs at least two relations")
-        if sum(relation.negative for relation in self.relations) > 1:
-            raise ValueError("only one relation can be the negative label")
-        return self
-
-    @cached_property
-    def labels(self) -> tuple[str, ...]:
-        """All labels, the negative one included, in the schema's order."""
-        return tuple(relation.relation for relation in self.relations)
-
-    @cached_property
-    def negative(self) -> str | None:
-        """The negative label, or None where the schema has none."""
-        return next((relation.relation for relation in self.relations if relation.negative), None)
-
-    @cached_property
-    def negative_class(self) -> int | None:
-        """The class number of the negative label, or None where the schema has none."""
-        return None if self.negative is None else self.labels.index(self.negative)
+    @property
+    def entries(self) -> Sequence[Relation]:
+        """The relations."""
+        return self.relations
 
     @cached_property
     def by_label(self) -> dict[str, Relation]:
@@ -133,11 +130,117 @@ class Schema(BaseModel):
         return {relation.relation: relation for relation in self.relations}
 
 
-Split = Literal["train", "validation", "test"]
-SPLITS: Sequence[Split] = ("train", "validation", "test")
+class RelationTask(Task):
+    """Relation extraction, as a task among others."""
+
+    name = "relation"
+    example_type = Example
+    item_type = Sentence
+    label_type = Relation
+    schema_type = Schema
+    columns = {"text": True, "head_type": False, "tail_type": False}  # noqa: RUF012 (ClassVar in Task)
+    labels_file = "relations.jsonl"
+    negative_kinds = ("co_occurrence", "hard")  # merely side by side; nearly a relation
+    forms = ("chat", "continuation")
+
+    def misfit(self, example: Example, schema: Schema) -> str | None:
+        """Whether the entity types are not those of the relation."""
+        relation = schema.by_label[example.relation]
+        if relation.allows(example):
+            return None
+        return (
+            f"{example.relation} asks for {relation.head_type or 'any'} -> {relation.tail_type or 'any'}, "
+            f"the mentions are {example.head.type} -> {example.tail.type}: correct the types, the relation "
+            "or the schema (relations.jsonl)"
+        )
+
+    def text(self, example: Sentence) -> str:
+        """The sentence."""
+        return example.text
+
+    def masked(self, example: Sentence) -> str:
+        """The sentence with both mentions masked."""
+        from relseed.tasks.relation.tags import replace_mentions
+
+        return replace_mentions(example, "[MASK]", "[MASK]")
+
+    def texts(self, example: Sentence) -> tuple[str, str | None]:
+        """The sentence, and its two mentions as a second text."""
+        return example.text, f"{example.head.text_of(example.text)}, {example.tail.text_of(example.text)}"
+
+    def surface(self, example: Sentence) -> Hashable:
+        """The entity types, which typed markers give away."""
+        return example.head.type, example.tail.type
+
+    def segments(self, example: Sentence) -> list[tuple[str, str | None, str | None]]:
+        """The sentence, with its mentions as `head` and `tail`, their types as notes."""
+        pieces: list[tuple[str, str | None, str | None]] = []
+        place = 0
+        for role, mention in sorted((("head", example.head), ("tail", example.tail)), key=lambda pair: pair[1].start):
+            pieces.append((example.text[place : mention.start], None, None))
+            pieces.append((mention.text_of(example.text), role, mention.type))
+            place = mention.end
+        return [*pieces, (example.text[place:], None, None)]
+
+    def candidate_segments(self, candidate: "Candidate") -> list[tuple[str, str | None, str | None]]:
+        """The same where its tags can be read, else its text as it came."""
+        from relseed.tasks.relation.tags import untag
+
+        try:
+            sentence = untag(candidate.text)
+        except ValueError:
+            return [(candidate.text, None, None)]
+        fields = candidate.fields
+        mentions = {
+            role: getattr(sentence, role).model_copy(update={"type": fields.get(f"{role}_type")})
+            for role in ("head", "tail")
+        }
+        return self.segments(sentence.model_copy(update=mentions))
+
+    def show(self, example: Sentence) -> str:
+        """The sentence with its mentions in tags.
+
+        Raises:
+            UserError: The text itself holds such a tag, which an LLM could not tell from those of the mentions.
+        """
+        from relseed.tasks.relation.tags import tagged
+
+        try:
+            return tagged(example)
+        except ValueError as error:
+            raise UserError(f"example {example.id} cannot be shown to an LLM: {error}") from None
+
+    def prompt(self, ask: Ask, form: str) -> Prompt:
+        """A request for sentences, as instructions (`chat`) or as a text to go on with (`continuation`)."""
+        if form == "continuation":
+            from relseed.tasks.relation.continuation import Continuation
+
+            return Continuation.of(ask)
+        from relseed.tasks.relation.prompt import SentencePrompt
+
+        return SentencePrompt.of(ask)
+
+    def rules(self, schema: Schema, seeds: Sequence[Example], settings: "RuleSettings") -> "Rules":
+        """Tags, types, lengths, leaks of the label, copies, language."""
+        from relseed.tasks.relation.rules import rules_of
+
+        return rules_of(schema, seeds)
+
+    def read_item(self, values: Mapping[str, Any]) -> Sentence:
+        """A sentence with `head` and `tail`, or both in its text as tags; `head_type` and `tail_type` are their types.
+
+        Raises:
+            ValueError: They are no sentence with two mentions.
+        """
+        from relseed.tasks.relation.tags import untag
+
+        types = {role: values[f"{role}_type"] for role in ("head", "tail") if values.get(f"{role}_type")}
+        fields = {name: value for name, value in values.items() if name not in ("head_type", "tail_type")}
+        if "head" not in fields and "tail" not in fields:
+            fields |= untag(str(fields.get("text", ""))).model_dump(exclude_unset=True)
+        sentence = Sentence.model_validate(fields)
+        mentions = {role: getattr(sentence, role).model_copy(update={"type": kind}) for role, kind in types.items()}
+        return sentence.model_copy(update=mentions)
 
 
-def identity(*parts: Sequence[Example]) -> str:
-    """Twelve hexadecimal digits that identify lists of examples: of the SHA-256 of all records, in order."""
-    records = [[example.model_dump(mode="json") for example in part] for part in parts]
-    return hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()[:12]
+TASK = RelationTask()

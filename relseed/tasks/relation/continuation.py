@@ -1,4 +1,4 @@
-"""Samples as a small language model continues them: a relation, then one sample after another, and no instructions."""
+"""Sentences as a small language model goes on with them: a relation, then one after another, and no instructions."""
 
 import re
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from relseed.llm.request import Message
-from relseed.tasks.relation import Example, Relation
-from relseed.tasks.relation.templates import demonstration
-from relseed.tasks.relation.written import Draft
+from relseed.records.candidates import Candidate, candidate_id
+from relseed.tasks.relation import TASK, Example, Relation
+from relseed.tasks.task import Ask
 
 # As a tokenizer of word pieces writes it: each tag, like each word, has a blank before it.
 _ANY = r"[^<>\x00-\x1f]"
@@ -16,77 +16,84 @@ _E1, _E2 = (f" <{tag}>{_ANY}+ </{tag}>" for tag in ("e1", "e2"))
 SENTENCE = rf"{_ANY}*({_E1}{_ANY}*{_E2}|{_E2}{_ANY}*{_E1}){_ANY}+"
 
 BEGIN, STOP = "[CLS]", "[SEP]"  # of a document
-END = "<end>"  # of the line that names the relation, and of each sample
+END = "<end>"  # of the line that names the relation, and of each sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """A request for the next samples of a relation."""
+    """A request for the next sentences of a relation."""
 
-    method: str  # in the ids of drafts
+    method: str  # in the ids of candidates
     relation: Relation
-    count: int  # of samples in an answer
-    characters: int  # of the samples shown, at most
+    count: int  # of sentences in a response
+    characters: int  # of the sentences shown, at most
+
+    @classmethod
+    def of(cls, ask: Ask) -> "Continuation":
+        """The request that asks for this."""
+        assert ask.characters is not None, "an LLM whose form is `continuation` has `prompt_characters`"
+        return cls(ask.method, ask.schema.by_label[ask.label], ask.count, ask.characters)
 
     def messages(self, demonstrations: Sequence[str]) -> tuple[Message, ...]:
-        """The document that shows `demonstrations`, sentences with tags, in the order given.
+        """The document that shows `demonstrations`, sentences with tags, in the order given."""
+        shown = truncate_middle(demonstrations, self.characters)
+        return (Message(role="user", content=document(self.relation, shown)),)
 
-        Where there is no room for all, the ones in the middle are left out: the first are seeds, and the last are
-        what would be copied next.
-        """
-        return (Message(role="user", content=document(self.relation, self._fitting(demonstrations))),)
-
-    def answer(self) -> dict[str, Any]:
-        """The regular expression that an answer must fit: tags are right by construction."""
+    def response_schema(self) -> dict[str, Any]:
+        """The regular expression that a response must fit: tags are right by construction."""
         return {"regex": rf"({SENTENCE} {END}){{{self.count}}}"}
 
-    def completion(self, sentence: Example) -> str:
-        """The answer that the model would give if it wrote this sentence."""
-        return sample(demonstration(sentence))
+    def render_target(self, example: Example) -> str:
+        """The response that the model would give if it wrote this sentence."""
+        return line(TASK.show(example))
 
-    def parse(self, id: str, text: str, *, truncated: bool) -> list[Draft]:
-        """Read an answer, whatever it is; `id` is the request's, those of the drafts add a number."""
+    def parse(self, id: str, text: str, *, truncated: bool) -> list[Candidate]:
+        """Read a response, whatever it is; `id` is the request's, those of the candidates add a number."""
         *ended, rest = text.split(END)
-        drafts = [self._draft(f"{id}/{number}", one, cut=False) for number, one in enumerate(ended)]
+        candidates = [self._candidate(candidate_id(id, number), line, cut=False) for number, line in enumerate(ended)]
         if rest.strip() or not ended:
-            drafts.append(self._draft(f"{id}/{len(ended)}", rest, cut=truncated))
-        return drafts
+            candidates.append(self._candidate(candidate_id(id, len(ended)), rest, cut=truncated))
+        return candidates
 
-    def _draft(self, id: str, text: str, *, cut: bool) -> Draft:
-        return Draft(
+    def _candidate(self, id: str, text: str, *, cut: bool) -> Candidate:
+        return Candidate(
             id=id,
             method=self.method,
-            relation=self.relation.relation,
-            text=readable(text),
-            head_type=self.relation.head_type,
-            tail_type=self.relation.tail_type,
-            problem="the answer was cut off" if cut else None,
+            label=self.relation.relation,
+            text=detokenize(text),
+            fields={"head_type": self.relation.head_type, "tail_type": self.relation.tail_type},
+            problem="the response was cut off" if cut else None,
             truncated=cut,
         )
 
-    def _fitting(self, demonstrations: Sequence[str]) -> list[str]:
-        left, first, last = self.characters, 0, len(demonstrations)
-        while first < last:
-            at = first if first <= len(demonstrations) - last else last - 1
-            if (left := left - len(demonstrations[at])) < 0:
-                break
-            first, last = (first + 1, last) if at == first else (first, last - 1)
-        return [*demonstrations[:first], *demonstrations[last:]]
+
+def truncate_middle(demonstrations: Sequence[str], characters: int) -> list[str]:
+    """As many demonstrations as have room: the first are seeds, and the last are what would be copied next.
+
+    Where there is no room for all, those in the middle are left out.
+    """
+    left, first, last = characters, 0, len(demonstrations)
+    while first < last:
+        at = first if first <= len(demonstrations) - last else last - 1
+        if (left := left - len(demonstrations[at])) < 0:
+            break
+        first, last = (first + 1, last) if at == first else (first, last - 1)
+    return [*demonstrations[:first], *demonstrations[last:]]
 
 
-def document(relation: Relation, samples: Sequence[str]) -> str:
-    """A relation with its types and its definition, then samples of it, sentences with tags."""
+def document(relation: Relation, sentences: Sequence[str]) -> str:
+    """A relation with its types and its definition, then sentences of it, with tags."""
     types = f"( {_words(relation.head_type)} , {_words(relation.tail_type)} )"
     header = f"{BEGIN} {relation.name} {types} : {relation.definition} {END}"
-    return header + "".join(map(sample, samples))
+    return header + "".join(map(line, sentences))
 
 
-def sample(tagged: str) -> str:
+def line(tagged: str) -> str:
     """A sentence with tags as the model reads it."""
     return f" {tagged} {END}"
 
 
-def readable(text: str) -> str:
+def detokenize(text: str) -> str:
     """A sentence as the model wrote it, its tags close to the words that they mark."""
     return re.sub(r"(<e[12]>)\s+|\s+(</e[12]>)", r"\1\2", text).strip()
 

@@ -1,4 +1,4 @@
-"""Spans in other notations: inline tags and tokens, each turned into character offsets and back, exactly."""
+"""Spans in other notations: inline tags, and tokens, turned into character offsets exactly."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from itertools import accumulate
 from pydantic import ValidationError
 
 from relseed.records.files import problem_of
-from relseed.tasks.relation import Mention, Sentence
+from relseed.tasks.relation import Sentence
 
 Span = tuple[int, int]
 
@@ -54,13 +54,13 @@ def tagged(sentence: Sentence) -> str:
     if tag := TAG.search(sentence.text):
         raise ValueError(f"the text itself holds {tag.group()}: take it out before tagging")
     head, tail = (
-        f"<{name}>{mention.within(sentence.text)}</{name}>"
+        f"<{name}>{mention.text_of(sentence.text)}</{name}>"
         for name, mention in (("e1", sentence.head), ("e2", sentence.tail))
     )
-    return rewritten(sentence, head, tail)
+    return replace_mentions(sentence, head, tail)
 
 
-def rewritten(sentence: Sentence, head: str, tail: str) -> str:
+def replace_mentions(sentence: Sentence, head: str, tail: str) -> str:
     """The text with other words in place of its two mentions."""
     text = sentence.text
     for mention, words in sorted(
@@ -70,8 +70,8 @@ def rewritten(sentence: Sentence, head: str, tail: str) -> str:
     return text
 
 
-def joined(tokens: Sequence[str]) -> str:
-    """The text of tokens: one blank between each two, so that `tokens_and_spans` gets the same tokens back.
+def detokenize(tokens: Sequence[str]) -> str:
+    """The text of tokens: one blank between each two, so that splitting at blanks gives the same tokens back.
 
     Raises:
         ValueError: A token is empty or holds a blank.
@@ -82,7 +82,7 @@ def joined(tokens: Sequence[str]) -> str:
     return " ".join(tokens)
 
 
-def characters(tokens: Sequence[str], span: Span) -> Span:
+def token_to_char_span(tokens: Sequence[str], span: Span) -> Span:
     """Turn a span of tokens (first, last; from 0, inclusive) into character offsets of their text (end exclusive).
 
     Raises:
@@ -96,23 +96,3 @@ def characters(tokens: Sequence[str], span: Span) -> Span:
         )
     start = sum(len(token) + 1 for token in tokens[:first])
     return start, start + len(" ".join(tokens[first : last + 1]))
-
-
-def tokens_and_spans(sentence: Sentence) -> tuple[list[str], Span, Span]:
-    """The tokens of a text that `joined` made, and head and tail as spans of them: undoes `characters`.
-
-    Raises:
-        ValueError: A mention begins or ends inside a token.
-    """
-    return (
-        sentence.text.split(" "),
-        _token_span(sentence.text, sentence.head),
-        _token_span(sentence.text, sentence.tail),
-    )
-
-
-def _token_span(text: str, mention: Mention) -> Span:
-    if f" {text}"[mention.start] != " " or f"{text} "[mention.end] != " ":
-        raise ValueError(f"{mention.start}:{mention.end} begins or ends inside a token of {text!r}")
-    first = text.count(" ", 0, mention.start)
-    return first, first + mention.within(text).count(" ")

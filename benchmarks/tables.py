@@ -1,0 +1,273 @@
+"""The measured results as Markdown tables, for the documentation: one function for each file of results.
+
+Everything is read from the JSON files beside this module. Scores are in percent.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from statistics import fmean, stdev
+from typing import Any
+
+from tabulate import tabulate
+
+from benchmarks import finetune as finetuning
+from benchmarks import generate as generating
+from benchmarks import hardware as machines
+from benchmarks import predict as predicting
+from benchmarks import probe as probing
+from benchmarks import tuned as tuning
+from benchmarks.results import read_results
+from benchmarks.study import FOLDER, Study, read_study
+from relseed.evaluation.summary import spread
+from relseed.quality.diversity import Diversity
+from relseed.quality.rules import COPIES
+
+DASH = "–"
+_WRITTEN = ["system", "real", "written", "micro-F1", "± random seeds", "95 % interval"]
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[int] = (0,)) -> str:
+    """A table whose numbers stand to the right; `left` are the columns of words."""
+    sides = ["left" if column in left else "right" for column in range(len(header))]
+    return tabulate(list(rows), header, tablefmt="pipe", colalign=sides, disable_numparse=True)
+
+
+def study(names: Sequence[str], variant: str, first: str, *, validation: bool = False) -> str:
+    """Studies as one table; `variant` heads the first column, `first` says what the variants are compared with."""
+    header = [variant, "real", "written", *["validation"] * validation, "micro-F1", "± random seeds"]
+    rows = []
+    for name in names:
+        chosen = read_study(name)
+        for title, measured in _variants(name).items():
+            for system, row in measured["systems"].items():
+                label = f"`{system}`, {title}" if len(names) > 1 or len(chosen.systems) > 1 else title
+                rows.append([f"{label}{_gone(chosen, title, measured)}", *_study_cells(row, validation)])
+    return markdown([*header, f"difference from {first}, 95 % interval"], rows)
+
+
+def _gone(study: Study, variant: str, measured: Mapping[str, Any]) -> str:
+    """The commit of a variant that can no longer be run, behind its name."""
+    return "" if variant in study.variants else f" (at {measured['commit']})"
+
+
+def _study_cells(row: Mapping[str, Any], validation: bool) -> list[str]:
+    sizes = [str(row["real"]), str(row["written"])]
+    chosen_by = [_percent(row["validation"]) if "validation" in row else DASH] * validation
+    scores = [f"**{_percent(row['mean'])}**", _percent(row["std"])]
+    if not any(row.get(key) for key in ("difference", "low", "high")):  # the reference itself, or another test set
+        return [*sizes, *chosen_by, *scores, DASH]
+    apart = f"{100 * row['difference']:+.1f} ({100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
+    return [*sizes, *chosen_by, *scores, apart]
+
+
+STUDIES: Mapping[str, Callable[[], str]] = {
+    "tkre": partial(study, ["tkre-table3"], "variant", "the whole"),
+    "pretraining": partial(study, ["tkre-pretraining"], "pre-training", "none"),
+    "amount": partial(study, ["tkre-written"], "written per label", "none"),
+    "heads": partial(study, ["gold-heads", "tkre-heads"], "system, head", "typed markers"),
+    "added": partial(study, ["diverse-added"], "sentences of the small LLM", "without", validation=True),
+    "alone": partial(study, ["diverse-alone"], "sentences of the small LLM", "seeds alone"),
+    "ablation": partial(study, ["diverse-ablation"], "variant", "both"),
+}
+
+
+def systems() -> str:
+    """The four systems over three random seeds; nothing where they have not been measured."""
+    measured = _variants("systems") if (FOLDER / "systems.json").exists() else {}
+    found = [system for variant in measured.values() for system in variant["systems"].items()]
+    return markdown(_WRITTEN, [_written_cells(name, row) for name, row in found]) if found else ""
+
+
+def gold() -> str:
+    """What real seeds alone score, over draws."""
+    header = ["dataset", "micro-F1", "± draws", "± random seeds", "each draw", "macro-F1", "official macro-F1"]
+    rows = []
+    for title, measured in _variants("gold").items():
+        draws = [draw["scores"] for draw in measured["systems"]["gold"]["draws"].values()]
+        means = [scores["micro_f1"]["mean"] for scores in draws]
+        cells = [f"**{_percent(fmean(means))}**", _percent(stdev(means))]
+        cells += [_percent(fmean(scores["micro_f1"]["std"] for scores in draws)), ", ".join(map(_percent, means))]
+        rows.append([title, *cells, *(_over_draws(draws, name) for name in ("macro_f1", "semeval_macro_f1"))])
+    return markdown(header, rows, left=(0, 4))
+
+
+def _over_draws(draws: Sequence[Mapping[str, Any]], score: str) -> str:
+    return _percent(fmean(scores[score]["mean"] for scores in draws)) if score in draws[0] else DASH
+
+
+def baselines() -> str:
+    """What the baselines score on each dataset: they don't depend on the draw, nor on the number of seeds."""
+    names = ("majority", "types_only", "random")
+    found = {}
+    for title, measured in _variants("gold").items():
+        scores = next(iter(measured["systems"]["gold"]["draws"].values()))["baselines"]
+        found[title.partition(", ")[0]] = [_percent(scores[name]["micro_f1"]["mean"]) for name in names]
+    return markdown(["dataset", "majority", "types only", "random"], [[title, *row] for title, row in found.items()])
+
+
+def written() -> str:
+    """What written sentences are worth: the seeds alone, then each system with and without seeds."""
+    seen: dict[tuple[str, int, int], list[str]] = {}
+    for measured in _variants("written").values():
+        for system, row in measured["systems"].items():
+            name = system if row["real"] else f"{system}, pure"
+            seen[system, -row["real"], row["written"]] = _written_cells(name, row)
+    order = read_study("written").systems
+    return markdown(_WRITTEN, [seen[key] for key in sorted(seen, key=lambda key: (order.index(key[0]), *key[1:]))])
+
+
+def _written_cells(name: str, row: Mapping[str, Any]) -> list[str]:
+    scores = row["draws"]["1"]["scores"]["micro_f1"]
+    cells = [f"**{_percent(scores['mean'])}**", _percent(scores["std"]), _interval(scores)]
+    return [name, str(row["real"]), str(row["written"]), *cells]
+
+
+def probe() -> str:
+    """What pre-training does to the embeddings of relation spans."""
+    header = ["pre-training", "cosine within a relation", "between relations", "nearest mean is right, %"]
+    measured = read_results(probing.RESULT)
+    chosen = read_study(measured["study"])
+    rows = []
+    for name, variant in measured["variants"].items():
+        cosines = [f"{variant[key]:.3f}" for key in ("within", "between")]
+        rows.append([f"{name}{_gone(chosen, name, variant)}", *cosines, _percent(variant["nearest"])])
+    return markdown(header, rows)
+
+
+def tuned() -> str:
+    """What DPO does to the small LLM: means and deviations over random seeds of the sampling."""
+    runs = _tuned_runs("one by one", "all at once")
+    rules = sorted({rule for each in runs.values() for run in each for rule in run["rejected"]})
+    columns = [[_tuned_figures(run, rules) for run in each] for each in runs.values()]
+    rows = []
+    for label in columns[0][0]:
+        cells = [spread([run[label] for run in column]) for column in columns]
+        rows.append([label, *(f"{cell.mean:.3g} ± {cell.std:.2g}" for cell in cells)])
+    return markdown(["", *(f"{setting}, {method}" for setting, method in runs)], rows)
+
+
+def tuned_settings() -> str:
+    """The same in short, one by one, at other settings and of another small LLM: means over random seeds."""
+    runs = _tuned_runs("temperature 0.1", "one by one", "temperature 0.5", "lm seed 2")
+    columns = {key: [_tuned_in_short(run) for run in each] for key, each in runs.items()}
+    labels = list(next(iter(columns.values()))[0])
+    rows = []
+    for (setting, method), column in columns.items():
+        means = [f"{fmean(run[label] for run in column):.3g}" for label in labels]
+        count = sum(run["candidates"] for run in runs[setting, method])
+        rows.append([f"{setting}, {method}", str(len(column)), f"{count:,}", *means])
+    return markdown(["setting", "random seeds", "candidates", *labels], rows)
+
+
+def _tuned_runs(*settings: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The figures of each random seed, by setting and method."""
+    measured = read_results(tuning.RESULT)
+    return {
+        (setting, method): list(measured[setting]["methods"][method].values())
+        for setting in settings
+        for method in tuning.METHODS
+    }
+
+
+def _tuned_in_short(run: Mapping[str, Any]) -> dict[str, float]:
+    percent = 100 / run["candidates"]
+    return {
+        "accepted, %": percent * run["accepted"],
+        "copies, %": percent * sum(run["rejected"].get(rule, 0) for rule in COPIES),
+        "similarity ≥ 0.5, %": percent * run["similar_to_shown"]["0.5"],
+        "similarity ≥ 0.2, %": percent * run["similar_to_shown"]["0.2"],
+        "accepted by the classifier, %": percent * run["accepted_by_classifier"],
+        "self-BLEU": run["diversity"]["self_bleu"],
+        "Vendi": run["diversity"]["vendi"],
+    }
+
+
+def _tuned_figures(run: Mapping[str, Any], rules: Sequence[str]) -> dict[str, float]:
+    percent = 100 / run["candidates"]
+    return {
+        "accepted by the rules, %": percent * run["accepted"],
+        **{f"rejected: {rule.replace('_', ' ')}, %": percent * run["rejected"].get(rule, 0) for rule in rules},
+        "similarity to an example shown ≥ 0.5, %": percent * run["similar_to_shown"]["0.5"],
+        "similarity to an example shown ≥ 0.2, %": percent * run["similar_to_shown"]["0.2"],
+        "4-grams of an example shown, %": 100 * run["copied_grams"],
+        "accepted by the classifier, too, %": percent * run["accepted_by_classifier"],
+        **{name.replace("_", "-"): run["diversity"][name] for name in Diversity.model_fields},
+        "tokens per accepted": run["tokens_per_accepted"],
+        "seconds per accepted": run["seconds_per_accepted"],
+    }
+
+
+def finetune() -> str:
+    """How fast training is beside plain loops."""
+    return _training(read_results(finetuning.RESULT), "loop")
+
+
+def savings() -> str:
+    """How fast training is without each of its savings."""
+    return _training(read_results(finetuning.SAVINGS_RESULT), "training")
+
+
+def _training(measured: Mapping[str, Any], head: str) -> str:
+    rates = measured.get("examples_per_second") or measured["sentences_per_second"]
+    rows = []
+    for name, rate in rates.items():
+        f1, runs = measured["micro_f1"][name], len(measured["runs"][name])
+        score = f"{_percent(f1['mean'])} ± {_percent(f1['std'])} ({runs} trainings)"
+        rows.append([name, f"{rate:.1f}", _times(measured["ours_is_faster_by"].get(name)), score])
+    return markdown([head, "examples per second", "ours is faster by", "micro-F1 on validation"], rows)
+
+
+def _times(factor: Mapping[str, float] | float | None) -> str:
+    """How many times, with its deviation over trainings where that was measured."""
+    if factor is None:
+        return DASH
+    return f"{factor['mean']:.2f} ± {factor['std']:.2f}" if isinstance(factor, Mapping) else f"{factor:.2f}"
+
+
+def hardware() -> str:
+    """How fast machines train."""
+    header = [
+        "machine",
+        "encoder",
+        "batch",
+        "`finetune`, sentences per second",
+        "GPU memory",
+        "`pretrain`",
+        "GPU memory",
+    ]
+    rows = []
+    measured = read_results(machines.RESULT).values()
+    for row in sorted(measured, key=lambda row: (row["machine"], row["encoder"], row["batch_size"])):
+        cells = chain.from_iterable(map(_rate_and_memory, (row["finetune"], row["pretrain"])))
+        rows.append([row["machine"], row["encoder"], str(row["batch_size"]), *cells])
+    return markdown(header, rows, left=(0, 1))
+
+
+def _rate_and_memory(stage: Mapping[str, Any]) -> tuple[str, str]:
+    memory = stage["gpu_memory_mib"]
+    return f"{stage['sentences_per_second']:,.0f}", f"{memory / 1024:.1f} GiB" if memory else DASH
+
+
+def generate() -> str:
+    """How fast requests are answered beside a bare loop."""
+    rates = read_results(generating.RESULT)["requests_per_second"]
+    return markdown(["client", "requests per second"], [[name, f"{rate:,.0f}"] for name, rate in rates.items()])
+
+
+def predict() -> str:
+    """How fast sentences are labelled beside a hand-written loop."""
+    rates = read_results(predicting.RESULT)["sentences_per_second"]
+    return markdown(["loop", "sentences per second"], [[name, f"{rate:,.0f}"] for name, rate in rates.items()])
+
+
+def _variants(name: str) -> dict[str, Any]:
+    return read_results(FOLDER / f"{name}.json")["variants"]
+
+
+def _interval(scores: Mapping[str, float]) -> str:
+    return f"{_percent(scores['low'])} – {_percent(scores['high'])}"
+
+
+def _percent(score: float) -> str:
+    return f"{100 * score:.1f}"

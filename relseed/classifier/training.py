@@ -1,0 +1,60 @@
+"""An extractor from nothing but an encoder and examples: what `finetune` and the verifiers do alike."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from transformers import PreTrainedModel
+
+from relseed.classifier.checkpoint import CheckpointConfig, Extractor, head_module
+from relseed.classifier.model import Classifier
+from relseed.classifier.trainer import EvalPoint, Trainer, TrainingConfig
+from relseed.pipeline.errors import UserError
+from relseed.tasks.task import Task
+from relseed.training.device import device, seed_everything
+from relseed.training.encoders import load_tokenizer, longest_input, origin_of
+
+
+def new_extractor(
+    start: str, head: str, config: TrainingConfig, task: Task, schema: Any, train: Sequence[Any]
+) -> Extractor:
+    """An extractor that has learnt nothing yet: the encoder `start` under a fresh head.
+
+    Raises:
+        UserError: There is no such encoder or head, they do not fit the task, or `max_length` is more than it takes.
+    """
+    module = head_module(head)
+    options = module.options(task, train)
+    tokenizer = load_tokenizer(start)
+    encoder, fresh = module.build(start, tokenizer, schema, config.dropout)
+    longest = longest_input(cast(PreTrainedModel, encoder))
+    if longest is not None and config.max_length > longest:
+        raise UserError(f"max_length is {config.max_length}, {start} takes {longest} tokens: lower it")
+    origin = origin_of(start)
+    about = CheckpointConfig(
+        task.name, origin.start, origin.pretraining, head, options, config.max_length, config.precision
+    )
+    return Extractor(Classifier(encoder, fresh).to(device()), tokenizer, task, schema, about)
+
+
+def train_extractor(
+    start: str,
+    head: str,
+    config: TrainingConfig,
+    task: Task,
+    schema: Any,
+    train: Sequence[Any],
+    validation: Sequence[Any],
+    *,
+    seed: int,
+    folder: Path,
+    on_eval: Callable[[EvalPoint], None],
+) -> tuple[Extractor, list[EvalPoint]]:
+    """Train an extractor with a random seed, its state in `folder` until it is done, and return all its evaluations."""
+    seed_everything(seed)
+    extractor = new_extractor(start, head, config, task, schema, train)
+    trainer = Trainer(extractor.model, config, pad=extractor.pad, seed=seed, folder=folder)
+    history = trainer.train(
+        extractor.encode_dataset(train), extractor.encode_dataset(validation), schema.negative_class, on_eval
+    )
+    return extractor, history

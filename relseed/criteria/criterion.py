@@ -1,0 +1,34 @@
+"""What a criterion is: a module beside this one, with `Settings` and a function `score`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from relseed.pipeline.params import Section
+from relseed.tasks.task import Task
+
+
+class CriterionSettings(Section):
+    """An entry of `criteria`; a criterion may add settings of its own."""
+
+    reads: str  # the one thing that it reads beside seeds and accepted examples, such as an encoder
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What a criterion scores, and with what."""
+
+    settings: Any  # CriterionSettings, or what the criterion made of them
+    task: Task
+    schema: Any
+    seeds: Sequence[Any]
+    examples: Sequence[Any]  # accepted ones, whose scores are wanted
+    log: Callable[[Mapping[str, float], int], None]  # metrics at a step, for MLflow
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A score from 0 to 1, and a note for people."""
+
+    value: float
+    note: str | None = None

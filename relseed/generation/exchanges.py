@@ -1,0 +1,45 @@
+"""What was asked and answered, request by request: the lines of `data/candidates/<method>.jsonl`."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from relseed.llm.request import Request, Response
+from relseed.records.candidates import Candidate, unit_of
+from relseed.records.files import read_records
+
+
+class Exchange(BaseModel):
+    """One request, the response verbatim, and the candidates that it was parsed into.
+
+    Seconds are left out of the file: data that depends on a clock is never the same twice. The cache keeps them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str  # of the request
+    request: Request
+    response: Response | None  # None where the engine refused
+    refusal: str | None = None
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The label that examples were asked of."""
+        return unit_of(self.id)
+
+    def without_seconds(self) -> "Exchange":
+        """The same without what a clock decides."""
+        if self.response is None:
+            return self
+        return self.model_copy(update={"response": self.response.model_copy(update={"seconds": None})})
+
+
+def read_exchanges(path: Path) -> list[Exchange]:
+    """Read a file of candidates.
+
+    Raises:
+        DataError: The file is missing, or a line is no exchange.
+    """
+    cure = f"build it with `dvc repro generate@{path.stem}`"
+    return [exchange for _, exchange in read_records(path, Exchange, cure=cure)]

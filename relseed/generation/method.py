@@ -1,0 +1,201 @@
+"""A method: one way to have examples written, as an entry of `methods` declares it; and the loop that it runs.
+
+A loop is a module of relseed.methods with an async function `write(unit)`. It decides what to ask next; everything
+about concurrency, budgets, counting and rejecting lies in here and in the runner.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Protocol
+
+from pydantic import Field, PositiveInt
+
+from relseed.llm.llm import LLM
+from relseed.llm.request import Request
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.named import load
+from relseed.pipeline.params import Params, Section
+from relseed.quality.rules import RuleFilter, RuleSettings
+from relseed.records.candidates import request_id
+from relseed.tasks.task import Ask, Prompt, Task
+
+
+class MethodSettings(Section):
+    """An entry of `methods`; a loop may add settings of its own."""
+
+    loop: str  # a module of relseed.methods
+    llm: str  # an entry of `llms`
+    reads: str  # the one thing that the method reads beside the seeds: recorded responses, or the weights of its LLM
+    per_label: PositiveInt  # accepted examples wanted
+    max_request_factor: float = Field(ge=1, allow_inf_nan=False)  # times per_label that are asked for at most
+    demonstrations: PositiveInt  # seeds shown, at most
+    negatives: tuple[str, ...]  # kinds of examples of the negative label, in turn; none: it is not written
+    diversity_instruction: bool  # ask for examples as different as possible
+    max_tokens_per_example: PositiveInt  # of a response: this for each example, and once more
+    seeded_as: str | None = (
+        None  # draw random numbers as the method of this name: the two differ in their settings alone
+    )
+
+    @property
+    def max_requested(self) -> int:
+        """Examples of one label that are asked for, at most."""
+        return int(round(self.per_label * self.max_request_factor, 6))
+
+
+@dataclass(frozen=True)
+class Method:
+    """An entry of `methods` with all that its requests are made of."""
+
+    name: str
+    settings: Any  # MethodSettings, or what the loop made of them
+    llm: LLM
+    task: Task
+    schema: Any
+    rules: RuleFilter  # with nothing accepted
+
+    def request(self, label: str, number: int, count: int, shown: Sequence[str]) -> tuple[Prompt, Request]:
+        """The request number `number` for `count` examples of a label, where `shown` are those in the prompt."""
+        prompt = self.task.prompt(self._ask(label, number, count), self.llm.form)
+        tokens = self.settings.max_tokens_per_example * (count + 1)
+        llm, seeded = self.llm.for_label(label), self.seeded_id(label, number)
+        return prompt, llm.request(seeded, prompt.messages(shown), prompt.response_schema(), tokens)
+
+    def demonstrations(self, label: str) -> list[str]:
+        """The first seeds of a label, as prompts show them."""
+        own = [seed for seed in self.rules.seeds if seed.label == label]
+        return [self.task.show(seed) for seed in own[: self.settings.demonstrations]]
+
+    def seeded_id(self, label: str, number: int) -> str:
+        """What the random numbers of a request are made from."""
+        return request_id(self.settings.seeded_as or self.name, label, number)
+
+    def _ask(self, label: str, number: int, count: int) -> Ask:
+        kinds = self.settings.negatives
+        return Ask(
+            method=self.name,
+            loop=self.settings.loop,
+            schema=self.schema,
+            label=label,
+            kind=kinds[number % len(kinds)] if kinds and label == self.schema.negative else None,
+            count=count,
+            rules=self.rules.settings,
+            seeds=self.rules.seeds,
+            diversity_instruction=self.settings.diversity_instruction,
+            characters=self.llm.prompt_characters,
+        )
+
+
+def loop_of(params: Params, name: str) -> ModuleType:
+    """The loop of a method.
+
+    Raises:
+        UserError: There is no such method, or no such loop.
+    """
+    entry = params.value(f"methods.{name}")
+    return load("relseed.methods", str((entry or {}).get("loop")), "loop of a method")
+
+
+def read_method(params: Params, name: str, task: Task, schema: Any, seeds: Sequence[Any]) -> Method:
+    """The method of a name, with its LLM and its rules.
+
+    Raises:
+        UserError: There is no such method, loop or LLM, or a setting does not fit.
+    """
+    settings = params.section(f"methods.{name}", loop_of(params, name).Settings)
+    if unknown := [kind for kind in settings.negatives if kind not in task.negative_kinds]:
+        known = ", ".join(task.negative_kinds) or "none"
+        raise UserError(
+            f"{params.path}: methods.{name}.negatives has {unknown[0]!r}, the task {task.name} knows {known}"
+        )
+    rules = task.rules(schema, seeds, rule_settings := params.section("rules", RuleSettings))
+    llm = params.section(f"llms.{settings.llm}", LLM)
+    if llm.form not in task.forms:
+        raise UserError(
+            f"{params.path}: llms.{settings.llm}.form is {llm.form}, the task {task.name} has prompts of the form "
+            f"{', '.join(task.forms)}"
+        )
+    return Method(name, settings, llm, task, schema, RuleFilter(rules, rule_settings, seeds))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request of a unit, and what it asks for."""
+
+    id: str
+    count: int  # of examples
+    prompt: Prompt
+    request: Request
+
+
+class Answerer(Protocol):
+    """Answers the requests of one unit."""
+
+    async def __call__(self, asked: Sequence[Asked]) -> list[str]:
+        """Send all at the same time; the examples that were accepted of the responses, in order, as prompts show them.
+
+        Raises:
+            StoppedError: A response did not come.
+        """
+
+
+class Unit:
+    """One label whose examples a method writes: what a loop asks with, and how far it is."""
+
+    def __init__(self, method: Method, label: str, answer: Answerer) -> None:
+        self.method, self.label, self.settings, self._answer = method, label, method.settings, answer
+        self.demonstrations = method.demonstrations(label)
+        self.next = 0  # the number of the next request
+        self.accepted = self.requested = 0  # examples
+
+    @property
+    def missing(self) -> int:
+        """How many examples to ask for now: none once there are enough, or as many were asked for as may be."""
+        return max(0, min(self.settings.per_label - self.accepted, self.settings.max_requested - self.requested))
+
+    def shuffled(self, number: int) -> list[str]:
+        """The demonstrations in an order of request `number`, so that it is not always the last one that is copied."""
+        shown = list(self.demonstrations)
+        random.Random(f"{self.method.llm.seed}/{self.method.seeded_id(self.label, number)}").shuffle(shown)
+        return shown
+
+    async def ask(self, count: int, shown: Sequence[str]) -> list[str]:
+        """Ask for `count` examples with a prompt that shows some, and return those accepted, as prompts show them.
+
+        Raises:
+            StoppedError: The response did not come.
+        """
+        return await self.ask_together([(count, shown)])
+
+    async def ask_together(self, asks: Sequence[tuple[int, Sequence[str]]]) -> list[str]:
+        """Ask for several at the same time: of each how many examples, and what its prompt shows.
+
+        Raises:
+            StoppedError: A response did not come.
+        """
+        asked = []
+        for number, (count, shown) in enumerate(asks, start=self.next):
+            prompt, request = self.method.request(self.label, number, count, shown)
+            asked.append(Asked(request_id(self.method.name, self.label, number), count, prompt, request))
+        self.next += len(asked)
+        self.requested += sum(count for count, _ in asks)
+        accepted = await self._answer(asked)
+        self.accepted += len(accepted)
+        return accepted
+
+
+def labels_to_write(method: Method) -> list[str]:
+    """The labels to have examples of: those with seeds to show, the negative one only where it is wanted.
+
+    Raises:
+        UserError: There is none.
+    """
+    seeded = {seed.label for seed in method.rules.seeds}
+    wanted = [label for label in method.schema.labels if method.settings.negatives or label != method.schema.negative]
+    for label in wanted:
+        if label not in seeded:
+            print(f"skipped {label}: it has no seeds to show")
+    if seeded.isdisjoint(wanted):
+        raise UserError(f"the method {method.name} has nothing to write: none of its labels has seeds to show")
+    return [label for label in wanted if label in seeded]

@@ -1,0 +1,40 @@
+"""What became of one method's writing: `results/measured/methods/<method>.json`, which `filter` writes."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from relseed.quality.diversity import Diversity
+from relseed.records.files import read_output
+
+
+class MethodSummary(BaseModel):
+    """Counts, cost and diversity of what one method wrote."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: str
+    model: str  # that answered
+    requests: int
+    refused: int  # requests that the provider declined
+    candidates: int
+    accepted: int
+    rejected: dict[str, int]  # by rule
+    per_label: dict[str, int]  # accepted, of each label that was asked for
+    prompt_tokens: int | None  # None where an engine did not count them
+    completion_tokens: int | None
+    cost: float | None  # None without prices or counts
+    cost_per_accepted: float | None
+    before: Diversity | None  # of all candidates that can be read; means over labels
+    after: Diversity | None  # of the accepted
+    vendi_before: dict[str, float]  # of the candidates, by label
+    vendi: dict[str, float]  # of the accepted
+
+
+def read_summary(path: Path) -> MethodSummary:
+    """Read what `filter` summed up of a method.
+
+    Raises:
+        DataError: The file is missing, or is not what `filter` writes now.
+    """
+    return read_output(path, MethodSummary, stage=f"filter@{path.stem}")

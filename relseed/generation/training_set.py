@@ -1,0 +1,181 @@
+"""Training sets: which examples of which methods an extractor learns from, as an entry of `training_sets` says."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, zip_longest
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, NonNegativeInt, model_validator
+
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.params import Section
+from relseed.quality.duplicates import Index
+from relseed.records.candidates import request_of
+from relseed.records.files import DataError, problem_of, read_json_lines
+from relseed.records.scores import ScoredExample
+from relseed.tasks.task import Task
+
+_SCORES = "scores"  # the name of the folder of scores
+
+
+class TrainingSet(Section):
+    """An entry of `training_sets`."""
+
+    reads: str  # a file of accepted examples, the folder of all of them, or the folder of scores
+    seeds: bool  # the real seeds come first
+    methods: tuple[str, ...]  # whose accepted examples it takes, in turn
+    per_label: NonNegativeInt  # written examples at most, of all methods together
+    at_least: dict[str, dict[str, float]] = Field(default={})  # the least score of a method's examples, by criterion
+
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> "TrainingSet":
+        if not self.seeds and not self.methods:
+            raise ValueError("it has neither seeds nor methods: set seeds to true, or name a method")
+        if unknown := set(self.at_least) - set(self.methods):
+            raise ValueError(f"at_least names {min(unknown)}, which is not among its methods")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Available:
+    """Accepted examples by method, in their order, and their scores by criterion and id, where there are any."""
+
+    examples: dict[str, list[Any]]
+    scores: dict[str, dict[str, float]]
+
+
+def read_available(settings: TrainingSet, task: Task) -> Available:
+    """Read what a training set selects from.
+
+    Raises:
+        DataError: A file is missing, or a line does not hold an example of the task.
+        UserError: A score or a method that it asks for is not there.
+    """
+    path, wanted = Path(settings.reads), set(settings.methods)
+    available = Available({method: [] for method in settings.methods}, {})
+    for file in _files(path, settings):
+        scores = available.scores.setdefault(file.stem, {}) if file.parent.name == _SCORES else None
+        first = len(available.scores) < 2  # each criterion scores the same examples
+        for number, line in read_json_lines(file, cure=f"build it with `dvc repro filter@{file.stem}`"):
+            scored = None if scores is None else _scored(file, number, line)
+            values = line if scored is None else scored.example
+            if values.get("method") not in wanted:
+                continue
+            example = _example(task, file, number, values)
+            if scores is not None and scored is not None:
+                scores[example.id] = scored.score
+            if first:
+                available.examples[example.method].append(example)
+    _check_methods(settings, available)
+    _check_scores(settings, available)
+    return available
+
+
+def _files(path: Path, settings: TrainingSet) -> list[Path]:
+    if path.suffix == ".jsonl":
+        return [path]
+    if path.name != _SCORES:
+        return [path / f"{method}.jsonl" for method in settings.methods]
+    if scores := sorted(path.glob("*.jsonl")):
+        return scores
+    raise UserError(
+        f"{path} holds no scores: name a criterion under `criteria` in params.yaml, and build them with "
+        "`dvc repro score`"
+    )
+
+
+def _example(task: Task, file: Path, number: int, values: Mapping[str, Any]) -> Any:
+    try:
+        return task.example_type.model_validate(values)
+    except ValueError as error:
+        raise DataError(file, number, problem_of(error)) from None  # type: ignore[arg-type]
+
+
+def _scored(file: Path, number: int, line: Mapping[str, Any]) -> ScoredExample:
+    try:
+        return ScoredExample.model_validate(line)
+    except ValueError as error:
+        raise DataError(file, number, problem_of(error)) from None  # type: ignore[arg-type]
+
+
+def _check_methods(settings: TrainingSet, available: Available) -> None:
+    if Path(settings.reads).suffix == ".jsonl":
+        for method, examples in available.examples.items():
+            if not examples and len(settings.methods) > 1:
+                raise UserError(
+                    f"a training set takes the method {method}, and {settings.reads} holds no example of it: let the "
+                    "set read data/accepted, which holds those of all methods"
+                )
+
+
+def _check_scores(settings: TrainingSet, available: Available) -> None:
+    for criteria in settings.at_least.values():
+        for criterion in criteria:
+            if criterion not in available.scores:
+                raise UserError(
+                    f"a training set has at_least {criterion}, and {settings.reads} holds no scores of that name: let "
+                    "it read data/scores, and name the criterion under `criteria` in params.yaml"
+                )
+
+
+def select(settings: TrainingSet, available: Available, labels: Sequence[str], known: Index, task: Task) -> list[Any]:
+    """Examples of each label, of methods and responses in turn, sorted as they were accepted; alike ones once."""
+    good = {method: list(_good_enough(settings, available, method)) for method in settings.methods}
+    place = {
+        example.id: place for place, example in enumerate(example for examples in good.values() for example in examples)
+    }
+    chosen = []
+    for label in labels:
+        turns = _in_turn([_of_label(label, examples) for examples in good.values()])
+        new = islice(_unlike_known(turns, known, task), settings.per_label)
+        chosen += sorted(new, key=lambda example: place[example.id])
+    return chosen
+
+
+def _good_enough(settings: TrainingSet, available: Available, method: str) -> Iterator[Any]:
+    least = settings.at_least.get(method, {})
+    for example in available.examples[method]:
+        scores = [(available.scores[criterion].get(example.id), score) for criterion, score in least.items()]
+        if any(found is None for found, _ in scores):
+            raise UserError(f"{example.id} has no score of every criterion: score again with `dvc repro score`")
+        if all(found >= score for found, score in scores if found is not None):
+            yield example
+
+
+def _of_label(label: str, examples: Sequence[Any]) -> list[Any]:
+    """The examples of a label: the first of each response, then the second of each.
+
+    A response to `all_at_once` holds negatives of one kind: the first response alone would leave out the others.
+    """
+    responses: dict[str, list[Any]] = {}
+    for example in examples:
+        if example.label == label:
+            responses.setdefault(request_of(example.id), []).append(example)
+    return _in_turn(responses.values())
+
+
+def _in_turn(lists: Collection[Sequence[Any]]) -> list[Any]:
+    """The first of each list, then the second of each."""
+    return [example for turn in zip_longest(*lists) for example in turn if example is not None]
+
+
+def _unlike_known(examples: Iterable[Any], known: Index, task: Task) -> Iterator[Any]:
+    for example in examples:
+        if known.nearest(task.text(example)) is None:
+            known.add(task.text(example))
+            yield example
+
+
+def shortages(settings: TrainingSet, chosen: Sequence[Any], available: Available, schema: Any) -> dict[str, int]:
+    """The labels of which fewer than `per_label` written examples are there, with how many there are.
+
+    The negative label is none of them where nobody wrote of it.
+    """
+    if not settings.methods:
+        return {}
+    counts = Counter(example.label for example in chosen)
+    written = {example.label for examples in available.examples.values() for example in examples}
+    wanted = [label for label in schema.labels if label != schema.negative or label in written]
+    return {label: counts[label] for label in wanted if counts[label] < settings.per_label}

@@ -1,0 +1,74 @@
+"""What the next run would ask, without asking: rendered prompts, their schemas, the counts and the estimated cost."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from relseed.explanations.explain import Explain, first_requests
+from relseed.explanations.prompt import METHOD, ExplanationPrompt
+from relseed.generation.method import labels_to_write, read_method
+from relseed.generation.runner import CostEstimate
+from relseed.generation.writing import rehearse
+from relseed.llm.llm import LLM
+from relseed.llm.request import Request
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.params import Params
+from relseed.tasks.relation import TASK as RELATION
+from relseed.tasks.task import Task, load_task, read_examples, read_schema
+
+_CURE = "build it with `dvc repro sample`"
+
+
+def preview(params: Params, names: Sequence[str], data: Path) -> str:
+    """The preview of methods, and of `explain`; what cannot be rendered yet says why.
+
+    Raises:
+        UserError: The seeds are not there, or a name is unknown.
+    """
+    return "\n".join(_explanations(params, data) if name == METHOD else _method(params, name, data) for name in names)
+
+
+def _method(params: Params, name: str, data: Path) -> str:
+    task = load_task(params.value("task"))
+    schema, seeds = _read(data, task)
+    method = read_method(params, name, task, schema, seeds)
+    settings, labels = method.settings, labels_to_write(method)
+    try:
+        requests = asyncio.run(rehearse(method, labels))
+    except UserError as error:
+        return f"=== {name}: cannot be rendered yet: {error}\n"
+    wanted = f"{settings.per_label} examples of each of {len(labels)} labels, loop {settings.loop}"
+    return _shown(name, wanted, settings.llm, method.llm, requests)
+
+
+def _explanations(params: Params, data: Path) -> str:
+    settings = params.section("explain", Explain)
+    llm = params.section(f"llms.{settings.llm}", LLM)
+    if (task := params.value("task")) != RELATION.name:
+        return f"=== {METHOD}: has relations explained, and the task is {task}\n"
+    schema, seeds = _read(data, RELATION)
+    requests = list(first_requests([ExplanationPrompt(schema, seed) for seed in seeds], settings, llm))
+    return _shown(METHOD, f"an explanation of each of {len(seeds)} seeds", settings.llm, llm, requests)
+
+
+def _read(data: Path, task: Task) -> tuple[Any, list[Any]]:
+    """Schema and seeds."""
+    schema = read_schema(data / "dataset/labels.jsonl", task, cure=_CURE)
+    return schema, read_examples(data / "seeds/train.jsonl", task, schema, cure=_CURE)
+
+
+def _shown(name: str, wanted: str, llm_name: str, llm: LLM, requests: Sequence[Request]) -> str:
+    estimate = CostEstimate.of(requests).describe(llm.engine, llm.prices)
+    parts = [f"=== {name}: {wanted}, by {llm_name} ({llm.model})\n{estimate}"]
+    # The first request, one of the middle and the last.
+    for number, place in enumerate(dict.fromkeys((0, len(requests) // 2, len(requests) - 1)), start=1):
+        parts.append(_request(number, requests[place]))
+    return "\n".join(parts) + "\n"
+
+
+def _request(number: int, request: Request) -> str:
+    messages = [line for message in request.messages for line in (f"[{message.role}]", message.content)]
+    schema = json.dumps(request.response_schema, ensure_ascii=False) if request.response_schema else "none: free text"
+    return "\n".join([f"\n--- prompt {number}", *messages, f"--- response schema {number}", schema])

@@ -1,0 +1,60 @@
+"""What is written, on its way from a response to a training example: candidates, and those that a rule rejected."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]  # to count by
+
+
+class Candidate(BaseModel):
+    """An example as an LLM wrote it, not yet checked: it may hold anything."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str  # see `candidate_id`
+    method: str
+    label: str  # that was asked for
+    text: str  # as the task's prompts show an example's text; the whole response if it holds no example
+    fields: dict[str, Any] = {}  # what else the response says of the example
+    problem: str | None = None  # why the response could not be read
+    truncated: bool = False  # the response was cut off at the most tokens allowed
+
+
+class Rejected(BaseModel):
+    """A candidate that a rule rejected, and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    candidate: Candidate
+    rule: Name
+    reason: str
+
+
+# Ids say where a candidate comes from: <method>/<unit>/<number of the request>/<number in the response>. A unit is what
+# a method is asked for, a label for one; it may hold slashes, a method's name holds none.
+
+
+def request_id(method: str, unit: str, number: int) -> str:
+    """The id of a method's request number `number` about a unit."""
+    return f"{method}/{unit}/{number}"
+
+
+def candidate_id(request: str, number: int) -> str:
+    """The id of candidate number `number` in the response to a request."""
+    return f"{request}/{number}"
+
+
+def method_of(id: str) -> str:
+    """The method that a request or a candidate comes from."""
+    return id.partition("/")[0]
+
+
+def unit_of(request: str) -> str:
+    """The unit that a request is about."""
+    return request.partition("/")[2].rpartition("/")[0]
+
+
+def request_of(candidate: str) -> str:
+    """The request whose response holds a candidate."""
+    return candidate.rpartition("/")[0]

@@ -1,0 +1,146 @@
+"""New sentences: what an LLM is asked for, in what form it must come, and how a response is read."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from relseed.llm.request import Message
+from relseed.pipeline.templates import render
+from relseed.records.candidates import Candidate, candidate_id
+from relseed.tasks.relation import TASK, Example, Relation, Schema
+from relseed.tasks.structured import describe_error, json_object, json_schema
+from relseed.tasks.task import Ask
+
+# Straight quotes, backslashes and control characters would have to be escaped inside the JSON string, which grammars
+# made from a pattern do not all do.
+_ANY = r'[^<>"\\\x00-\x1f]'
+_WORD = r'[^<>"\\\x00-\x20]'
+_MENTION = rf"{_WORD}({_ANY}*{_WORD})?"
+_E1, _E2 = (rf"<{tag}>{_MENTION}</{tag}>" for tag in ("e1", "e2"))
+SENTENCE = rf"^{_ANY}*({_E1}{_ANY}*{_E2}|{_E2}{_ANY}*{_E1}){_ANY}*$"
+
+
+class _Sample(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    sentence: str
+    head_type: str | None = None
+    tail_type: str | None = None
+
+
+class _Response(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    relation: str | None = None
+    samples: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SentencePrompt:
+    """A request for sentences of a relation."""
+
+    ask: Ask
+    relation: Relation
+    types: tuple[str, ...]  # of mentions, where the relation names none
+
+    @classmethod
+    def of(cls, ask: Ask) -> "SentencePrompt":
+        """The request that asks for this."""
+        return cls(ask, ask.schema.by_label[ask.label], known_types(ask.schema, ask.seeds))
+
+    def messages(self, demonstrations: Sequence[str]) -> tuple[Message, ...]:
+        """The conversation that shows `demonstrations`, sentences with tags, in the order given."""
+        ask = self.ask
+        kind = ask.kind or "stated"
+        asked = _render(
+            self._template,
+            relation=self.relation,
+            kind=kind,
+            others=[other for other in ask.schema.relations if not other.negative],
+            demonstrations=demonstrations,
+            head_types=self._types("head_type"),
+            tail_types=self._types("tail_type"),
+            count=ask.count,
+            shortest=ask.rules.min_words,
+            longest=ask.rules.max_words,
+            diversity=ask.diversity_instruction,
+        )
+        user = Message(role="user", content=asked)
+        if not ask.diversity_instruction:
+            return (user,)
+        return Message(role="system", content=_render("system", negative=self.relation.negative, kind=kind)), user
+
+    @property
+    def _template(self) -> str:
+        """That of the loop, if it has one; else that of a loop which asks for as many in a response."""
+        if _path(self.ask.loop).is_file():
+            return self.ask.loop
+        return "all_at_once" if self.ask.count > 1 else "one_by_one"
+
+    def response_schema(self) -> dict[str, Any]:
+        """The JSON schema that a response must fit: tags and types are right by construction."""
+        types = {role: {"enum": values} for role in ("head_type", "tail_type") if (values := self._types(role))}
+        return json_schema(
+            relation={"enum": [self.relation.name]},
+            samples={
+                "type": "array",
+                "items": json_schema(sentence={"type": "string", "pattern": SENTENCE}, **types),
+                "minItems": self.ask.count,
+                "maxItems": self.ask.count,
+            },
+        )
+
+    def render_target(self, example: Example) -> str:
+        """The response that an LLM would give if it wrote this one sentence."""
+        written: dict[str, Any] = {"sentence": TASK.show(example)}
+        for role, mention in (("head_type", example.head), ("tail_type", example.tail)):
+            if self._types(role):
+                written[role] = mention.type
+        return json.dumps({"relation": self.relation.name, "samples": [written]}, ensure_ascii=False)
+
+    def parse(self, id: str, text: str, *, truncated: bool) -> list[Candidate]:
+        """Read a response, whatever it is; what cannot be read becomes a candidate that says why."""
+        if truncated:
+            return [self._candidate(id, 0, text, truncated=True, problem="the response was cut off")]
+        try:
+            response = _Response.model_validate(json_object(text))
+        except (ValueError, RecursionError) as error:
+            return [self._candidate(id, 0, text, problem=describe_error(error))]
+        if not response.samples:
+            return [self._candidate(id, 0, text, problem="the response holds no sample")]
+        return [self._read(id, number, response.relation, sample) for number, sample in enumerate(response.samples)]
+
+    def _read(self, id: str, number: int, stated: str | None, raw: Any) -> Candidate:
+        try:
+            sample = _Sample.model_validate(raw)
+        except ValidationError as error:
+            return self._candidate(id, number, json.dumps(raw, ensure_ascii=False), problem=describe_error(error))
+        fields = {"relation": stated, "head_type": sample.head_type, "tail_type": sample.tail_type}
+        return self._candidate(id, number, sample.sentence, fields=fields)
+
+    def _candidate(self, id: str, number: int, text: str, **others: Any) -> Candidate:
+        return Candidate(id=candidate_id(id, number), method=self.ask.method, label=self.ask.label, text=text, **others)
+
+    def _types(self, role: str) -> list[str]:
+        """The types that a mention may have; none where nobody knows any."""
+        own = getattr(self.relation, role)
+        return [own] if own else list(self.types)
+
+
+def known_types(schema: Schema, seeds: Sequence[Example]) -> tuple[str, ...]:
+    """The entity types that a mention may have: those that relations name, in their order, then others of seeds."""
+    named = [type for relation in schema.relations for type in (relation.head_type, relation.tail_type)]
+    seen = sorted({mention.type for seed in seeds for mention in (seed.head, seed.tail) if mention.type})
+    return tuple(dict.fromkeys(type for type in (*named, *seen) if type))
+
+
+def _render(name: str, **fields: Any) -> str:
+    return render(_path(name), **fields)
+
+
+def _path(name: str) -> Path:
+    return Path(__file__).with_name(f"{name}.jinja")

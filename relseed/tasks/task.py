@@ -1,0 +1,298 @@
+"""What a task is: its records, how an LLM is asked for more of them, and what is known of a record without a model."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, StrictBool, ValidationError, model_validator
+
+from relseed.pipeline.named import load
+from relseed.records.files import DataError, problem_of, read_json_lines, read_records
+
+if TYPE_CHECKING:  # what trains and labels asks no LLM and applies no rule: it does not depend on their code
+    from relseed.llm.request import Message
+    from relseed.quality.rules import Rules, RuleSettings
+    from relseed.records.candidates import Candidate
+
+Split = Literal["train", "validation", "test"]
+SPLITS: Sequence[Split] = ("train", "validation", "test")
+Segment = tuple[str, str | None, str | None]  # a piece of text, its role and a note
+
+
+class Label(Protocol):
+    """A label of a schema: a relation, an answer."""
+
+    @property
+    def label(self) -> str: ...  # noqa: D102
+    @property
+    def name(self) -> str:
+        """The label in plain words, as prompts name it."""
+
+    @property
+    def definition(self) -> str: ...  # noqa: D102
+    @property
+    def negative(self) -> bool:
+        """Whether it asserts nothing: micro-F1 leaves it out."""
+
+
+class Schema(BaseModel, ABC):
+    """The labels of a dataset, in a fixed order: a label's position is its class number."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @property
+    @abstractmethod
+    def entries(self) -> Sequence[Label]:
+        """What is known of each label."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Schema":
+        repeated = {label for label in self.labels if self.labels.count(label) > 1}
+        if repeated:
+            raise ValueError(f"labels defined twice: {', '.join(sorted(repeated))}")
+        if len(self.labels) < 2:
+            raise ValueError("a schema needs at least two labels")
+        if sum(entry.negative for entry in self.entries) > 1:
+            raise ValueError("only one label can be the negative one")
+        return self
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """All labels, the negative one included, in the schema's order."""
+        return tuple(entry.label for entry in self.entries)
+
+    @cached_property
+    def negative(self) -> str | None:
+        """The negative label, or None where the schema has none."""
+        return next((entry.label for entry in self.entries if entry.negative), None)
+
+    @cached_property
+    def negative_class(self) -> int | None:
+        """The class number of the negative label, or None where the schema has none."""
+        return None if self.negative is None else self.labels.index(self.negative)
+
+
+class PlainLabel(BaseModel):
+    """A label of which no more is known than what it means."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: str
+    definition: str
+    negative: StrictBool = False
+
+    @property
+    def name(self) -> str:
+        """The label in plain words."""
+        return self.label.replace("_", " ")
+
+
+class PlainSchema(Schema):
+    """Labels of which no more is known than what they mean."""
+
+    plain: tuple[PlainLabel, ...]
+
+    @property
+    def entries(self) -> Sequence[PlainLabel]:
+        """The labels."""
+        return self.plain
+
+
+class Record(Protocol):
+    """A labelled item of a task: an example."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def label(self) -> str: ...  # noqa: D102
+    @property
+    def method(self) -> str | None:
+        """The method that wrote it; None for a real example."""
+
+
+class Prompt(Protocol):
+    """A request for new examples: what is asked, in what form the response must come, and how it is read."""
+
+    def messages(self, demonstrations: Sequence[str]) -> "tuple[Message, ...]":
+        """The conversation that shows `demonstrations`, examples as the task shows them, in the order given."""
+
+    def response_schema(self) -> dict[str, Any] | None:
+        """The JSON schema that a response must fit, or `{"regex": ...}`; None for free text."""
+
+    def render_target(self, example: Any) -> str:
+        """The response that an LLM would give if it wrote this one example."""
+
+    def parse(self, id: str, text: str, *, truncated: bool) -> "list[Candidate]":
+        """Read a response, whatever it is; `id` is the request's. What cannot be read becomes a candidate that says so.
+
+        Never raises.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """All that decides what a request asks for, but for the examples that it shows."""
+
+    method: str  # in the ids of candidates
+    loop: str  # names the wording, where a task has one for each
+    schema: Any
+    label: str
+    kind: str | None  # of the negative label's examples, one of the task's `negative_kinds`
+    count: int  # of examples in the response
+    rules: "RuleSettings"
+    seeds: Sequence[Any]
+    diversity_instruction: bool  # ask for examples as different as possible (Li, Dai and Li 2025)
+    characters: int | None  # continuation: of the examples that are shown, at most
+
+
+class Task(ABC):
+    """What is labelled. A task is one instance, `TASK` in the module `relseed.tasks.<name>`.
+
+    What is not abstract is as it is for one text of which nothing is known but its words.
+    """
+
+    name: ClassVar[str]
+    example_type: ClassVar[type[BaseModel]]
+    item_type: ClassVar[type[BaseModel]]  # what is labelled: an example without id and label
+    label_type: ClassVar[type[BaseModel]]  # a line of labels.jsonl
+    schema_type: ClassVar[type[Schema]]  # takes the lines under the name of its only field
+    columns: ClassVar[Mapping[str, bool]]  # plain fields that make an item, the first its text; whether required
+    labels_file: ClassVar[str | None] = "labels.jsonl"  # in a folder of data; None: the labels are always the same
+    fixed_schema: ClassVar[Schema | None] = None  # these labels
+    negative_kinds: ClassVar[tuple[str, ...]] = ()  # of examples of the negative label that an LLM can be asked for
+    forms: ClassVar[tuple[str, ...]] = ("chat",)  # of prompts, those of LLMs that can be asked
+
+    @property
+    def has_mentions(self) -> bool:
+        """Whether its items have a head and a tail mention."""
+        return {"head", "tail"} <= set(self.item_type.model_fields)
+
+    @abstractmethod
+    def text(self, example: Any) -> str:
+        """The text in which duplicates, lengths and languages are found."""
+
+    def misfit(self, example: Any, schema: Any) -> str | None:
+        """Why the schema does not allow an example with one of its labels; None where it does."""
+        return None
+
+    def masked(self, example: Any) -> str:
+        """The text with what an example can be renamed in masked: new names alone are no diversity."""
+        return self.text(example)
+
+    def texts(self, example: Any) -> tuple[str, str | None]:
+        """The text, and the second text if there is one, that a cross-encoder reads."""
+        return self.text(example), None
+
+    def surface(self, example: Any) -> Hashable:
+        """What is known of an example before a word is read, such as the types of its mentions; None for nothing."""
+        return None
+
+    def segments(self, example: Any) -> list[Segment]:
+        """An example as people read it: pieces of text, each with its role (`head`) and a note, or without."""
+        return [(self.text(example), None, None)]
+
+    def candidate_segments(self, candidate: "Candidate") -> list[Segment]:
+        """The same of a candidate, whatever it holds."""
+        return [(candidate.text, None, None)]
+
+    @abstractmethod
+    def show(self, example: Any) -> str:
+        """An example as prompts show it.
+
+        Raises:
+            UserError: It cannot be shown without a doubt about what is what.
+        """
+
+    @abstractmethod
+    def prompt(self, ask: Ask, form: str) -> Prompt:
+        """A request for new examples in the form that the LLM takes, one of `forms`."""
+
+    @abstractmethod
+    def rules(self, schema: Any, seeds: Sequence[Any], settings: "RuleSettings") -> "Rules":
+        """What a candidate must pass to become an example, in order."""
+
+    def read_item(self, values: Mapping[str, Any]) -> Any:
+        """An item to label from the fields of a line, or from `columns` of a request.
+
+        Raises:
+            ValueError: They are no item of the task.
+        """
+        return self.item_type.model_validate(values)
+
+
+def load_task(name: str) -> Task:
+    """The task of a name.
+
+    Raises:
+        UserError: There is none.
+    """
+    task: Task = load("relseed.tasks", name, "task").TASK
+    return task
+
+
+def read_schema(path: Path, task: Task, *, cure: str = "") -> Any:
+    """Read labels.jsonl: one label a line.
+
+    Raises:
+        DataError: The file is missing, a line is malformed, or the labels contradict each other.
+    """
+    lines = tuple(line for _, line in read_records(path, task.label_type, cure=cure))
+    [field] = task.schema_type.model_fields
+    try:
+        return task.schema_type.model_validate({field: lines})
+    except ValidationError as error:
+        raise DataError(path, None, problem_of(error)) from None
+
+
+def read_examples(path: Path, task: Task, schema: Any, *, cure: str = "", empty: bool = False) -> list[Any]:
+    """Read a split: one example a line, each checked against the schema, ids unique in the file.
+
+    Raises:
+        DataError: The file is missing, or empty though it must not be (`empty`), or a line does not hold an example
+            that the schema allows.
+    """
+    lines = list(read_json_lines(path, cure=cure))
+    return [] if empty and not lines else checked(path, task, schema, lines)
+
+
+def checked(path: Path, task: Task, schema: Any, lines: Iterable[tuple[int | str, Mapping[str, Any]]]) -> list[Any]:
+    """Turn pairs of the place in `path` that they stand at and an example's fields into examples.
+
+    Raises:
+        DataError: Fields are no example, the schema does not allow it, an id repeats, or there is none.
+    """
+    places: dict[str, int | str] = {}
+    examples = []
+    for place, fields in lines:
+        try:
+            example: Any = task.example_type.model_validate(fields)
+        except ValidationError as error:
+            raise DataError(path, place, problem_of(error)) from None
+        if example.label not in schema.labels:
+            raise DataError(path, place, f"unknown label {example.label!r}: the schema has {', '.join(schema.labels)}")
+        if problem := task.misfit(example, schema):
+            raise DataError(path, place, problem)
+        if example.id in places:
+            first = places[example.id]
+            where = f"line {first}" if isinstance(first, int) else first
+            raise DataError(path, place, f"id {example.id!r} was used before ({where}): ids must differ")
+        places[example.id] = place
+        examples.append(example)
+    if not examples:
+        raise DataError(path, None, "holds no example")
+    return examples
+
+
+def identity(*parts: Sequence[Any]) -> str:
+    """Twelve hexadecimal digits that identify lists of examples: of the SHA-256 of all records, in order."""
+    records = [[_plain(example) for example in part] for part in parts]
+    return hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _plain(example: Any) -> dict[str, Any]:
+    return example.model_dump(mode="json", exclude=None if example.method else {"method"})

@@ -1,0 +1,235 @@
+"""The engine openai, against an endpoint that does all that endpoints do."""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from relseed.llm.engines.openai import Endpoint, Limits, retry_after
+from relseed.llm.engines.statuses import KEY
+from relseed.llm.request import Request, RequestFailedError
+from relseed.pipeline.errors import UserError
+from tests.hostile import Behaviour, Server, echoes, fails, hangs_up, responds, sends, serving, sleeps, trickles
+from tests.scripted import request
+
+LIMITS = Limits(concurrency=8, timeout=2, attempts=3, rate_limit_timeout=2, backoff=0.01)
+
+
+def send(server: Server, requests: Sequence[Request], limits: Limits = LIMITS) -> tuple[list, Endpoint]:
+    """The responses, or what was raised in their place, and the endpoint that was used."""
+
+    async def gather():
+        endpoint = Endpoint("openai", server.url, limits)
+        try:
+            return await asyncio.gather(*map(endpoint.complete, requests), return_exceptions=True), endpoint
+        finally:
+            await endpoint.close()
+
+    return asyncio.run(gather())
+
+
+def send_one(*script: Behaviour, limits: Limits = LIMITS):
+    with serving(*script) as server:
+        [found], endpoint = send(server, [request()], limits)
+        return found, endpoint.waits, server.requests["why?"]
+
+
+def test_a_response_keeps_what_was_answered_and_what_it_took():
+    found, *_ = send_one(responds("because"))
+    assert found.model_dump(exclude={"seconds"}) == {
+        "text": "because",
+        "finish": "stop",
+        "prompt_tokens": 7,
+        "completion_tokens": 5,
+        "engine": "openai",
+        "model": "hostile-1",
+    }
+    assert 0 < found.seconds < 2
+
+
+def test_a_truncated_response_says_so():
+    found, *_ = send_one(responds("bec", finish="length"))
+    assert found.truncated
+
+
+@pytest.mark.parametrize("trouble", [fails(500), fails(503), hangs_up, sends("{not json"), sends("{}"), sends("")])
+def test_a_fault_is_tried_again_and_counted(trouble):
+    found, waits, tries = send_one(trouble, trouble, responds("at last"))
+    assert (found.text, waits, tries) == ("at last", {"rate_limit": 0, "fault": 2}, 3)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        (fails(500), "server_fault"),
+        (hangs_up, "connection"),
+        (sends("{not json"), "malformed"),
+        (sends("[]"), "malformed"),
+        (sends('{"choices": []}'), "malformed"),
+        (sends('{"choices": [{}]}'), "malformed"),
+        (sends('{"choices": "abc"}'), "malformed"),
+        (sends('{"choices": [{"message": null}]}'), "malformed"),
+        (sends('{"choices": [{"message": {"content": [{"type": "text", "text": "because"}]}}]}'), "malformed"),
+        (sends('{"choices": [{"message": {"content": "so"}, "finish_reason": 7}]}'), "malformed"),
+        (sends("caf\udce9"), "malformed"),
+        (fails(408), "server_fault"),
+        (fails(409), "server_fault"),
+    ],
+)
+def test_a_fault_that_stays_ends_after_the_attempts_with_its_name(trouble, reason):
+    found, _, tries = send_one(trouble)
+    assert isinstance(found, RequestFailedError)
+    assert (found.reason, tries) == (reason, 3)
+
+
+def test_a_response_that_does_not_come_is_a_timeout():
+    found, _, tries = send_one(sleeps(1), limits=LIMITS.model_copy(update={"timeout": 0.2, "attempts": 2}))
+    assert (found.reason, tries) == ("timeout", 2)
+
+
+def test_a_response_that_trickles_in_without_end_is_a_timeout():
+    limits = LIMITS.model_copy(update={"timeout": 0.3, "attempts": 1})
+    start = time.monotonic()
+    found, *_ = send_one(trickles(2), limits=limits)
+    assert found.reason == "timeout"
+    assert time.monotonic() - start < 2.5
+
+
+def test_an_endpoint_that_is_not_there_is_a_fault_of_the_connection():
+    with serving(responds()) as server:
+        gone = server
+    [found], _ = send(gone, [request()])
+    assert found.reason == "connection"
+
+
+def test_rate_limits_are_waited_out_and_are_no_faults():
+    limited = [fails(429)] * 5  # more than the attempts against faults
+    found, waits, _ = send_one(*limited, responds("at last"))
+    assert (found.text, waits) == ("at last", {"rate_limit": 5, "fault": 0})
+
+
+def test_a_pause_that_the_server_asks_for_is_kept():
+    start = time.monotonic()
+    found, *_ = send_one(fails(429, retry_after="0.5"), responds("at last"))
+    assert found.text == "at last"
+    assert time.monotonic() - start >= 0.5
+
+
+def test_a_pause_longer_than_we_wait_for_rate_limits_ends_at_once():
+    start = time.monotonic()
+    found, _, tries = send_one(fails(429, retry_after="3600"))
+    assert (found.reason, tries) == ("rate_limited", 1)
+    assert time.monotonic() - start < 2
+
+
+def test_rate_limits_without_end_are_waited_for_no_longer_than_allowed():
+    found, *_ = send_one(fails(429), limits=LIMITS.model_copy(update={"rate_limit_timeout": 0.3}))
+    assert found.reason == "rate_limited"
+
+
+def test_one_rate_limit_holds_all_requests_back():
+    arrived: dict[str, float] = {}
+
+    def limits_the_first(handler):
+        first = not arrived
+        arrived[handler.prompt] = time.monotonic()
+        (fails(429, retry_after="0.5") if first else responds())(handler)
+
+    async def one_after_the_other(url: str) -> None:
+        endpoint = Endpoint("openai", url, LIMITS)
+        first = asyncio.create_task(endpoint.complete(request("first")))
+        await asyncio.sleep(0.2)
+        await asyncio.gather(first, endpoint.complete(request("second")))
+        await endpoint.close()
+
+    with serving(limits_the_first) as server:
+        start = time.monotonic()
+        asyncio.run(one_after_the_other(server.url))
+    assert arrived["second"] - start >= 0.5
+
+
+@pytest.mark.parametrize("header", ["0", "-5", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_pause_of_nothing_does_not_have_us_ask_without_a_break(header):
+    _, waits, tries = send_one(fails(429, retry_after=header), limits=LIMITS.model_copy(update={"backoff": 0.2}))
+    assert waits["rate_limit"] < 30
+    assert tries == waits["rate_limit"] + 1
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_request_that_the_endpoint_refuses_is_not_sent_again(status):
+    found, waits, tries = send_one(fails(status))
+    assert (found.reason, tries, waits["fault"]) == ("refused", 1, 0)
+
+
+def test_a_quota_that_is_used_up_is_not_waited_for():
+    found, waits, tries = send_one(fails(429, code="insufficient_quota"))
+    assert isinstance(found, UserError)
+    assert "no credit left" in str(found)
+    assert (tries, waits["rate_limit"]) == (1, 0)
+
+
+@pytest.mark.parametrize(("status", "cure"), [(401, KEY), (402, "no credit"), (403, KEY), (404, "no such model")])
+def test_what_every_request_would_meet_is_an_error_with_a_cure(status, cure):
+    found, *_ = send_one(fails(status))
+    assert isinstance(found, UserError)
+    assert cure in str(found)
+
+
+def test_an_empty_text_and_an_echo_of_the_prompt_are_responses_that_rules_may_reject_later():
+    assert send_one(responds(""))[0].text == ""
+    assert send_one(echoes)[0].text == "why?"
+
+
+def test_no_more_requests_are_in_flight_than_allowed():
+    with serving(sleeps(0.1)) as server:
+        start = time.monotonic()
+        send(server, [request(str(number)) for number in range(6)], LIMITS.model_copy(update={"concurrency": 2}))
+    assert time.monotonic() - start >= 0.3
+
+
+def test_the_key_comes_from_the_environment(monkeypatch):
+    monkeypatch.setenv(KEY, "secret-1")
+    with serving(responds()) as server:
+        send(server, [request()])
+        assert server.keys == {"Bearer secret-1"}
+
+
+def test_a_server_of_our_own_is_reached_without_the_proxy_of_the_environment(monkeypatch):
+    async def through_no_proxy(url: str) -> str:
+        endpoint = Endpoint("vllm", url, LIMITS)
+        try:
+            return (await endpoint.complete(request())).text
+        finally:
+            await endpoint.close()
+
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with serving(responds()) as dead:
+        gone = f"http://127.0.0.1:{dead.server_port}"
+    monkeypatch.setenv("HTTP_PROXY", gone)
+    with serving(responds("because")) as server:
+        assert asyncio.run(through_no_proxy(server.url)) == "because"
+
+
+def test_a_schema_goes_to_the_endpoint_as_a_response_format():
+    body = request(response_schema={"type": "string"}).body()
+    assert body["response_format"]["json_schema"] == {"name": "answer", "schema": {"type": "string"}, "strict": True}
+    assert body["seed"] == 1
+
+
+def test_retry_after_is_read_as_seconds_or_as_a_date():
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    assert retry_after("2.5") == 2.5
+    assert 25 < retry_after(soon) <= 30
+    assert [retry_after(header) for header in (None, "soon", "nan-day")] == [None, None, None]
+
+
+def test_nothing_of_the_key_is_in_a_request_or_a_response(monkeypatch):
+    monkeypatch.setenv(KEY, "secret-2")
+    with serving(responds()) as server:
+        [found], _ = send(server, [request()])
+    assert "secret-2" not in json.dumps([request().model_dump(), found.model_dump()])

@@ -1,0 +1,128 @@
+"""`relseed preview`: what the next run would ask, shown without asking."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from relseed.cli import app
+from relseed.generation.writing import rehearse
+from relseed.llm.request import Request
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.params import Params
+from relseed.preview import preview
+from relseed.records.files import write_records
+from tests.hostile import responds, serving
+from tests.methods import LABELS, PARAMS, RULES, SCHEMA, SEEDS, good, method, written
+from tests.scripted import Scripted
+
+METHODS = {
+    name: method(name).settings.model_dump(mode="json", exclude_none=True) for name in ("all_at_once", "one_by_one")
+}
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch) -> Path:
+    """A working folder with labels, seeds and two methods."""
+    write_records(tmp_path / "data/dataset/labels.jsonl", SCHEMA.relations)
+    write_records(tmp_path / "data/seeds/train.jsonl", SEEDS)
+    set_params(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def set_params(folder: Path, **changes: Any) -> None:
+    params = PARAMS | {"methods": METHODS, "rules": RULES.model_dump()} | changes
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+
+
+def shown(*names: str) -> str:
+    return preview(Params.read(), names, Path("data"))
+
+
+def parts(request: Request) -> list[str]:
+    """What a preview shows of a request."""
+    schema = json.dumps(request.response_schema, ensure_ascii=False)
+    return [*(message.content for message in request.messages), schema]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_first_prompt_of_a_method_one_of_the_middle_and_the_last_are_shown_with_their_schemas(name):
+    requests = asyncio.run(rehearse(method(name), LABELS))
+    text = shown(name)
+    for number, place in enumerate((0, len(requests) // 2, -1), start=1):
+        assert f"--- prompt {number}\n" in text
+        assert all(part in text for part in parts(requests[place]))
+    assert "--- prompt 4" not in text
+
+
+def test_the_first_prompt_is_the_one_that_the_run_sends_first():
+    engine = Scripted(good)
+    written(engine, method("one_by_one"))
+    assert all(part in shown("one_by_one") for part in parts(engine.requests[0]))
+
+
+def test_counts_and_estimated_cost_of_a_method_are_said(project):
+    prices = {"prompt": 1.0, "response": 1000.0}
+    set_params(project, llms={"teacher": PARAMS["llms"]["teacher"] | {"prices": prices}})
+    header, estimate, *_ = shown("one_by_one").splitlines()
+    assert header == "=== one_by_one: 6 examples of each of 3 labels, loop one_by_one, by teacher (claude)"
+    assert estimate.startswith("18 requests to the engine 'batch': prompts of about ")
+    assert "responses of at most 720, a cost of about 0.73, if nothing is rejected" in estimate
+
+
+def test_explanations_are_previewed_like_a_method():
+    text = shown("explain")
+    assert text.startswith("=== explain: an explanation of each of 15 seeds, by teacher (claude)\n15 requests to")
+    assert "Sentence: <e1>Marit</e1> owns <e2>Sula</e2> for all we ever heard 0\n" in text
+
+
+def test_all_methods_and_explanations_are_shown_where_none_is_named():
+    result = CliRunner().invoke(app, ["preview"])
+    headers = [line for line in result.output.splitlines() if line.startswith("=== ")]
+    assert [header.split()[1] for header in headers] == ["explain:", "all_at_once:", "one_by_one:"]
+
+
+def test_nothing_is_asked(project):
+    with serving(responds()) as server:
+        llms = {"teacher": PARAMS["llms"]["teacher"] | {"engine": "openai"}}
+        set_params(project, llms=llms, engines=PARAMS["engines"] | {"openai": {"url": server.url}})
+        result = CliRunner().invoke(app, ["preview"])
+    assert (result.exit_code, sum(server.requests.values())) == (0, 0)
+    assert "requests to the engine 'openai'" in result.output
+
+
+def test_no_file_is_written(project):
+    before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+    CliRunner().invoke(app, ["preview"])
+    assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
+
+
+def test_a_method_whose_llm_is_not_built_yet_says_so_and_the_others_are_shown(project):
+    tuned = PARAMS["llms"]["tuned"] | {"adapters": "models/lm/tuned"}
+    methods = {"tuned": METHODS["one_by_one"] | {"llm": "tuned"}} | METHODS
+    set_params(project, methods=methods, llms=PARAMS["llms"] | {"tuned": tuned})
+    text = shown("tuned", "one_by_one")
+    assert text.startswith("=== tuned: cannot be rendered yet: models/lm/tuned/adapters.json: file not found")
+    assert "=== one_by_one: 6 examples" in text
+
+
+@pytest.mark.parametrize("name", ["explain", "one_by_one"])
+def test_seeds_that_are_not_there_are_an_error_with_a_cure(project, name):
+    (project / "data/seeds/train.jsonl").unlink()
+    with pytest.raises(UserError, match=r"train\.jsonl: file not found: build it with `dvc repro sample`"):
+        shown(name)
+
+
+def test_an_unknown_method_is_an_error_that_lists_the_known_ones():
+    with pytest.raises(UserError, match="methods has no entry 'two_by_two', it has all_at_once, one_by_one"):
+        shown("two_by_two")
+
+
+def test_explanations_of_another_task_than_relations_are_said_to_be_none(project):
+    set_params(project, task="yes_no")
+    assert shown("explain") == "=== explain: has relations explained, and the task is yes_no\n"

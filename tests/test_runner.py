@@ -1,0 +1,136 @@
+"""The runner under all loops: what it says before, and what becomes of refusals, failures and a spent budget."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from relseed.generation.runner import CostEstimate
+from relseed.generation.usage import rejection_table, usage_of
+from relseed.generation.writing import rehearse
+from relseed.llm.cache import Cache
+from relseed.llm.client import Client
+from relseed.llm.prices import Prices
+from relseed.llm.request import RequestFailedError
+from relseed.pipeline.errors import UserError
+from relseed.records.candidates import Rejected
+from tests.boats import candidate
+from tests.methods import BAD, LABELS, SETTINGS, good, label, method, run, text_of, written
+from tests.scripted import FREE, UNLIMITED, Scripted
+
+REFUSED = RequestFailedError("refused", "not that")
+both_loops = pytest.mark.parametrize("name", ["all_at_once", "one_by_one"])
+
+
+# What it will take, and what it took
+
+
+def test_the_estimate_is_said_before_anything_is_asked(capsys):
+    said: list[str] = []
+
+    def listening(request) -> str:
+        said.append(capsys.readouterr().out)
+        return good(request)
+
+    written(Scripted(listening), method("one_by_one"), "owns")
+    assert said[0].splitlines()[-1].startswith("6 requests to the engine 'scripted': prompts of about ")
+
+
+def test_an_estimate_says_what_it_costs_where_there_are_prices():
+    estimate = CostEstimate(requests=1200, prompt_tokens=2_000_000, completion_tokens=100_000)
+    assert estimate.describe("openai", Prices(prompt=1, response=10)) == (
+        "1,200 requests to the engine 'openai': prompts of about 2,000,000 tokens, responses of at most 100,000, "
+        "a cost of about 3.00, if nothing is rejected"
+    )
+    assert "no prices are set" in estimate.describe("openai", FREE)
+
+
+def test_tokens_and_money_are_summed_over_the_responses():
+    exchanges = written(Scripted(good, prompt_tokens=10, completion_tokens=5), method("one_by_one"), "owns")
+    usage = usage_of(exchanges, Prices(prompt=100, response=1000))
+    assert (usage.prompt_tokens, usage.completion_tokens) == (60, 30)
+    assert usage.cost == pytest.approx(0.036)
+    assert usage_of(exchanges, FREE).cost is None
+
+
+def test_rejections_are_counted_by_rule_the_most_frequent_first_and_then_what_was_accepted():
+    rejected = [Rejected(candidate=candidate(), rule=rule, reason="no") for rule in ("copy", "length", "length")]
+    assert rejection_table(rejected, 5) == [
+        "length        2   25.0%",
+        "copy          1   12.5%",
+        "accepted      5   62.5%",
+    ]
+
+
+def test_what_the_rules_reject_on_the_way_is_kept_with_its_reason():
+    found = run(Scripted(lambda _: text_of(BAD)), method("one_by_one"), "owns")
+    assert {rejected.rule for rejected in found.rejected} == {"length"}
+    assert len(found.rejected) == len(found.exchanges)
+
+
+# Refusals
+
+
+@both_loops
+def test_a_refused_request_is_an_exchange_with_its_refusal_and_the_writing_goes_on(name):
+    engine = Scripted(lambda request: REFUSED if request is engine.requests[0] else good(request))
+    exchanges = written(engine, method(name), "owns")
+    assert (exchanges[0].response, exchanges[0].refusal, exchanges[0].candidates) == (None, "refused: not that", ())
+    assert sum(len(exchange.candidates) for exchange in exchanges) == SETTINGS["per_label"]
+
+
+@both_loops
+def test_where_everything_is_refused_the_run_fails_and_says_why(name):
+    with pytest.raises(UserError, match=r"requests were refused, the first with: refused: not that\. No other was"):
+        written(Scripted(lambda _: REFUSED), method(name), "owns")
+
+
+def test_some_refusals_are_said_and_the_run_goes_on(capsys):
+    engine = Scripted(lambda request: REFUSED if label(request) == "owns" else good(request))
+    written(engine, method("one_by_one"))
+    assert "12 requests were refused, the first with: refused: not that" in capsys.readouterr().out
+
+
+# What stops a run
+
+
+@pytest.mark.parametrize(("name", "tried", "whole"), [("all_at_once", 2, 2), ("one_by_one", 1, 6)])
+def test_failed_requests_stop_their_labels_and_the_others_run_to_their_end(name, tried, whole):
+    failures = {"owns": RequestFailedError("timeout", "nothing came"), "none": RequestFailedError("connection", "cut")}
+    engine = Scripted(lambda request: failures.get(label(request)) or good(request))
+    with pytest.raises(
+        UserError, match=rf"timeout \({tried}\), connection \({tried}\)\. {whole} new responses are kept"
+    ):
+        written(engine, method(name))
+    assert Counter(map(label, engine.requests)) == {"owns": tried, "rows_to": whole, "none": tried}
+
+
+def test_what_stopped_a_run_is_told_with_the_first_message_of_each_reason():
+    cut = RequestFailedError("connection", "http://localhost:8000/v1: refused")
+    with pytest.raises(UserError) as caught:
+        written(Scripted(lambda _: cut), method("one_by_one"), "owns")
+    assert str(caught.value).endswith("\n  connection: connection: http://localhost:8000/v1: refused")
+
+
+def test_a_spent_budget_says_what_is_kept_and_a_larger_one_resumes_from_there(tmp_path):
+    cache, first, second = Cache(tmp_path / "cache.db"), Scripted(good), Scripted(good)
+    chosen = method("one_by_one")
+    estimate = CostEstimate.of(asyncio.run(rehearse(chosen, ["owns"])))
+    enough_for_some = UNLIMITED.model_copy(update={"tokens": estimate.prompt_tokens // 6 + 50})
+    with pytest.raises(UserError, match=r"budget: .* tokens are spent") as caught:
+        written(first, chosen, "owns", client=Client(first, cache, enough_for_some, FREE))
+    assert 0 < len(first.requests) < SETTINGS["per_label"]
+    assert f"{len(first.requests)} new responses are kept, 0 were there before. Run the stage again" in str(
+        caught.value
+    )
+    written(second, chosen, "owns", client=Client(second, cache, UNLIMITED, FREE))
+    assert len(first.requests) + len(second.requests) == SETTINGS["per_label"]
+
+
+@both_loops
+def test_an_error_that_a_person_must_mend_ends_everything_at_once(name):
+    wrong = UserError("the key is wrong")
+    engine = Scripted(lambda _: wrong, turns=lambda request: 2 if label(request) == "owns" else 9999)
+    with pytest.raises(UserError, match="the key is wrong"):
+        written(engine, method(name))
+    assert {label(request) for request in engine.in_flight} == {*LABELS[1:]}

@@ -1,0 +1,61 @@
+"""The tables of the benchmarks: every file of results has one, and says what can no longer be run."""
+
+import json
+
+import pytest
+import yaml
+
+from benchmarks import study, tables
+from tests.graph import ROOT
+
+TABLES = {
+    "gold": tables.gold,
+    "baselines": tables.baselines,
+    "written": tables.written,
+    "probe": tables.probe,
+    "tuned": tables.tuned,
+    "tuned_settings": tables.tuned_settings,
+    "finetune": tables.finetune,
+    "savings": tables.savings,
+    "hardware": tables.hardware,
+    "generate": tables.generate,
+    "predict": tables.predict,
+    **tables.STUDIES,
+}
+ROW = {"real": 8, "written": 4, "micro_f1": [0.5], "mean": 0.5, "std": 0.0}
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_file_of_results_makes_a_table_whose_rows_are_as_long_as_its_header(name):
+    header, _, *rows = [line.count("|") for line in TABLES[name]().splitlines()]
+    assert rows
+    assert set(rows) == {header}
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A study of one variant whose result has another beside it, which it no longer has."""
+    variants = {"first": [], "second": []}
+    chosen = {"systems": ["gold"], "common": [], "draws": [1], "variants": variants}
+    second = ROW | {"difference": -0.02, "low": -0.03, "high": 0.01}
+    rows = {"first": ROW | {"difference": 0.0, "low": 0.0, "high": 0.0}, "second": second, "older": ROW}
+    measured = {name: {"commit": "abc1234", "changes": [], "systems": {"gold": row}} for name, row in rows.items()}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(chosen), encoding="utf-8")
+    (tmp_path / "small.json").write_text(json.dumps({"draws": [1], "variants": measured}), encoding="utf-8")
+    for module in (study, tables):
+        monkeypatch.setattr(module, "FOLDER", tmp_path)
+    lines = tables.study(["small"], "variant", "the first").splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_a_difference_from_the_first_variant_has_its_interval_and_the_first_has_none(small):
+    assert [row[-1] for row in small] == ["–", "-2.0 (-3.0 to +1.0)", "–"]
+
+
+def test_a_variant_that_the_study_no_longer_has_is_marked_with_the_commit_that_could_run_it(small):
+    assert [row[0] for row in small] == ["first", "second", "older (at abc1234)"]
