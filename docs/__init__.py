@@ -1,1 +1,1 @@
-"""The parts of README.md that are generated."""
+"""The documentation, and what writes its generated parts."""
