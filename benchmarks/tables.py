@@ -14,6 +14,7 @@ from tabulate import tabulate
 from benchmarks import finetune as finetuning
 from benchmarks import generate as generating
 from benchmarks import hardware as machines
+from benchmarks import pipeline as pipelines
 from benchmarks import predict as predicting
 from benchmarks import probe as probing
 from benchmarks import tuned as tuning
@@ -66,8 +67,8 @@ STUDIES: Mapping[str, Callable[[], str]] = {
     "pretraining": partial(study, ["tkre-pretraining"], "pre-training", "none"),
     "amount": partial(study, ["tkre-written"], "written per label", "none"),
     "heads": partial(study, ["gold-heads", "tkre-heads"], "system, head", "typed markers"),
-    "added": partial(study, ["diverse-added"], "sentences of the small LLM", "without", validation=True),
-    "alone": partial(study, ["diverse-alone"], "sentences of the small LLM", "seeds alone"),
+    "added": partial(study, ["diverse-added"], "sentences of the small LM", "without", validation=True),
+    "alone": partial(study, ["diverse-alone"], "sentences of the small LM", "seeds alone"),
     "ablation": partial(study, ["diverse-ablation"], "variant", "both"),
 }
 
@@ -136,7 +137,7 @@ def probe() -> str:
 
 
 def tuned() -> str:
-    """What DPO does to the small LLM: means and deviations over random seeds of the sampling."""
+    """What DPO does to the small LM: means and deviations over random seeds of the sampling."""
     runs = _tuned_runs("one by one", "all at once")
     rules = sorted({rule for each in runs.values() for run in each for rule in run["rejected"]})
     columns = [[_tuned_figures(run, rules) for run in each] for each in runs.values()]
@@ -148,7 +149,7 @@ def tuned() -> str:
 
 
 def tuned_settings() -> str:
-    """The same in short, one by one, at other settings and of another small LLM: means over random seeds."""
+    """The same in short, one by one, at other settings and of another small LM: means over random seeds."""
     runs = _tuned_runs("temperature 0.1", "one by one", "temperature 0.5", "lm seed 2")
     columns = {key: [_tuned_in_short(run) for run in each] for key, each in runs.items()}
     labels = list(next(iter(columns.values()))[0])
@@ -247,6 +248,17 @@ def hardware() -> str:
 def _rate_and_memory(stage: Mapping[str, Any]) -> tuple[str, str]:
     memory = stage["gpu_memory_mib"]
     return f"{stage['sentences_per_second']:,.0f}", f"{memory / 1024:.1f} GiB" if memory else DASH
+
+
+def pipeline() -> str:
+    """How long the whole pipeline takes, by verb."""
+    measured = read_results(pipelines.RESULT)
+    verbs: dict[str, list[float]] = {}
+    for name, seconds in measured["stages"].items():
+        verbs.setdefault(name.partition("@")[0], []).append(seconds)
+    rows = [[f"`{verb}`", str(len(each)), f"{sum(each):.0f}"] for verb, each in verbs.items()]
+    total = ["all", str(len(measured["stages"])), f"{measured['seconds']:,}"]
+    return markdown(["stage", "how many", "seconds together"], [*rows, total])
 
 
 def generate() -> str:

@@ -105,6 +105,7 @@ _MEASURED = (
     tables.hardware,
     tables.generate,
     tables.predict,
+    tables.pipeline,
 )
 PARTS: Mapping[str, Callable[[], str]] = {
     **{part.__name__: part for part in (graph, stages, reruns, *_MEASURED)},
