@@ -68,6 +68,7 @@ STUDIES: Mapping[str, Callable[[], str]] = {
     "amount": partial(study, ["tkre-written"], "written per label", "none"),
     "heads": partial(study, ["gold-heads", "tkre-heads"], "system, head", "typed markers"),
     "added": partial(study, ["diverse-added"], "sentences of the small LM", "without", validation=True),
+    "today": partial(study, ["diverse-default"], "sentences of the small LM", "without", validation=True),
     "alone": partial(study, ["diverse-alone"], "sentences of the small LM", "seeds alone"),
     "ablation": partial(study, ["diverse-ablation"], "variant", "both"),
 }
