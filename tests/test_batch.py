@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relseed.llm.client import open_client
-from relseed.llm.engines.batch import Batch, BatchFiles, export_line, read_responses
+from relseed.llm.engines.batch import BatchFiles, BatchSettings, export_line, read_responses
 from relseed.llm.llm import LLM
 from relseed.llm.request import Request, RequestFailedError, Response
 from relseed.pipeline.errors import UserError
@@ -61,7 +61,7 @@ def record(path: Path, *lines: dict | str) -> Path:
 
 
 def batch(folder: Path, recorded: str = "recorded") -> BatchFiles:
-    return BatchFiles(Batch(requests=folder / "open"), folder / recorded, "explain")
+    return BatchFiles(BatchSettings(requests=folder / "open"), folder / recorded, "explain")
 
 
 def send(files: BatchFiles, *requests: Request) -> list:

@@ -129,8 +129,8 @@ class Asked:
     request: Request
 
 
-class Answerer(Protocol):
-    """Answers the requests of one unit."""
+class Sender(Protocol):
+    """Sends the requests of one unit."""
 
     async def __call__(self, asked: Sequence[Asked]) -> list[str]:
         """Send all at the same time; the examples that were accepted of the responses, in order, as prompts show them.
@@ -143,8 +143,8 @@ class Answerer(Protocol):
 class Unit:
     """One label whose examples a method writes: what a loop asks with, and how far it is."""
 
-    def __init__(self, method: Method, label: str, answer: Answerer) -> None:
-        self.method, self.label, self.settings, self._answer = method, label, method.settings, answer
+    def __init__(self, method: Method, label: str, send: Sender) -> None:
+        self.method, self.label, self.settings, self._send = method, label, method.settings, send
         self.demonstrations = method.demonstrations(label)
         self.next = 0  # the number of the next request
         self.accepted = self.requested = 0  # examples
@@ -180,7 +180,7 @@ class Unit:
             asked.append(Asked(request_id(self.method.name, self.label, number), count, prompt, request))
         self.next += len(asked)
         self.requested += sum(count for count, _ in asks)
-        accepted = await self._answer(asked)
+        accepted = await self._send(asked)
         self.accepted += len(accepted)
         return accepted
 

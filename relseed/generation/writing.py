@@ -58,7 +58,7 @@ async def write(method: Method, client: Client) -> Written:
     runner = RequestRunner(client, f"generate, {method.name}", len(labels) * method.settings.per_label)
     loop = load("relseed.methods", method.settings.loop, "loop of a method")
     checked = [_Checked(method, runner) for _ in labels]
-    units = [Unit(method, label, answer) for label, answer in zip(labels, checked, strict=True)]
+    units = [Unit(method, label, send) for label, send in zip(labels, checked, strict=True)]
     await runner.run([loop.write(unit) for unit in units])
     return Written(
         [exchange for unit in checked for exchange in unit.exchanges],
@@ -71,11 +71,11 @@ async def rehearse(method: Method, labels: Sequence[str]) -> list[Request]:
 
     What is written is taken to be as long as the seeds, which stand in for it in later prompts.
     """
-    answers = [_Rehearsal(method.demonstrations(label)) for label in labels]
+    rehearsals = [_Rehearsal(method.demonstrations(label)) for label in labels]
     loop = load("relseed.methods", method.settings.loop, "loop of a method")
-    for label, answer in zip(labels, answers, strict=True):
-        await loop.write(Unit(method, label, answer))
-    return [request for answer in answers for request in answer.requests]
+    for label, rehearsal in zip(labels, rehearsals, strict=True):
+        await loop.write(Unit(method, label, rehearsal))
+    return [request for rehearsal in rehearsals for request in rehearsal.requests]
 
 
 class _Rehearsal:

@@ -21,7 +21,7 @@ from relseed.pipeline.params import Section
 from relseed.records.files import DataError, problem_of, read_json_lines
 
 
-class Batch(Section):
+class BatchSettings(Section):
     """Where open requests go; where recorded responses are, each method says in `reads`."""
 
     requests: Path  # a folder for the open requests, one file a stage and method
@@ -50,7 +50,7 @@ async def opened(setup: Setup) -> AsyncIterator["BatchFiles"]:
         DataError: A line is not one of a batch output file.
         UserError: At the end, a request stayed open.
     """
-    files = BatchFiles(setup.params.section("engines.batch", Batch), setup.reads, setup.title)
+    files = BatchFiles(setup.params.section("engines.batch", BatchSettings), setup.reads, setup.title)
     try:
         yield files
     finally:
@@ -64,7 +64,7 @@ class BatchFiles:
     name = "batch"
     is_record = True
 
-    def __init__(self, settings: Batch, recorded: Path, title: str) -> None:
+    def __init__(self, settings: BatchSettings, recorded: Path, title: str) -> None:
         """Read all responses in `recorded`, a file or a folder; `title` names the file of open requests.
 
         Raises:

@@ -118,7 +118,7 @@ class Endpoint:
                 reason = "refused" if error.status_code in NON_RETRYABLE else "server_fault"
                 raise RequestFailedError(reason, str(error)) from error
             except (APITimeoutError, TimeoutError) as error:
-                raise RequestFailedError("timeout", f"no answer within {self.limits.timeout:g} s") from error
+                raise RequestFailedError("timeout", f"no response within {self.limits.timeout:g} s") from error
             except (MalformedResponseError, APIResponseValidationError) as error:
                 raise RequestFailedError("malformed", str(error)) from error
             except APIConnectionError as error:
