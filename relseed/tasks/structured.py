@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -55,10 +55,39 @@ _FIELDS = TypeAdapter(dict[str, str | None])
 
 
 @dataclass(frozen=True, slots=True)
-class SamplesPrompt:
-    """A request for samples that are flat JSON objects, one of whose fields is the text of an example."""
+class SamplesParser:
+    """What all requests for samples as JSON share: how a response is read."""
+
+    response_type: ClassVar[type[Any]]  # a model of responses, whose field `samples` is a list
 
     ask: Ask
+
+    def parse(self, id: str, text: str, *, truncated: bool) -> list[Candidate]:
+        """Read a response, whatever it is; what cannot be read becomes a candidate that says why."""
+        if truncated:
+            return [self._candidate(id, 0, text, truncated=True, problem="the response was cut off")]
+        try:
+            response = self.response_type.model_validate(json_object(text))
+        except (ValueError, RecursionError) as error:
+            return [self._candidate(id, 0, text, problem=describe_error(error))]
+        if not response.samples:
+            return [self._candidate(id, 0, text, problem="the response holds no sample")]
+        return [self._read(id, number, sample, response) for number, sample in enumerate(response.samples)]
+
+    def _read(self, id: str, number: int, sample: Any, response: Any) -> Candidate:
+        """The candidate of a sample of a response."""
+        raise NotImplementedError
+
+    def _candidate(self, id: str, number: int, text: str, **others: Any) -> Candidate:
+        return Candidate(id=candidate_id(id, number), method=self.ask.method, label=self.ask.label, text=text, **others)
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesPrompt(SamplesParser):
+    """A request for samples that are flat JSON objects, one of whose fields is the text of an example."""
+
+    response_type = _Response
+
     template: Path  # it is given `ask`, `fields` and `demonstrations`
     fields: Mapping[str, Any]  # JSON schemas, in order: what is written later is conditioned on what stands before it
     text: str  # the field that becomes a candidate's text; the others become its fields
@@ -78,19 +107,7 @@ class SamplesPrompt:
         """The response that an LLM would give if it wrote this one example."""
         return json.dumps({"samples": [json.loads(self.show(example))]}, ensure_ascii=False)
 
-    def parse(self, id: str, text: str, *, truncated: bool) -> list[Candidate]:
-        """Read a response, whatever it is; what cannot be read becomes a candidate that says why."""
-        if truncated:
-            return [self._candidate(id, 0, text, truncated=True, problem="the response was cut off")]
-        try:
-            response = _Response.model_validate(json_object(text))
-        except (ValueError, RecursionError) as error:
-            return [self._candidate(id, 0, text, problem=describe_error(error))]
-        if not response.samples:
-            return [self._candidate(id, 0, text, problem="the response holds no sample")]
-        return [self._read(id, number, sample) for number, sample in enumerate(response.samples)]
-
-    def _read(self, id: str, number: int, sample: Any) -> Candidate:
+    def _read(self, id: str, number: int, sample: Any, response: Any) -> Candidate:
         asked_for = {name: sample.get(name) for name in self.fields} if isinstance(sample, dict) else sample
         try:
             fields = _FIELDS.validate_python(asked_for)
@@ -99,6 +116,3 @@ class SamplesPrompt:
         except ValueError as error:
             return self._candidate(id, number, json.dumps(sample, ensure_ascii=False), problem=describe_error(error))
         return self._candidate(id, number, text, fields=fields)
-
-    def _candidate(self, id: str, number: int, text: str, **others: Any) -> Candidate:
-        return Candidate(id=candidate_id(id, number), method=self.ask.method, label=self.ask.label, text=text, **others)

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from relseed.llm.request import Message
 from relseed.pipeline.templates import render
-from relseed.records.candidates import Candidate, candidate_id
+from relseed.records.candidates import Candidate
 from relseed.tasks.relation import TASK, Example, Relation, Schema
-from relseed.tasks.structured import describe_error, json_object, json_schema
+from relseed.tasks.structured import SamplesParser, describe_error, json_schema
 from relseed.tasks.task import Ask
 
 # Straight quotes, backslashes and control characters would have to be escaped inside the JSON string, which grammars
@@ -40,10 +40,11 @@ class _Response(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class SentencePrompt:
+class SentencePrompt(SamplesParser):
     """A request for sentences of a relation."""
 
-    ask: Ask
+    response_type = _Response
+
     relation: Relation
     types: tuple[str, ...]  # of mentions, where the relation names none
 
@@ -102,28 +103,13 @@ class SentencePrompt:
                 written[role] = mention.type
         return json.dumps({"relation": self.relation.name, "samples": [written]}, ensure_ascii=False)
 
-    def parse(self, id: str, text: str, *, truncated: bool) -> list[Candidate]:
-        """Read a response, whatever it is; what cannot be read becomes a candidate that says why."""
-        if truncated:
-            return [self._candidate(id, 0, text, truncated=True, problem="the response was cut off")]
+    def _read(self, id: str, number: int, sample: Any, response: _Response) -> Candidate:
         try:
-            response = _Response.model_validate(json_object(text))
-        except (ValueError, RecursionError) as error:
-            return [self._candidate(id, 0, text, problem=describe_error(error))]
-        if not response.samples:
-            return [self._candidate(id, 0, text, problem="the response holds no sample")]
-        return [self._read(id, number, response.relation, sample) for number, sample in enumerate(response.samples)]
-
-    def _read(self, id: str, number: int, stated: str | None, raw: Any) -> Candidate:
-        try:
-            sample = _Sample.model_validate(raw)
+            found = _Sample.model_validate(sample)
         except ValidationError as error:
-            return self._candidate(id, number, json.dumps(raw, ensure_ascii=False), problem=describe_error(error))
-        fields = {"relation": stated, "head_type": sample.head_type, "tail_type": sample.tail_type}
-        return self._candidate(id, number, sample.sentence, fields=fields)
-
-    def _candidate(self, id: str, number: int, text: str, **others: Any) -> Candidate:
-        return Candidate(id=candidate_id(id, number), method=self.ask.method, label=self.ask.label, text=text, **others)
+            return self._candidate(id, number, json.dumps(sample, ensure_ascii=False), problem=describe_error(error))
+        fields = {"relation": response.relation, "head_type": found.head_type, "tail_type": found.tail_type}
+        return self._candidate(id, number, found.sentence, fields=fields)
 
     def _types(self, role: str) -> list[str]:
         """The types that a mention may have; none where nobody knows any."""
