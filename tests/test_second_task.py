@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,8 @@ QUESTIONS = {
         "Will pure gold rust when it is left out in the rain?",
     ],
 }
+# Three in turn, for each label by itself: requests of both come at the same time.
+TURNS = {label: cycle([questions[:3], questions[3:]]) for label, questions in QUESTIONS.items()}
 METHOD = {
     "loop": "all_at_once",
     "llm": "teacher",
@@ -50,8 +53,7 @@ def answer(handler: Handler) -> None:
     """Three questions with the answer that the schema of the request demands, others each time."""
     schema = handler.body["response_format"]["json_schema"]["schema"]
     [label] = schema["properties"]["samples"]["items"]["properties"]["answer"]["enum"]
-    first = 3 * (sum(handler.server.requests.values()) % 2)
-    samples = [{"answer": label, "question": question} for question in QUESTIONS[label][first : first + 3]]
+    samples = [{"answer": label, "question": question} for question in next(TURNS[label])]
     handler.send(200, chat(json.dumps({"samples": samples})))
 
 
