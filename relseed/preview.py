@@ -8,7 +8,7 @@ from typing import Any
 
 from relseed.explanations.explain import Explain, first_requests
 from relseed.explanations.prompt import METHOD, ExplanationPrompt
-from relseed.generation.method import labels_to_write, read_method
+from relseed.generation.method import loop_of, read_method, targets_of
 from relseed.generation.runner import CostEstimate
 from relseed.generation.writing import rehearse
 from relseed.llm.llm import LLM
@@ -34,12 +34,14 @@ def _method(params: Params, name: str, data: Path) -> str:
     task = load_task(params.value("task"))
     schema, seeds = _read(data, task)
     method = read_method(params, name, task, schema, seeds)
-    settings, labels = method.settings, labels_to_write(method)
+    if method.llm is None:
+        return f"=== {name}: made by rule from the seeds, loop {method.settings.loop}: asks nothing\n"
+    settings, targets = method.settings, targets_of(method, loop_of(params, name))
     try:
-        requests = asyncio.run(rehearse(method, labels))
+        requests = asyncio.run(rehearse(method, targets))
     except UserError as error:
         return f"=== {name}: cannot be rendered yet: {error}\n"
-    wanted = f"{settings.per_label} examples of each of {len(labels)} labels, loop {settings.loop}"
+    wanted = f"{sum(target.wanted for target in targets)} examples in {len(targets)} units, loop {settings.loop}"
     return _shown(name, wanted, settings.llm, method.llm, requests)
 
 

@@ -9,6 +9,7 @@ from relseed.generation.method import read_method
 from relseed.generation.summarize import diversities_of, summarize
 from relseed.generation.summary import MethodSummary
 from relseed.generation.usage import rejection_table
+from relseed.llm.prices import Prices
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.outputs import output_file
 from relseed.pipeline.params import Params
@@ -35,7 +36,7 @@ def main(
         passed, failed = chosen.rules.apply_all(found for exchange in exchanges for found in exchange.candidates)
         print("\n".join(rejection_table(failed, len(passed))))
         diversities = diversities_of(task, _readable(exchanges, chosen.rules.rules), passed, method)
-        measured = summarize(exchanges, passed, failed, diversities, chosen.llm.prices)
+        measured = summarize(exchanges, passed, failed, diversities, chosen.llm.prices if chosen.llm else Prices())
         write_records(lines[0], passed)
         write_records(lines[1], failed)
         _write(measured, writes[2], log)

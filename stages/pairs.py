@@ -82,7 +82,7 @@ def _pairs(
     pairs: list[PreferencePair] = []
     for label in dict.fromkeys(seed.relation for seed in seeds):
         # Rules are applied relation by relation, as when they were written: no half decides what the other one shows.
-        candidates = [found for exchange in exchanges if exchange.label == label for found in exchange.candidates]
+        candidates = [found for exchange in exchanges if exchange.unit == label for found in exchange.candidates]
         own: list[Any] = method.rules.with_nothing_accepted().apply_all(candidates)[0][: settings.own_per_label]
         rng = random.Random(f"{settings.seed}/{label}")
         pairs += pairs_of(method, label, seeds, own, settings.flaws, rng)

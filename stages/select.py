@@ -47,8 +47,9 @@ def _describe(settings: TrainingSet, written: Sequence[Any], available: Availabl
 def _origin(
     params: Params, settings: TrainingSet, task: Task, schema: Any, rules: RuleSettings, dataset: dict[str, Any]
 ) -> Origin:
-    methods = {name: params.value(f"methods.{name}") for name in settings.methods}
-    llms = llms_of(params, list(dict.fromkeys(method["llm"] for method in methods.values())))
+    methods = {name: params.value(f"methods.{name}") for name in settings.sources}
+    names = dict.fromkeys(str(method.get("llm")) for method in methods.values())
+    llms = llms_of(params, [name for name in names if params.value(f"llms.{name}") is not None])
     return Origin(dataset, methods, llms, rules, task.rules(schema, [], rules).names)
 
 

@@ -12,20 +12,22 @@ from relseed.records.files import read_records
 class Exchange(BaseModel):
     """One request, the response verbatim, and the candidates that it was parsed into.
 
+    What is made by rule has neither: its candidates alone, under the id of what they were made for.
+
     Seconds are left out of the file: data that depends on a clock is never the same twice. The cache keeps them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str  # of the request
-    request: Request
+    request: Request | None
     response: Response | None  # None where the engine refused
     refusal: str | None = None
     candidates: tuple[Candidate, ...] = ()
 
     @property
-    def label(self) -> str:
-        """The label that examples were asked of."""
+    def unit(self) -> str:
+        """What was asked for: a label, or what its loop has for units."""
         return unit_of(self.id)
 
     def without_seconds(self) -> "Exchange":

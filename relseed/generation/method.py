@@ -1,11 +1,12 @@
 """A method: one way to have examples written, as an entry of `methods` declares it; and the loop that it runs.
 
 A loop is a module of relseed.methods with an async function `write(unit)`. It decides what to ask next; everything
-about concurrency, budgets, counting and rejecting lies in here and in the runner.
+about concurrency, budgets, counting and rejecting lies in here and in the runner. Its units are the labels, unless it
+has a function `targets(method)`.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
@@ -17,18 +18,23 @@ from relseed.llm.request import Request
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.named import load
 from relseed.pipeline.params import Params, Section
-from relseed.quality.rules import RuleFilter, RuleSettings
+from relseed.quality.rules import COPIES, RuleFilter, RuleSettings
 from relseed.records.candidates import request_id
 from relseed.tasks.task import Ask, Prompt, Task
 
 
-class MethodSettings(Section):
-    """An entry of `methods`; a loop may add settings of its own."""
+class MethodEntry(Section):
+    """What every entry of `methods` has; a loop may add settings of its own."""
 
     loop: str  # a module of relseed.methods
     llm: str  # an entry of `llms`
     reads: str  # the one thing that the method reads beside the seeds: recorded responses, or the weights of its LLM
     per_label: PositiveInt  # accepted examples wanted
+
+
+class MethodSettings(MethodEntry):
+    """An entry of `methods` by which an LLM writes."""
+
     max_request_factor: float = Field(ge=1, allow_inf_nan=False)  # times per_label that are asked for at most
     demonstrations: PositiveInt  # seeds shown, at most
     negatives: tuple[str, ...]  # kinds of examples of the negative label, in turn; none: it is not written
@@ -38,10 +44,22 @@ class MethodSettings(Section):
         None  # draw random numbers as the method of this name: the two differ in their settings alone
     )
 
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What one unit of a method is for: which examples, and how many."""
+
+    unit: str  # in the ids of its requests
+    label: str  # of its examples
+    wanted: int  # accepted examples
+    kind: str | None = None  # of the negative label's examples; else the kinds of its method, in turn
+    near: str | None = None  # of the negative label's examples: the label that they come near
+    surface: Hashable = None  # of the negative label's examples, as `Task.surface` has it
+
     @property
-    def max_requested(self) -> int:
-        """Examples of one label that are asked for, at most."""
-        return int(round(self.per_label * self.max_request_factor, 6))
+    def shown(self) -> str:
+        """The label whose seeds are shown."""
+        return self.near or self.label
 
 
 @dataclass(frozen=True)
@@ -49,41 +67,55 @@ class Method:
     """An entry of `methods` with all that its requests are made of."""
 
     name: str
-    settings: Any  # MethodSettings, or what the loop made of them
-    llm: LLM
+    settings: Any  # MethodEntry, or what the loop made of it
+    llm: LLM | None  # None: its examples are made by rule
     task: Task
     schema: Any
     rules: RuleFilter  # with nothing accepted
 
-    def request(self, label: str, number: int, count: int, shown: Sequence[str]) -> tuple[Prompt, Request]:
-        """The request number `number` for `count` examples of a label, where `shown` are those in the prompt."""
-        prompt = self.task.prompt(self._ask(label, number, count), self.llm.form)
-        tokens = self.settings.max_tokens_per_example * (count + 1)
-        llm, seeded = self.llm.for_label(label), self.seeded_id(label, number)
+    def request(self, target: Target, number: int, count: int, shown: Sequence[str]) -> tuple[Prompt, Request]:
+        """The request number `number` for `count` examples of a target, where `shown` are those in the prompt."""
+        llm = self.writer.for_label(target.shown)
+        prompt = self.task.prompt(self._ask(target, number, count), llm.form)
+        tokens, seeded = self.settings.max_tokens_per_example * (count + 1), self.seeded_id(target.unit, number)
         return prompt, llm.request(seeded, prompt.messages(shown), prompt.response_schema(), tokens)
 
     def demonstrations(self, label: str) -> list[str]:
-        """The first seeds of a label, as prompts show them."""
-        own = [seed for seed in self.rules.seeds if seed.label == label]
+        """The first seeds of a label, as prompts show them; of any label where it has none."""
+        own = [seed for seed in self.rules.seeds if seed.label == label] or self.rules.seeds
         return [self.task.show(seed) for seed in own[: self.settings.demonstrations]]
 
-    def seeded_id(self, label: str, number: int) -> str:
-        """What the random numbers of a request are made from."""
-        return request_id(self.settings.seeded_as or self.name, label, number)
+    @property
+    def writer(self) -> LLM:
+        """The LLM that writes.
 
-    def _ask(self, label: str, number: int, count: int) -> Ask:
-        kinds = self.settings.negatives
+        Raises:
+            UserError: There is none.
+        """
+        if self.llm is None:
+            raise UserError(f"methods.{self.name}: the loop {self.settings.loop} needs an LLM, and {self.settings.llm} is null")
+        return self.llm
+
+    def seeded_id(self, unit: str, number: int) -> str:
+        """What the random numbers of a request are made from."""
+        return request_id(self.settings.seeded_as or self.name, unit, number)
+
+    def _ask(self, target: Target, number: int, count: int) -> Ask:
+        kinds = self.settings.negatives if target.label == self.schema.negative else ()
         return Ask(
             method=self.name,
             loop=self.settings.loop,
             schema=self.schema,
-            label=label,
-            kind=kinds[number % len(kinds)] if kinds and label == self.schema.negative else None,
+            label=target.label,
+            kind=target.kind or (kinds[number % len(kinds)] if kinds and not target.near else None),
+            near=target.near,
+            kinds=kinds if target.near else (),
+            surface=target.surface,
             count=count,
             rules=self.rules.settings,
             seeds=self.rules.seeds,
             diversity_instruction=self.settings.diversity_instruction,
-            characters=self.llm.prompt_characters,
+            characters=self.writer.prompt_characters,
         )
 
 
@@ -103,13 +135,16 @@ def read_method(params: Params, name: str, task: Task, schema: Any, seeds: Seque
     Raises:
         UserError: There is no such method, loop or LLM, or a setting does not fit.
     """
-    settings = params.section(f"methods.{name}", loop_of(params, name).Settings)
+    loop = loop_of(params, name)
+    settings = params.section(f"methods.{name}", loop.Settings)
+    rules = task.rules(schema, seeds, rule_settings := params.section("rules", RuleSettings))
+    if hasattr(loop, "make"):  # by rule, from the seeds: all are copies of theirs
+        return Method(name, settings, None, task, schema, RuleFilter(rules.without(COPIES), rule_settings, seeds))
     if unknown := [kind for kind in settings.negatives if kind not in task.negative_kinds]:
         known = ", ".join(task.negative_kinds) or "none"
         raise UserError(
             f"{params.path}: methods.{name}.negatives has {unknown[0]!r}, the task {task.name} knows {known}"
         )
-    rules = task.rules(schema, seeds, rule_settings := params.section("rules", RuleSettings))
     llm = params.section(f"llms.{settings.llm}", LLM)
     if llm.form not in task.forms:
         raise UserError(
@@ -141,23 +176,24 @@ class Sender(Protocol):
 
 
 class Unit:
-    """One label whose examples a method writes: what a loop asks with, and how far it is."""
+    """What a method writes of one target: what a loop asks with, and how far it is."""
 
-    def __init__(self, method: Method, label: str, send: Sender) -> None:
-        self.method, self.label, self.settings, self._send = method, label, method.settings, send
-        self.demonstrations = method.demonstrations(label)
+    def __init__(self, method: Method, target: Target, send: Sender) -> None:
+        self.method, self.target, self.settings, self._send = method, target, method.settings, send
+        self.demonstrations = method.demonstrations(target.shown)
         self.next = 0  # the number of the next request
         self.accepted = self.requested = 0  # examples
 
     @property
     def missing(self) -> int:
         """How many examples to ask for now: none once there are enough, or as many were asked for as may be."""
-        return max(0, min(self.settings.per_label - self.accepted, self.settings.max_requested - self.requested))
+        most = int(round(self.target.wanted * self.settings.max_request_factor, 6))
+        return max(0, min(self.target.wanted - self.accepted, most - self.requested))
 
     def shuffled(self, number: int) -> list[str]:
         """The demonstrations in an order of request `number`, so that it is not always the last one that is copied."""
         shown = list(self.demonstrations)
-        random.Random(f"{self.method.llm.seed}/{self.method.seeded_id(self.label, number)}").shuffle(shown)
+        random.Random(f"{self.method.writer.seed}/{self.method.seeded_id(self.target.unit, number)}").shuffle(shown)
         return shown
 
     async def ask(self, count: int, shown: Sequence[str]) -> list[str]:
@@ -176,8 +212,8 @@ class Unit:
         """
         asked = []
         for number, (count, shown) in enumerate(asks, start=self.next):
-            prompt, request = self.method.request(self.label, number, count, shown)
-            asked.append(Asked(request_id(self.method.name, self.label, number), count, prompt, request))
+            prompt, request = self.method.request(self.target, number, count, shown)
+            asked.append(Asked(request_id(self.method.name, self.target.unit, number), count, prompt, request))
         self.next += len(asked)
         self.requested += sum(count for count, _ in asks)
         accepted = await self._send(asked)
@@ -185,14 +221,29 @@ class Unit:
         return accepted
 
 
-def labels_to_write(method: Method) -> list[str]:
-    """The labels to have examples of: those with seeds to show, the negative one only where it is wanted.
+def targets_of(method: Method, loop: ModuleType) -> list[Target]:
+    """What a method writes: what its loop says, else examples of each label.
+
+    Raises:
+        UserError: There is nothing.
+    """
+    targets: list[Target] = getattr(loop, "targets", label_targets)(method)
+    return targets
+
+
+def label_targets(method: Method) -> list[Target]:
+    """A target for each label; for the negative one only where it is wanted."""
+    labels = [label for label in method.schema.labels if method.settings.negatives or label != method.schema.negative]
+    return [Target(label, label, method.settings.per_label) for label in with_seeds(method, labels)]
+
+
+def with_seeds(method: Method, wanted: Sequence[str]) -> list[str]:
+    """Those of the labels that have seeds to show.
 
     Raises:
         UserError: There is none.
     """
     seeded = {seed.label for seed in method.rules.seeds}
-    wanted = [label for label in method.schema.labels if method.settings.negatives or label != method.schema.negative]
     for label in wanted:
         if label not in seeded:
             print(f"skipped {label}: it has no seeds to show")

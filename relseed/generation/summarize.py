@@ -10,7 +10,7 @@ from relseed.generation.summary import MethodSummary
 from relseed.generation.usage import usage_of
 from relseed.llm.prices import Prices
 from relseed.quality.diversity import Diversity, Embedded, diversity, embedded, mean
-from relseed.records.candidates import Rejected, method_of
+from relseed.records.candidates import Rejected, method_of, request_of, unit_of
 from relseed.tasks.task import Task
 
 
@@ -21,47 +21,51 @@ def summarize(
     diversities: tuple[Mapping[str, Diversity], Mapping[str, Diversity]],
     prices: Prices,
 ) -> MethodSummary:
-    """Sum up; `diversities` are those of all candidates and of the accepted, by label."""
+    """Sum up; `diversities` are those of all candidates and of the accepted, by unit."""
     responses = [exchange.response for exchange in exchanges if exchange.response]
     usage = usage_of(exchanges, prices)
     before, after = diversities
     return MethodSummary(
         method=method_of(exchanges[0].id),
         model=", ".join(sorted({response.model for response in responses})),
-        requests=len(exchanges),
-        refused=len(exchanges) - len(responses),
+        requests=(requests := sum(exchange.request is not None for exchange in exchanges)),
+        refused=requests - len(responses),
         candidates=len(accepted) + len(rejected),
         accepted=len(accepted),
         rejected=dict(Counter(candidate.rule for candidate in rejected).most_common()),
-        per_label=dict.fromkeys((exchange.label for exchange in exchanges), 0)
-        | Counter(example.label for example in accepted),
+        per_unit=dict.fromkeys((exchange.unit for exchange in exchanges), 0)
+        | Counter(_unit(example.id) for example in accepted),
         **asdict(usage),
         cost_per_accepted=None if usage.cost is None or not accepted else usage.cost / len(accepted),
         before=mean(before),
         after=mean(after),
-        vendi_before={label: diversity.vendi for label, diversity in before.items()},
-        vendi={label: diversity.vendi for label, diversity in after.items()},
+        vendi_before={unit: diversity.vendi for unit, diversity in before.items()},
+        vendi={unit: diversity.vendi for unit, diversity in after.items()},
     )
 
 
 def diversities_of(
     task: Task, read: Mapping[str, Any], accepted: Sequence[Any], title: str
 ) -> tuple[dict[str, Diversity], dict[str, Diversity]]:
-    """The diversity of all candidates that can be read, as examples by id, and of the accepted, each by label."""
+    """The diversity of all candidates that can be read, as examples by id, and of the accepted, each by unit."""
     examples = list(read.values())
     vectors = embedded(list(map(task.text, examples)), list(map(task.masked, examples)), f"embed candidates, {title}")
     by_id = dict(zip(read, vectors, strict=True))
-    every = _grouped((example.label, by_id[id]) for id, example in read.items())
-    passed = _grouped((example.label, by_id[example.id]) for example in accepted)
+    every = _by_unit(read, by_id)
+    passed = _by_unit([example.id for example in accepted], by_id)
     before = diversity(every)
-    # Self-BLEU is slow, and often all candidates of a label are accepted.
-    after = diversity({label: found for label, found in passed.items() if len(found) < len(every[label])})
-    after |= {label: before[label] for label in before if len(passed.get(label, ())) == len(every[label])}
-    return before, {label: after[label] for label in before if label in after}
+    # Self-BLEU is slow, and often all candidates of a unit are accepted.
+    after = diversity({unit: found for unit, found in passed.items() if len(found) < len(every[unit])})
+    after |= {unit: before[unit] for unit in before if len(passed.get(unit, ())) == len(every[unit])}
+    return before, {unit: after[unit] for unit in before if unit in after}
 
 
-def _grouped(pairs: Iterable[tuple[str, Embedded]]) -> dict[str, list[Embedded]]:
+def _by_unit(ids: Iterable[str], vectors: Mapping[str, Embedded]) -> dict[str, list[Embedded]]:
     groups: dict[str, list[Embedded]] = {}
-    for label, example in pairs:
-        groups.setdefault(label, []).append(example)
+    for id in ids:
+        groups.setdefault(_unit(id), []).append(vectors[id])
     return groups
+
+
+def _unit(candidate: str) -> str:
+    return unit_of(request_of(candidate))

@@ -20,14 +20,14 @@ class MethodSummary(BaseModel):
     candidates: int
     accepted: int
     rejected: dict[str, int]  # by rule
-    per_label: dict[str, int]  # accepted, of each label that was asked for
+    per_unit: dict[str, int]  # accepted, of each unit: a label, or what else was asked for at a time
     prompt_tokens: int | None  # None where an engine did not count them
     completion_tokens: int | None
     cost: float | None  # None without prices or counts
     cost_per_accepted: float | None
-    before: Diversity | None  # of all candidates that can be read; means over labels
+    before: Diversity | None  # of all candidates that can be read; means over units
     after: Diversity | None  # of the accepted
-    vendi_before: dict[str, float]  # of the candidates, by label
+    vendi_before: dict[str, float]  # of the candidates, by unit
     vendi: dict[str, float]  # of the accepted
 
 

@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
 from relseed.quality.duplicates import Index
-from relseed.records.candidates import request_of
+from relseed.records.candidates import request_of, unit_of
 from relseed.records.files import DataError, problem_of, read_json_lines
 from relseed.records.scores import ScoredExample
 from relseed.tasks.task import Task
@@ -27,15 +27,23 @@ class TrainingSet(Section):
     seeds: bool  # the real seeds come first
     methods: tuple[str, ...]  # whose accepted examples it takes, in turn
     per_label: NonNegativeInt  # written examples at most, of all methods together
+    # Of the negative label, beside those: methods, and how many of each label that is nearly stated (`near`), and of
+    # each surface, such as a pair of types, that merely occurs together (`co_occurrence`).
+    negatives: dict[str, dict[Literal["near", "co_occurrence"], NonNegativeInt]]
     at_least: dict[str, dict[str, float]] = Field(default={})  # the least score of a method's examples, by criterion
 
     @model_validator(mode="after")
     def _is_not_empty(self) -> "TrainingSet":
         if not self.seeds and not self.methods:
             raise ValueError("it has neither seeds nor methods: set seeds to true, or name a method")
-        if unknown := set(self.at_least) - set(self.methods):
+        if unknown := set(self.at_least) - set(self.sources):
             raise ValueError(f"at_least names {min(unknown)}, which is not among its methods")
         return self
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All methods whose examples it takes."""
+        return tuple(dict.fromkeys((*self.methods, *self.negatives)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +61,8 @@ def read_available(settings: TrainingSet, task: Task) -> Available:
         DataError: A file is missing, or a line does not hold an example of the task.
         UserError: A score or a method that it asks for is not there.
     """
-    path, wanted = Path(settings.reads), set(settings.methods)
-    available = Available({method: [] for method in settings.methods}, {})
+    path, wanted = Path(settings.reads), set(settings.sources)
+    available = Available({method: [] for method in settings.sources}, {})
     for file in _files(path, settings):
         scores = available.scores.setdefault(file.stem, {}) if file.parent.name == _SCORES else None
         first = len(available.scores) < 2  # each criterion scores the same examples
@@ -77,7 +85,7 @@ def _files(path: Path, settings: TrainingSet) -> list[Path]:
     if path.suffix == ".jsonl":
         return [path]
     if path.name != _SCORES:
-        return [path / f"{method}.jsonl" for method in settings.methods]
+        return [path / f"{method}.jsonl" for method in settings.sources]
     if scores := sorted(path.glob("*.jsonl")):
         return scores
     raise UserError(
@@ -103,7 +111,7 @@ def _scored(file: Path, number: int, line: Mapping[str, Any]) -> ScoredExample:
 def _check_methods(settings: TrainingSet, available: Available) -> None:
     if Path(settings.reads).suffix == ".jsonl":
         for method, examples in available.examples.items():
-            if not examples and len(settings.methods) > 1:
+            if not examples and len(settings.sources) > 1:
                 raise UserError(
                     f"a training set takes the method {method}, and {settings.reads} holds no example of it: let the "
                     "set read data/accepted, which holds those of all methods"
@@ -121,17 +129,36 @@ def _check_scores(settings: TrainingSet, available: Available) -> None:
 
 
 def select(settings: TrainingSet, available: Available, labels: Sequence[str], known: Index, task: Task) -> list[Any]:
-    """Examples of each label, of methods and responses in turn, sorted as they were accepted; alike ones once."""
-    good = {method: list(_good_enough(settings, available, method)) for method in settings.methods}
+    """Examples of each label, of methods and responses in turn, sorted as they were accepted, alike ones once.
+
+    Then the negatives, as many of each unit as the set says.
+    """
+    good = {method: list(_good_enough(settings, available, method)) for method in settings.sources}
     place = {
         example.id: place for place, example in enumerate(example for examples in good.values() for example in examples)
     }
     chosen = []
     for label in labels:
-        turns = _in_turn([_of_label(label, examples) for examples in good.values()])
+        turns = _in_turn([_of_label(label, good[method]) for method in settings.methods])
         new = islice(_unlike_known(turns, known, task), settings.per_label)
         chosen += sorted(new, key=lambda example: place[example.id])
+    taken = {example.id for example in chosen}
+    for method, wanted in settings.negatives.items():
+        chosen += (example for example in _negatives(good[method], wanted) if example.id not in taken)
     return chosen
+
+
+def _negatives(examples: Sequence[Any], wanted: Mapping[str, int]) -> list[Any]:
+    """So many of each unit, of its kinds in turn."""
+    units: dict[str, dict[str, list[Any]]] = {}
+    for example in examples:
+        kinds = units.setdefault(unit_of(request_of(example.id)), {})
+        kinds.setdefault(getattr(example, "kind", ""), []).append(example)
+    return [
+        example
+        for unit, kinds in units.items()
+        for example in _in_turn(kinds.values())[: wanted.get(unit.partition("/")[0], 0)]
+    ]
 
 
 def _good_enough(settings: TrainingSet, available: Available, method: str) -> Iterator[Any]:

@@ -1,11 +1,11 @@
-"""Running a method: every label's loop at once, against an engine, or in rehearsal."""
+"""Running a method: every unit's loop at once, against an engine, or in rehearsal; or its rule."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
 from relseed.generation.exchanges import Exchange
-from relseed.generation.method import Asked, Method, Unit, labels_to_write
+from relseed.generation.method import Asked, Method, Target, Unit, targets_of
 from relseed.generation.runner import CostEstimate, RequestRunner, gather
 from relseed.llm.client import Client
 from relseed.llm.request import Request
@@ -22,9 +22,9 @@ class Written:
 
 
 class _Checked:
-    """Sends the requests of one label, and applies the rules to what comes, apart from other labels.
+    """Sends the requests of one unit, and applies the rules to what comes, apart from other units.
 
-    So labels can be written side by side, and end with the same bytes.
+    So units can be written side by side, and end with the same bytes.
     """
 
     def __init__(self, method: Method, runner: RequestRunner) -> None:
@@ -47,18 +47,18 @@ class _Checked:
 
 
 async def write(method: Method, client: Client) -> Written:
-    """Have a method write, all labels side by side, exchanges in the order of the labels.
+    """Have a method write, all units side by side, exchanges in the order of the units.
 
     Raises:
         UserError: Not every request was answered.
     """
-    labels = labels_to_write(method)
-    estimate = CostEstimate.of(await rehearse(method, labels))
-    print(estimate.describe(client.engine.name, client.prices), flush=True)
-    runner = RequestRunner(client, f"generate, {method.name}", len(labels) * method.settings.per_label)
     loop = load("relseed.methods", method.settings.loop, "loop of a method")
-    checked = [_Checked(method, runner) for _ in labels]
-    units = [Unit(method, label, send) for label, send in zip(labels, checked, strict=True)]
+    targets = targets_of(method, loop)
+    estimate = CostEstimate.of(await rehearse(method, targets))
+    print(estimate.describe(client.engine.name, client.prices), flush=True)
+    runner = RequestRunner(client, f"generate, {method.name}", sum(target.wanted for target in targets))
+    checked = [_Checked(method, runner) for _ in targets]
+    units = [Unit(method, target, send) for target, send in zip(targets, checked, strict=True)]
     await runner.run([loop.write(unit) for unit in units])
     return Written(
         [exchange for unit in checked for exchange in unit.exchanges],
@@ -66,15 +66,27 @@ async def write(method: Method, client: Client) -> Written:
     )
 
 
-async def rehearse(method: Method, labels: Sequence[str]) -> list[Request]:
+def make(method: Method) -> Written:
+    """What a method without an LLM makes of the seeds by rule.
+
+    Raises:
+        UserError: The method does not fit the task, or there is nothing to make it of.
+    """
+    loop = load("relseed.methods", method.settings.loop, "loop of a method")
+    exchanges: list[Exchange] = list(loop.make(method))
+    _, rejected = method.rules.apply_all(candidate for exchange in exchanges for candidate in exchange.candidates)
+    return Written(exchanges, rejected)
+
+
+async def rehearse(method: Method, targets: Sequence[Target]) -> list[Request]:
     """The requests of a method if every example that it asks for is accepted, without sending any.
 
     What is written is taken to be as long as the seeds, which stand in for it in later prompts.
     """
-    rehearsals = [_Rehearsal(method.demonstrations(label)) for label in labels]
+    rehearsals = [_Rehearsal(method.demonstrations(target.shown)) for target in targets]
     loop = load("relseed.methods", method.settings.loop, "loop of a method")
-    for label, rehearsal in zip(labels, rehearsals, strict=True):
-        await loop.write(Unit(method, label, rehearsal))
+    for target, rehearsal in zip(targets, rehearsals, strict=True):
+        await loop.write(Unit(method, target, rehearsal))
     return [request for rehearsal in rehearsals for request in rehearsal.requests]
 
 

@@ -1,4 +1,4 @@
-"""How unlike each other the texts are, label by label."""
+"""How unlike each other the texts are, unit by unit: label by label, mostly."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from relseed.quality.self_bleu import self_bleu
 
 
 class Diversity(BaseModel):
-    """Figures of one label's texts, or means over labels."""
+    """Figures of one unit's texts, or means over units."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,12 +44,12 @@ def embedded(texts: Sequence[str], masked: Sequence[str], desc: str) -> list[Emb
 
 
 def diversity(texts: Mapping[str, Sequence[Embedded]]) -> dict[str, Diversity]:
-    """The diversity of each label's texts; a label with fewer than two has none."""
-    return {label: _figures(own) for label, own in texts.items() if len(own) > 1}
+    """The diversity of each unit's texts; a unit with fewer than two has none."""
+    return {unit: _figures(own) for unit, own in texts.items() if len(own) > 1}
 
 
 def mean(figures: Mapping[str, Diversity]) -> Diversity | None:
-    """The means over labels, None where there are none."""
+    """The means over units, None where there are none."""
     if not figures:
         return None
     return Diversity(

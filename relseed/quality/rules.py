@@ -3,9 +3,9 @@
 What rules need of a task they are given; those in here hold for every task.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import Field, PositiveInt, model_validator
@@ -45,6 +45,10 @@ class Rules:
     example: Callable[[Candidate], Any]  # makes an example of a candidate that passed them
     on_examples: Mapping[str, ExampleRule]
     text: Callable[[Any], str]  # of an example
+
+    def without(self, names: Collection[str]) -> "Rules":
+        """The same without the rules of these names."""
+        return replace(self, on_examples={name: rule for name, rule in self.on_examples.items() if name not in names})
 
     @property
     def names(self) -> tuple[str, ...]:

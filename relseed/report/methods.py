@@ -8,7 +8,7 @@ from relseed.report.table import DASH, Table
 
 
 def methods_table(methods: Mapping[str, MethodSummary]) -> Table:
-    """A row a method; diversity is that of the candidates, then of the accepted examples, means over labels."""
+    """A row a method; diversity is that of the candidates, then of the accepted examples, means over units."""
     header = ["method", "requests", "candidates", "accepted", "rejected", "cost per accepted"]
     header += ["distinct-1", "distinct-2", "self-BLEU", "distance", "masked", "Vendi"]
     return Table(header, [_row(name, summary) for name, summary in methods.items()])

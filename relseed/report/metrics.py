@@ -29,6 +29,6 @@ def metrics_of(systems: Mapping[str, Evaluation], methods: Mapping[str, MethodSu
     for taken in systems.keys() & {*baselines, _METHODS}:
         raise UserError(f"{PARAMS}: no system can be called {taken}, a key of metrics.json: give it another name")
     numbers |= {name: baseline.model_dump(exclude_none=True) for name, baseline in baselines.items()}
-    left_out = {"method", "model", "per_label", "vendi", "vendi_before"}
+    left_out = {"method", "model", "per_unit", "vendi", "vendi_before"}
     written = {name: summary.model_dump(exclude_none=True, exclude=left_out) for name, summary in methods.items()}
     return numbers | ({_METHODS: written} if written else {})

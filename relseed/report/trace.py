@@ -61,6 +61,8 @@ def _find(id: str, data: Path) -> Trace:
 
 def _request(exchange: Exchange) -> list[str]:
     request = exchange.request
+    if request is None:
+        return [_title("request"), f"{exchange.id}: none, it was made by rule from the seeds"]
     lines = [line for message in request.messages for line in (_title(message.role), message.content)]
     revision = f" at {request.revision}" if request.revision else ""
     adapter = f", adapter {request.adapter}" if request.adapter else ""
@@ -76,7 +78,7 @@ def _request(exchange: Exchange) -> list[str]:
 def _response(exchange: Exchange) -> str:
     response = exchange.response
     if response is None:
-        return f"none: {exchange.refusal}"
+        return f"none: {exchange.refusal}" if exchange.refusal else "none"
     counts = f"{response.prompt_tokens} + {response.completion_tokens} tokens"
     tokens = counts if response.counted else "tokens not counted"
     return f"{response.text}\n({response.model}, engine {response.engine}, finished: {response.finish}, {tokens})"

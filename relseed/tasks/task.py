@@ -3,7 +3,7 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -148,6 +148,18 @@ class Ask:
     seeds: Sequence[Any]
     diversity_instruction: bool  # ask for examples as different as possible (Li, Dai and Li 2025)
     characters: int | None  # continuation: of the examples that are shown, at most
+    near: str | None = None  # of the negative label's examples: the label that they come near
+    kinds: tuple[str, ...] = ()  # over which those of one response are spread, each of `negative_kinds`
+    surface: Hashable = None  # of the negative label's examples, as `Task.surface` has it
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """An example of the negative label that was made from seeds by rule, on its way to a candidate."""
+
+    unit: str  # what it was made for: `near/<label>`, or `co_occurrence/<surface>`
+    text: str  # as prompts show an example's text
+    fields: dict[str, Any]
 
 
 class Task(ABC):
@@ -165,6 +177,7 @@ class Task(ABC):
     labels_file: ClassVar[str | None] = "labels.jsonl"  # in a folder of data; None: the labels are always the same
     fixed_schema: ClassVar[Schema | None] = None  # these labels
     negative_kinds: ClassVar[tuple[str, ...]] = ()  # of examples of the negative label that an LLM can be asked for
+    derived_kinds: ClassVar[tuple[str, ...]] = ()  # of examples of the negative label that are made from seeds by rule
     forms: ClassVar[tuple[str, ...]] = ("chat",)  # of prompts, those of LLMs that can be asked
 
     @property
@@ -192,6 +205,10 @@ class Task(ABC):
         """What is known of an example before a word is read, such as the types of its mentions; None for nothing."""
         return None
 
+    def surfaces(self, schema: Any) -> Sequence[Hashable]:
+        """What the surface of an item can be where a label other than the negative one fits it; None for anything."""
+        return (None,)
+
     def segments(self, example: Any) -> list[Segment]:
         """An example as people read it: pieces of text, each with its role (`head`) and a note, or without."""
         return [(self.text(example), None, None)]
@@ -199,6 +216,10 @@ class Task(ABC):
     def candidate_segments(self, candidate: "Candidate") -> list[Segment]:
         """The same of a candidate, whatever it holds."""
         return [(candidate.text, None, None)]
+
+    def derived(self, kind: str, schema: Any, seeds: Sequence[Any]) -> "Iterator[Derived]":
+        """Examples of the negative label that are made from seeds by rule, of one of `derived_kinds`."""
+        raise NotImplementedError
 
     @abstractmethod
     def show(self, example: Any) -> str:

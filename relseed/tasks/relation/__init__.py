@@ -4,7 +4,7 @@ The records are here, and the task; its prompts and rules are imported by those 
 """
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_
 
 from relseed.pipeline.errors import UserError
 from relseed.tasks import task
-from relseed.tasks.task import Ask, Prompt, Task
+from relseed.tasks.task import Ask, Derived, Prompt, Task
 
 if TYPE_CHECKING:
     from relseed.quality.rules import Rules, RuleSettings
@@ -93,11 +93,17 @@ class Relation(BaseModel):
     tail_type: str | None = None
     definition: str
     negative: StrictBool = False
+    symmetric: StrictBool = False  # where it holds, it holds with head and tail exchanged, too
 
     @property
     def label(self) -> str:
         """The relation."""
         return self.relation
+
+    @property
+    def reversible(self) -> bool:
+        """Whether the types allow head and tail to be exchanged, and then something else is said."""
+        return not self.symmetric and (self.head_type == self.tail_type or None in (self.head_type, self.tail_type))
 
     @cached_property
     def name(self) -> str:
@@ -140,7 +146,18 @@ class RelationTask(Task):
     schema_type = Schema
     columns = {"text": True, "head_type": False, "tail_type": False}  # noqa: RUF012 (ClassVar in Task)
     labels_file = "relations.jsonl"
-    negative_kinds = ("co_occurrence", "hard")  # merely side by side; nearly a relation
+    negative_kinds = (  # merely side by side; nearly a relation, in any way, or in this way
+        "co_occurrence",
+        "hard",
+        "denied",
+        "planned",
+        "past",
+        "hypothetical",
+        "other_mention",
+        "inverse",
+        "neighbouring_fact",
+    )
+    derived_kinds = ("swapped", "re_paired", "other_pairs")
     forms = ("chat", "continuation")
 
     def misfit(self, example: Example, schema: Schema) -> str | None:
@@ -172,6 +189,11 @@ class RelationTask(Task):
         """The entity types, which typed markers give away."""
         return example.head.type, example.tail.type
 
+    def surfaces(self, schema: Schema) -> Sequence[Hashable]:
+        """The pairs of types that relations ask for, in the schema's order; a relation of any types has none."""
+        pairs = [(each.head_type, each.tail_type) for each in schema.relations if not each.negative]
+        return tuple(dict.fromkeys(pair if None not in pair else None for pair in pairs))
+
     def segments(self, example: Sentence) -> list[tuple[str, str | None, str | None]]:
         """The sentence, with its mentions as `head` and `tail`, their types as notes."""
         pieces: list[tuple[str, str | None, str | None]] = []
@@ -196,6 +218,12 @@ class RelationTask(Task):
             for role in ("head", "tail")
         }
         return self.segments(sentence.model_copy(update=mentions))
+
+    def derived(self, kind: str, schema: Schema, seeds: Sequence[Example]) -> Iterator[Derived]:
+        """Head and tail exchanged, mentions of two sentences paired, other pairs of a sentence's mentions."""
+        from relseed.tasks.relation.derived import DERIVED
+
+        return DERIVED[kind](schema, seeds)
 
     def show(self, example: Sentence) -> str:
         """The sentence with its mentions in tags.

@@ -28,6 +28,7 @@ class _Sample(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     sentence: str
+    kind: str | None = None
     head_type: str | None = None
     tail_type: str | None = None
 
@@ -61,7 +62,9 @@ class SentencePrompt(SamplesParser):
             self._template,
             relation=self.relation,
             kind=kind,
-            others=[other for other in ask.schema.relations if not other.negative],
+            kinds=self._kinds,
+            near=ask.schema.by_label.get(ask.near),
+            others=self._others,
             demonstrations=demonstrations,
             head_types=self._types("head_type"),
             tail_types=self._types("tail_type"),
@@ -73,7 +76,8 @@ class SentencePrompt(SamplesParser):
         user = Message(role="user", content=asked)
         if not ask.diversity_instruction:
             return (user,)
-        return Message(role="system", content=_render("system", negative=self.relation.negative, kind=kind)), user
+        varied = {"negative": self.relation.negative, "kind": kind, "varied": self._own_types == (None, None)}
+        return Message(role="system", content=_render("system", **varied)), user
 
     @property
     def _template(self) -> str:
@@ -85,11 +89,12 @@ class SentencePrompt(SamplesParser):
     def response_schema(self) -> dict[str, Any]:
         """The JSON schema that a response must fit: tags and types are right by construction."""
         types = {role: {"enum": values} for role in ("head_type", "tail_type") if (values := self._types(role))}
+        kinds = {"kind": {"enum": list(self._kinds)}} if self._kinds else {}
         return json_schema(
             relation={"enum": [self.relation.name]},
             samples={
                 "type": "array",
-                "items": json_schema(sentence={"type": "string", "pattern": SENTENCE}, **types),
+                "items": json_schema(**kinds, sentence={"type": "string", "pattern": SENTENCE}, **types),
                 "minItems": self.ask.count,
                 "maxItems": self.ask.count,
             },
@@ -109,11 +114,32 @@ class SentencePrompt(SamplesParser):
         except ValidationError as error:
             return self._candidate(id, number, json.dumps(sample, ensure_ascii=False), problem=describe_error(error))
         fields = {"relation": response.relation, "head_type": found.head_type, "tail_type": found.tail_type}
+        said = {"kind": found.kind or self.ask.kind, "near": self.ask.near}
+        fields |= {name: value for name, value in said.items() if value}
         return self._candidate(id, number, found.sentence, fields=fields)
+
+    @property
+    def _kinds(self) -> tuple[str, ...]:
+        """The kinds over which the samples are spread: those that the relation that they come near can have."""
+        near = self.ask.schema.by_label.get(self.ask.near)
+        return tuple(kind for kind in self.ask.kinds if kind != "inverse" or near is None or near.reversible)
+
+    @property
+    def _others(self) -> list[Relation]:
+        """The relations that must not hold: all, or those of the types that are asked for."""
+        known = [other for other in self.ask.schema.relations if not other.negative]
+        types = [*filter(None, self._own_types)]
+        return [each for each in known if {each.head_type, each.tail_type} == set(types)] if len(types) == 2 else known
+
+    @property
+    def _own_types(self) -> tuple[str | None, str | None]:
+        """The types that head and tail must have, as far as the request names them."""
+        relation = self.ask.schema.by_label.get(self.ask.near, self.relation)
+        return self.ask.surface or (relation.head_type, relation.tail_type)
 
     def _types(self, role: str) -> list[str]:
         """The types that a mention may have; none where nobody knows any."""
-        own = getattr(self.relation, role)
+        own = self._own_types[role == "tail_type"]
         return [own] if own else list(self.types)
 
 
