@@ -39,7 +39,7 @@ from relseed.classifier.trainer import Trainer, TrainingConfig
 from relseed.classifier.training import new_extractor
 from relseed.datasets.draw import draw
 from relseed.evaluation.f1 import micro_f1
-from relseed.evaluation.summary import spread
+from relseed.evaluation.spread import spread
 from relseed.pipeline.params import Params
 from relseed.tasks.relation import TASK
 from relseed.tasks.task import read_examples, read_schema

@@ -25,7 +25,7 @@ from benchmarks.results import read_results
 from relseed.evaluation.bootstrap import difference
 from relseed.evaluation.f1 import micro_f1
 from relseed.evaluation.record import Evaluation
-from relseed.evaluation.summary import spread
+from relseed.evaluation.spread import spread
 
 FOLDER = Path("benchmarks/studies")
 RECENT = 20  # commits whose experiments are gathered: DVC takes half a second to look at one

@@ -20,7 +20,7 @@ from benchmarks import probe as probing
 from benchmarks import tuned as tuning
 from benchmarks.results import read_results
 from benchmarks.study import FOLDER, Study, read_study
-from relseed.evaluation.summary import spread
+from relseed.evaluation.spread import spread
 from relseed.quality.diversity import Diversity
 from relseed.quality.rules import COPIES
 

@@ -12,7 +12,10 @@ from relseed.pipeline.errors import UserError
 app = Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
 Tagged = Annotated[list[str] | None, Argument(help="texts; for relations sentences with <e1>..</e1> and <e2>..</e2>")]
 Methods = Annotated[list[str] | None, Argument(help="of `methods` in params.yaml, or `explain`; all if none is named")]
-
+Threshold = Annotated[float | None, Option(help="least probability of an assertion, instead of the extractor's own")]
+Negatives = Annotated[
+    float | None, Option(min=0.001, max=0.999, help="share of your items that assert nothing, such as 0.8")
+]
 
 EXTRACTORS = Path("models/extractor")
 
@@ -30,18 +33,21 @@ class Fetched(StrEnum):
 def predict(
     tagged: Tagged = None,
     extractor: Annotated[
-        Path, Option(help="folder of an extractor, or of several: then the best on validation")
+        Path, Option(help="folder of an extractor, or of several: then that of `careful`, or the best on validation")
     ] = EXTRACTORS,
     head_type: Annotated[str | None, Option(help="entity type of every head")] = None,
     tail_type: Annotated[str | None, Option(help="entity type of every tail")] = None,
     input: Annotated[Path | None, Option(help="JSON Lines file of items")] = None,
     output: Annotated[Path | None, Option(help="where to write the labelled lines")] = None,
+    threshold: Threshold = None,
+    negatives: Negatives = None,
 ) -> None:
     """Label items with a trained extractor: sentences given here, or one JSON Lines file to another.
 
     Each line of the file holds an item as in the datasets (for relations `text` with `head` and `tail`, or `text` with
-    the mentions marked as <e1>head</e1> and <e2>tail</e2>). It comes back with `predicted` and `probabilities`, all
-    else as it was. An extractor trained with entity types wants them (`--head-type`, `--tail-type`, or `type` in the
+    the mentions marked as <e1>head</e1> and <e2>tail</e2>). It comes back with `predicted`, `best` (the likeliest label
+    that asserts something, also where the answer is the negative label), `probabilities`, and `unlike` where it is like
+    nothing in training; all else as it was. An extractor trained with entity types wants them (`--head-type`, `--tail-type`, or `type` in the
     file); without them it is less sure, and says so.
     """
     from relseed.classifier.labelling import open_extractor
@@ -53,12 +59,20 @@ def predict(
     fields = {name: value for name, value in given.items() if value is not None}
     opened = open_extractor(extractor)
     if input and output:
-        label_file(opened, input, output, fields)
+        label_file(opened, input, output, fields, threshold=threshold, negatives=negatives)
         return
-    for labelled in label_texts(opened, tagged or (), fields):
-        print(f"{labelled['predicted']}  {_shown(labelled)}")
+    for labelled in label_texts(opened, tagged or (), fields, threshold=threshold, negatives=negatives):
+        print(f"{labelled['predicted']}  {_shown(labelled)}{_best(labelled)}")
+        for note in labelled.get("unlike", ()):
+            print(f"  unlike training: {note}")
         for label, value in sorted(labelled["probabilities"].items(), key=lambda entry: -entry[1]):
             print(f"  {value:.3f}  {label}")
+
+
+def _best(labelled: dict[str, Any]) -> str:
+    """What was too unsure to be asserted."""
+    best = labelled["best"]
+    return "" if best["label"] == labelled["predicted"] else f"  (not sure enough: {best['label']}, {best['probability']:.3f})"
 
 
 def _shown(labelled: dict[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """Score a system's extractors on the untouched test set, beside trivial baselines, and look for contamination of it."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +9,15 @@ import numpy as np
 from pydantic import Field
 
 from relseed.classifier.checkpoint import PRETRAINING, Extractor, load_extractor
-from relseed.classifier.inference import probabilities, similarities
+from relseed.classifier.inference import read, similarities
 from relseed.datasets.draw import Draw
 from relseed.evaluation.baselines import baseline_f1
 from relseed.evaluation.errors import Labelling, errors_of
 from relseed.evaluation.f1 import score
-from relseed.evaluation.record import Baseline, Evaluation, Point, Prediction, PretrainingStep, TestError
-from relseed.evaluation.summary import aggregate, by_label, spread
+from relseed.evaluation.record import Baseline, Evaluation, Point, Prediction, PretrainingStep, Reliability, TestError
+from relseed.evaluation.reliability import reliability
+from relseed.evaluation.spread import spread
+from relseed.evaluation.summary import aggregate, by_label
 from relseed.evaluation.system import System
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.errors import UserError
@@ -66,9 +70,8 @@ def _evaluate(
     """What the extractors say of the test set, and the scores of that."""
     folders = _one_per_seed(folder)
     loaded = {seed: load_extractor(path, device()) for seed, path in folders.items()}
-    labellings = [Labelling(seed, _probabilities(loaded[seed], folders[seed], schema, test)) for seed in folders]
-    tops = [labelling.probabilities.argmax(-1) for labelling in labellings]
-    predicted = [[schema.labels[top] for top in each] for each in tops]
+    labellings = [_labelling(seed, loaded[seed], folders[seed], schema, test) for seed in folders]
+    predicted = [[schema.labels[answer] for answer in labelling.answers] for labelling in labellings]
     gold = [example.label for example in test]
     each = [score(gold, labels, schema.labels, schema.negative) for labels in predicted]
     curves = [Point(seed=seed, **point) for seed in folders for point in read_json(folders[seed] / "history.json")]
@@ -87,6 +90,8 @@ def _evaluate(
         "labels": schema.labels,
         "negative": schema.negative,
         "scores": aggregate(gold, predicted, each, labels=schema.labels, negative=schema.negative, **intervals),
+        "reliability": _reliability(labellings, schema, test, intervals),
+        "decisions": tuple(asdict(loaded[seed].config.decision) for seed in folders),
         "per_label": tuple(by_label(each)),
         "confusion": tuple(map(tuple, np.sum([scores.confusion for scores in each], axis=0).tolist())),
         "curves": tuple(curves),
@@ -105,21 +110,31 @@ def _one_per_seed(folder: Path) -> dict[int, Path]:
     return dict(sorted(folders.items()))
 
 
-def _probabilities(extractor: Extractor, folder: Path, schema: Any, test: list[Any]) -> np.ndarray:
+def _labelling(seed: int, extractor: Extractor, folder: Path, schema: Any, test: list[Any]) -> Labelling:
     if extractor.schema.labels != schema.labels:
         raise UserError(f"{folder} knows other labels than the dataset: train it again with `dvc repro finetune`")
-    encoded, precision = extractor.encode(test), extractor.config.precision
-    return probabilities(extractor.model, encoded, extractor.pad, precision, desc=f"predict, {folder.name}")
+    decision, negative = extractor.config.decision, schema.negative_class
+    found = read(extractor, test, desc=f"predict, {folder.name}")
+    each = decision.probabilities(found.logits, negative)
+    return Labelling(seed, each, decision.answers(found, each, negative))
+
+
+def _reliability(
+    labellings: Sequence[Labelling], schema: Any, test: Sequence[Any], intervals: Mapping[str, int]
+) -> Reliability:
+    gold = [schema.labels.index(example.label) for example in test]
+    answers, each = ([getattr(one, name) for one in labellings] for name in ("answers", "probabilities"))
+    return reliability(gold, answers, each, schema.negative_class, **intervals)
 
 
 def _predictions(test: list[Any], labellings: list[Labelling], schema: Any) -> list[Prediction]:
-    rows = zip(*(labelling.probabilities for labelling in labellings), strict=True)
+    rows = zip(*(zip(each.answers, each.probabilities.max(-1), strict=True) for each in labellings), strict=True)
     return [
         Prediction(
             id=example.id,
             label=example.label,
-            predicted=tuple(schema.labels[int(row.argmax())] for row in each),
-            probability=tuple(round(float(row.max()), 6) for row in each),
+            predicted=tuple(schema.labels[answer] for answer, _ in each),
+            probability=tuple(round(float(sure), 6) for _, sure in each),
         )
         for example, each in zip(test, rows, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Train the extractor of a system: one per random seed, the best evaluation on validation kept.
+"""Train and calibrate the extractor of a system: one per random seed, the best evaluation on validation kept.
 
 An interrupted run resumes, and ends with the bytes of an uninterrupted one: its state lies in .scratch.
 """
@@ -6,14 +6,18 @@ An interrupted run resumes, and ends with the bytes of an uninterrupted one: its
 import json
 import shutil
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, NonNegativeInt, field_validator
 
+from relseed.classifier.calibration import Calibrate
 from relseed.classifier.checkpoint import PRETRAINING, Extractor, save_extractor
+from relseed.classifier.cross_fitting import decision_of
+from relseed.classifier.inference import states_of
 from relseed.classifier.serving import write_mlflow_model
 from relseed.classifier.trainer import EvalPoint, TrainingConfig
 from relseed.classifier.training import train_extractor
@@ -21,7 +25,7 @@ from relseed.evaluation.system import System
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.outputs import output_folder
 from relseed.pipeline.params import Params
-from relseed.tasks.task import identity, load_task, read_examples, read_schema
+from relseed.tasks.task import Task, identity, load_task, read_examples, read_schema
 from relseed.tracking.run import Run, tracked
 from relseed.training.resume import locked, state_folder
 
@@ -39,40 +43,88 @@ class Finetune(TrainingConfig):
         return seeds
 
 
+@dataclass(frozen=True)
+class _Recipe:
+    """All that the trainings of a system share."""
+
+    system: System
+    config: TrainingConfig
+    task: Task
+    schema: Any
+    validation: list[Any]
+
+    def train(
+        self, train: Sequence[Any], seed: int, fold: int | None, on_eval: Callable[[EvalPoint], None]
+    ) -> tuple[Extractor, list[EvalPoint]]:
+        """Train with a random seed, the extractor itself or that of a fold."""
+        chosen, folder = self.system, self._state(train, seed, fold)
+        with locked([folder]):
+            return train_extractor(
+                chosen.encoder,
+                chosen.head,
+                self.config,
+                self.task,
+                self.schema,
+                train,
+                self.validation,
+                seed=seed,
+                folder=folder,
+                on_eval=on_eval,
+                loss=chosen.loss,
+                negative_weight=chosen.negative_weight,
+            )
+
+    def _state(self, train: Sequence[Any], seed: int, fold: int | None) -> Path:
+        """Where a training keeps its state."""
+        chosen = self.system.model_dump(include={"head", "loss", "negative_weight"})
+        settings = {"recipe": self.config.model_dump(), **chosen, "seed": seed, "fold": fold}
+        deciding = {"labels": self.schema.model_dump(), "data": identity(train, self.validation)}
+        return state_folder("finetune", self.system.encoder, **settings, **deciding)
+
+
 def main(system: Entry, labels: Path, validation: Path, extractors: Path) -> None:
-    """Train one extractor per random seed and write them side by side."""
+    """Train and calibrate one extractor per random seed, and write them side by side."""
     params = Params.read()
     config, chosen = params.section("finetune", Finetune), params.section(f"systems.{system}", System)
+    calibrate = params.section("calibrate", Calibrate)
     task = load_task(params.value("task"))
     schema = read_schema(labels, task)
-    cure = "build it with `dvc repro`"
-    train = read_examples(Path(chosen.train), task, schema, cure=cure)
-    chosen_on = read_examples(validation, task, schema)
+    train = read_examples(Path(chosen.train), task, schema, cure="build it with `dvc repro`")
     _describe(system, chosen, train)
-    recipe = TrainingConfig.model_validate(config.model_dump(include=set(TrainingConfig.model_fields)))
-    deciding = {"labels": schema.model_dump(), "data": identity(train, chosen_on)}
-    states = {seed: _state(chosen, recipe, seed, deciding) for seed in config.seeds}
-    start = (chosen.encoder, chosen.head, recipe, task, schema)
+    recipe = _Recipe(chosen, _training(config, chosen), task, schema, read_examples(validation, task, schema))
     reads = [labels, Path(chosen.train), validation, Path(chosen.encoder)]
-    described = {**config.model_dump(), **chosen.model_dump()}
+    described = {**config.model_dump(), **calibrate.model_dump(), **chosen.model_dump(exclude_none=True)}
     with (
-        locked(states.values()),
         tracked("finetune", params=described, reads=reads, writes=[extractors / system], system=system) as log,
         output_folder(extractors / system) as folder,
     ):
-        for seed, state in states.items():
-            on_eval = partial(_log, log, seed)
-            extractor, history = train_extractor(*start, train, chosen_on, seed=seed, folder=state, on_eval=on_eval)
+        for seed in config.seeds:
+            extractor, history = recipe.train(train, seed, None, partial(_log, log, seed))
             if note := extractor.head.lacking(train, extractor.config.options):
                 print(f"note: {note}")
-            _write(extractor, history, Path(chosen.encoder), folder / f"seed-{seed}")
-        write_mlflow_model(folder, task, chosen.head)
+            calibrated = _calibrated(extractor, recipe, train, calibrate, seed)
+            _write(calibrated, history, Path(chosen.encoder), folder / f"seed-{seed}")
+        write_mlflow_model(folder, task, chosen.head, chosen.loss)
 
 
-def _state(chosen: System, recipe: TrainingConfig, seed: int, deciding: dict[str, Any]) -> Path:
-    """Where the training of one random seed keeps its state."""
-    settings = {"recipe": recipe.model_dump(), "head": chosen.head, "seed": seed}
-    return state_folder("finetune", chosen.encoder, **settings, **deciding)
+def _training(config: Finetune, chosen: System) -> TrainingConfig:
+    own = {} if chosen.max_steps is None else {"max_steps": chosen.max_steps}
+    return TrainingConfig.model_validate(config.model_dump(include=set(TrainingConfig.model_fields)) | own)
+
+
+def _calibrated(
+    extractor: Extractor, recipe: _Recipe, train: list[Any], calibrate: Calibrate, seed: int
+) -> Extractor:
+    """The extractor with its decision, and with what it learnt from."""
+
+    def train_fold(inside: Sequence[Any], fold: int) -> Extractor:
+        return recipe.train(inside, seed, fold, lambda point: None)[0]
+
+    score = recipe.system.score
+    decision = decision_of(extractor, train, recipe.validation, calibrate, score, seed, train_fold)
+    print(f"temperature {decision.temperature:.2f}, threshold {decision.threshold:.2f}, fitted on {decision.fitted_on}")
+    config = replace(extractor.config, decision=decision)
+    return replace(extractor, config=config, learnt=states_of(extractor, train))
 
 
 def _describe(system: str, chosen: System, train: list[Any]) -> None:

@@ -28,7 +28,7 @@ def main(training_set: Entry, labels: Path, seeds: Path, dataset_card: Path, tra
         real = read_examples(seeds, task, schema) if settings.seeds else []
         rules = params.section("rules", RuleSettings)
         available = read_available(settings, task)
-        written = select(settings, available, schema.labels, Index(rules.near_duplicate), task)
+        written = select(settings, available, schema, Index(rules.near_duplicate), task)
         _describe(settings, written, available, schema)
         log.log_metrics({"seeds": len(real), "written": len(written)})
         write_records(data, [*real, *written])

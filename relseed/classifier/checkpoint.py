@@ -7,11 +7,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
+from safetensors.numpy import load_file as load_numpy
+from safetensors.numpy import save_file as save_numpy
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
 
+from relseed.classifier.decision import Decision
+from relseed.classifier.losses.targets import NOTHING
 from relseed.classifier.encoding import Encoded, EncodedDataset, encode_all
 from relseed.classifier.model import Classifier
 from relseed.pipeline.errors import UserError
@@ -23,6 +28,7 @@ from relseed.training.device import Precision
 from relseed.training.encoders import load_encoder, load_tokenizer
 
 CONFIG = "extractor.json"
+_LEARNT = "learnt.safetensors"
 PRETRAINING = "pretraining.json"  # history of the pre-training of the encoder, where it had one
 
 
@@ -35,8 +41,10 @@ class CheckpointConfig:
     pretraining: str | None  # what that encoder was pre-trained on before, if on anything
     head: str
     options: dict[str, Any]  # of the head
+    loss: str  # a module of relseed.classifier.losses
     max_length: int  # tokens
     precision: Precision  # of the matrix products, in training as in prediction
+    decision: Decision = Decision()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +56,17 @@ class Extractor:
     task: Task
     schema: Any
     config: CheckpointConfig
+    learnt: np.ndarray  # what the head reads of the training set, unit vectors [examples, n * h]; empty before training
 
     @property
     def pad(self) -> int:
         """The id of the padding token."""
         return self.tokenizer.pad_token_id
+
+    @property
+    def loss(self) -> ModuleType:
+        """The module of the loss."""
+        return loss_module(self.config.loss)
 
     @property
     def head(self) -> ModuleType:
@@ -80,7 +94,12 @@ class Extractor:
         Raises:
             UserError: What must stay of one is longer than `max_length`.
         """
-        return EncodedDataset(self.encode(examples), [self.schema.labels.index(example.label) for example in examples])
+        labels, about = self.schema.labels, [self.task.about(example, self.schema) for example in examples]
+        return EncodedDataset(
+            self.encode(examples),
+            [labels.index(example.label) for example in examples],
+            [NOTHING if label is None else labels.index(label) for label in about],
+        )
 
 
 def head_module(name: str) -> ModuleType:
@@ -92,12 +111,22 @@ def head_module(name: str) -> ModuleType:
     return load("relseed.classifier.heads", name, "head")
 
 
+def loss_module(name: str) -> ModuleType:
+    """The module of a loss.
+
+    Raises:
+        UserError: There is none of this name.
+    """
+    return load("relseed.classifier.losses", name, "loss")
+
+
 def save_extractor(extractor: Extractor, folder: Path) -> None:
     """Write an extractor and its model card into an existing, empty `folder`."""
     extractor.model.encoder.save_pretrained(folder)
     extractor.tokenizer.save_pretrained(folder)
     head = {name: weight.detach().cpu().contiguous() for name, weight in extractor.model.head.state_dict().items()}
     save_file(head, folder / "head.safetensors")
+    save_numpy({"learnt": extractor.learnt.astype(np.float16)}, folder / _LEARNT)
     write_records(folder / "labels.jsonl", extractor.schema.entries)
     (folder / CONFIG).write_text(json.dumps(asdict(extractor.config), indent=2) + "\n", encoding="utf-8")
     card = render(
@@ -121,16 +150,18 @@ def load_extractor(folder: Path, device: torch.device) -> Extractor:
         raise UserError(f"{folder} holds no extractor: {cure}")
     try:
         extractor = _load(folder)
-    except (OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
+    except (LookupError, OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
         raise UserError(f"{folder} holds no complete extractor of this version ({error}): build it again") from error
     extractor.model.to(device).eval()
     return extractor
 
 
 def _load(folder: Path) -> Extractor:
-    config = CheckpointConfig(**json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+    values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    config = CheckpointConfig(**values | {"decision": Decision(**values["decision"])})
     task = load_task(config.task)
     schema = read_schema(folder / "labels.jsonl", task)
     encoder, state = load_encoder(str(folder)), load_file(folder / "head.safetensors")
     head = head_module(config.head).load(encoder, schema, state)
-    return Extractor(Classifier(encoder, head), load_tokenizer(str(folder)), task, schema, config)
+    learnt = load_numpy(folder / _LEARNT)["learnt"]
+    return Extractor(Classifier(encoder, head), load_tokenizer(str(folder)), task, schema, config, learnt)

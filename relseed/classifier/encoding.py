@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import torch
 from transformers import BatchEncoding, PreTrainedTokenizerBase
+
+from relseed.classifier.losses.targets import Targets
 
 Span = tuple[int, int]
 
@@ -41,6 +44,14 @@ class EncodedDataset:
 
     examples: Sequence[Encoded] = field(default_factory=list)
     classes: Sequence[int] = field(default_factory=list)
+    about: Sequence[int] = field(default_factory=list)  # of the labels that they speak of, stated or not; -1: of none
+
+    def targets(self, indices: Sequence[int], device: torch.device) -> Targets:
+        """What the examples at these places should be labelled."""
+        classes, about = (
+            torch.tensor([numbers[index] for index in indices], device=device) for numbers in (self.classes, self.about)
+        )
+        return Targets(classes, about)
 
 
 def encode_all(tokenizer: PreTrainedTokenizerBase, inputs: Sequence[Input], max_length: int) -> list[Encoded]:

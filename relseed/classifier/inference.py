@@ -1,4 +1,4 @@
-"""Probabilities of all labels, and what the head reads, for any number of inputs."""
+"""Logits of all labels, and what the head reads, for any number of inputs."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from relseed.classifier.checkpoint import Extractor
+from relseed.classifier.decision import Read
 from relseed.classifier.encoding import Encoded
 from relseed.classifier.model import Batch, Classifier
 from relseed.pipeline.progress import bar
@@ -17,11 +18,30 @@ BATCH_SIZE = 64
 
 
 @torch.no_grad()
-def probabilities(
+def logits(
     model: Classifier, inputs: Sequence[Encoded], pad: int, precision: Precision, *, desc: str | None = None
 ) -> np.ndarray:
-    """Softmax over the labels, [inputs, labels], in the order of `inputs`; a bar if `desc` is given."""
-    return _apply(model, inputs, pad, precision, lambda batch: model(batch).float().softmax(-1), desc)
+    """Logits over the labels, [inputs, labels], in the order of `inputs`; a bar if `desc` is given."""
+    return _apply(model, inputs, pad, precision, lambda batch: model(batch).float(), desc)
+
+
+def decided(extractor: Extractor, items: Sequence[Any], *, desc: str | None = None) -> np.ndarray:
+    """The logits from which an extractor decides, as its loss has them, [items, labels]."""
+    if not items:
+        return np.empty((0, len(extractor.schema.labels)))
+    each = logits(extractor.model, extractor.encode(items), extractor.pad, extractor.config.precision, desc=desc)
+    return extractor.loss.decided(torch.from_numpy(each), extractor.schema.negative_class).numpy()
+
+
+def read(extractor: Extractor, items: Sequence[Any], *, desc: str | None = None) -> Read:
+    """What an extractor decides from: logits, and how like its training set each item is."""
+    return Read(decided(extractor, items, desc=desc), nearest(extractor, items, extractor.learnt))
+
+
+def probabilities(extractor: Extractor, items: Sequence[Any], *, desc: str | None = None) -> np.ndarray:
+    """Calibrated probabilities, [items, labels]."""
+    decision = extractor.config.decision
+    return decision.probabilities(decided(extractor, items, desc=desc), extractor.schema.negative_class)
 
 
 @torch.no_grad()
@@ -34,13 +54,23 @@ def states(model: Classifier, inputs: Sequence[Encoded], pad: int, precision: Pr
     return _apply(model, inputs, pad, precision, read, None)
 
 
+def states_of(extractor: Extractor, items: Sequence[Any]) -> np.ndarray:
+    """What the head of an extractor reads of each item, as unit vectors, [items, n * h]."""
+    return states(extractor.model, extractor.encode(items), extractor.pad, extractor.config.precision)
+
+
+def nearest(extractor: Extractor, items: Sequence[Any], learnt: np.ndarray) -> np.ndarray:
+    """The cosine of each item to the most similar of what was learnt, states [examples, n * h]; [items]."""
+    if not len(items) or not len(learnt):
+        return np.zeros(len(items))
+    return (states_of(extractor, items) @ learnt.T.astype(np.float32)).max(axis=1)
+
+
 def similarities(extractor: Extractor, items: Sequence[Any], others: Sequence[Any]) -> np.ndarray:
     """How much alike an extractor reads items and others: the cosine of what its head reads, [items, others]."""
     if not items:
         return np.empty((0, len(others)))
-    model, pad, precision = extractor.model, extractor.pad, extractor.config.precision
-    ours, theirs = (states(model, extractor.encode(each), pad, precision) for each in (items, others))
-    return ours @ theirs.T
+    return states_of(extractor, items) @ states_of(extractor, others).T
 
 
 def _apply(

@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 
 from relseed.classifier.checkpoint import CONFIG, Extractor, load_extractor
-from relseed.classifier.inference import probabilities
+from relseed.classifier.decision import Read, best_stated
+from relseed.classifier.inference import read
 from relseed.training.device import device
+
+_DEFAULT = "careful"  # the system whose extractor is taken among those of several
+_UNKNOWN = 0.1  # share of tokens that the encoder lacks from which an item is marked
 
 
 def find_extractor(folder: Path) -> Path:
-    """The extractor below a folder that scored best on validation; the folder itself if it is one, or holds none."""
+    """The extractor to take in a folder: itself, else of the system `careful`, else the best on validation."""
     if (folder / CONFIG).is_file():
         return folder
-    found = sorted(path.parent for path in folder.rglob(CONFIG))
+    found = sorted(path.parent for path in (folder / _DEFAULT if (folder / _DEFAULT).is_dir() else folder).rglob(CONFIG))
     return max(found, key=_best_on_validation, default=folder)
 
 
@@ -35,16 +39,62 @@ def open_extractor(folder: Path) -> Extractor:
     """
     found = find_extractor(folder)
     if found != folder:
-        print(f"extractor: {found}, the best on validation below {folder}", file=sys.stderr)
+        print(f"extractor: {found}, of those below {folder}", file=sys.stderr)
     return load_extractor(found, device())
 
 
-def label(extractor: Extractor, items: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    """The fields of each item with `predicted` and `probabilities`."""
+def label(
+    extractor: Extractor, items: Sequence[Any], *, threshold: float | None = None, negatives: float | None = None
+) -> Iterator[dict[str, Any]]:
+    """The fields of each item with what the extractor says of it.
+
+    These are `predicted`; `best`, the likeliest label that asserts something, with its `probability`, below the
+    threshold, too; the `probabilities` of all labels; and `unlike`, why the item is like nothing in training, if it is.
+
+    Args:
+        extractor: What labels.
+        items: What is labelled.
+        threshold: The least score of an assertion, instead of the checkpoint's.
+        negatives: The share of items that assert nothing, where it is known: probabilities are those for this share.
+
+    Raises:
+        UserError: A share is given, and the extractor knows no negative label.
+    """
     if not items:
         return
-    labels = extractor.schema.labels
-    each = probabilities(extractor.model, extractor.encode(items), extractor.pad, extractor.config.precision)
-    for item, row, top in zip(items, np.round(each.astype(float), 6).tolist(), each.argmax(-1).tolist(), strict=True):
-        found = {"predicted": labels[top], "probabilities": dict(zip(labels, row, strict=True))}
-        yield item.model_dump(exclude_unset=True) | found
+    decision, schema = extractor.config.decision, extractor.schema
+    found = read(extractor, items)
+    each = decision.probabilities(found.logits, schema.negative_class, negatives)
+    answers = decision.answers(found, each, schema.negative_class, threshold)
+    best = best_stated(each, schema.negative_class)
+    for number, (item, notes) in enumerate(zip(items, unlike(extractor, items, found), strict=True)):
+        row = np.round(each[number], 6).tolist()
+        said = {
+            "predicted": schema.labels[answers[number]],
+            "best": {"label": schema.labels[best[number]], "probability": row[best[number]]},
+            "probabilities": dict(zip(schema.labels, row, strict=True)),
+        }
+        yield item.model_dump(exclude_unset=True) | said | ({"unlike": notes} if notes else {})
+
+
+def unlike(extractor: Extractor, items: Sequence[Any], found: Read) -> list[list[str]]:
+    """Why items are like nothing in training: what no label allows, tokens that the encoder lacks, distance."""
+    return [
+        list(filter(None, (extractor.task.unfit(item, extractor.schema), _unknown(extractor, item), _far(extractor, near))))
+        for item, near in zip(items, found.similarities.tolist(), strict=True)
+    ]
+
+
+def _unknown(extractor: Extractor, item: Any) -> str | None:
+    tokens = extractor.tokenizer(extractor.task.text(item), add_special_tokens=False, verbose=False)["input_ids"]
+    unknown = sum(token == extractor.tokenizer.unk_token_id for token in tokens)
+    if unknown <= _UNKNOWN * len(tokens):
+        return None
+    return f"{unknown} of {len(tokens)} tokens are unknown to the encoder"
+
+
+def _far(extractor: Extractor, near: float) -> str | None:
+    least = extractor.config.decision.least_similarity
+    if near >= least:
+        return None
+    return f"the nearest training example has a similarity of {near:.2f}, held-out ones have at least {least:.2f}"

@@ -18,8 +18,12 @@ from relseed.tasks.task import Task
 CHUNK = 4096  # lines in memory at the same time, sorted by length together
 
 
-def label_texts(extractor: Extractor, texts: Sequence[str], fields: Mapping[str, str]) -> list[dict[str, Any]]:
+def label_texts(
+    extractor: Extractor, texts: Sequence[str], fields: Mapping[str, str], **expected: float | None
+) -> list[dict[str, Any]]:
     """Items given as texts, each with the same further `fields`, with their labels.
+
+    `expected` are the threshold and the share of negatives that `label` takes.
 
     Raises:
         UserError: One cannot be read, or the task has no such field.
@@ -33,11 +37,15 @@ def label_texts(extractor: Extractor, texts: Sequence[str], fields: Mapping[str,
         except ValueError as error:
             raise UserError(f"{text!r}: {_describe(error)}") from None
     _warn(extractor, items)
-    return list(label(extractor, items))
+    return list(label(extractor, items, **expected))
 
 
-def label_file(extractor: Extractor, source: Path, target: Path, fields: Mapping[str, str]) -> None:
+def label_file(
+    extractor: Extractor, source: Path, target: Path, fields: Mapping[str, str], **expected: float | None
+) -> None:
     """Label every line of a JSON Lines file, in their order; memory does not grow with the file.
+
+    `expected` are the threshold and the share of negatives that `label` takes.
 
     Raises:
         DataError: A line holds no item of the task, or there is no line.
@@ -53,7 +61,7 @@ def label_file(extractor: Extractor, source: Path, target: Path, fields: Mapping
     def labelled() -> Iterator[dict[str, Any]]:
         items = first
         while items:
-            yield from label(extractor, items)
+            yield from label(extractor, items, **expected)
             items = _chunk(extractor.task, lines, fields, source)
 
     write_json_lines(target, labelled())

@@ -23,12 +23,15 @@ _CODE = (
     "__init__.py",
     "classifier/__init__.py",
     "classifier/checkpoint.py",
+    "classifier/decision.py",
     "classifier/encoding.py",
     "classifier/heads/__init__.py",
     "classifier/heads/mentions.py",
     "classifier/inference.py",
     "classifier/labelling.py",
     "classifier/last_layer.py",
+    "classifier/losses/__init__.py",
+    "classifier/losses/targets.py",
     "classifier/model.py",
     "classifier/serving.py",
     "pipeline/__init__.py",
@@ -50,6 +53,8 @@ _REQUIREMENTS = (
     "filelock", "huggingface-hub", "jinja2", "mlflow", "numpy", "pandas", "psutil", "pydantic", "safetensors", "torch",
     "tqdm", "transformers",
 )  # fmt: skip
+_PARAMS = ("threshold", "negatives")  # of a prediction
+_OWN = -1.0  # MLflow wants a default: that of the checkpoint
 _PYTHON_ENV = "python: '3.11'\nbuild_dependencies:\n- pip\ndependencies:\n- -r requirements.txt\n"
 
 
@@ -62,7 +67,9 @@ class Labeller:
     def predict(self, model_input: "DataFrame", params: dict[str, Any] | None = None) -> "DataFrame":
         """Label the rows of a table whose columns are those of the task's items: `text`, for relations with tags.
 
-        Returns `predicted`, its `probability`, and the `probabilities` of all labels, a row each.
+        Returns `predicted`, its `probability`, `best` (the likeliest label that asserts something) with its
+        `best_probability`, the `probabilities` of all labels, and `unlike`, why a row is like nothing in training; a
+        row each. `params` may hold `threshold` and `negatives`, as `relseed predict` takes them.
 
         Raises:
             ValueError: A row holds no item of the task.
@@ -70,12 +77,16 @@ class Labeller:
         import pandas
 
         rows = [{name: value for name, value in row.items() if value == value} for row in _records(model_input)]
-        found = list(label(self._extractor, [self._extractor.task.read_item(row) for row in rows]))
+        given = {name: value for name, value in (params or {}).items() if name in _PARAMS and value >= 0}
+        found = list(label(self._extractor, [self._extractor.task.read_item(row) for row in rows], **given))
         return pandas.DataFrame(
             {
                 "predicted": [labelled["predicted"] for labelled in found],
                 "probability": [labelled["probabilities"][labelled["predicted"]] for labelled in found],
+                "best": [labelled["best"]["label"] for labelled in found],
+                "best_probability": [labelled["best"]["probability"] for labelled in found],
                 "probabilities": [labelled["probabilities"] for labelled in found],
+                "unlike": ["; ".join(labelled.get("unlike", ())) for labelled in found],
             }
         )
 
@@ -89,14 +100,14 @@ def _load_pyfunc(path: str) -> Labeller:
     return Labeller(Path(path))
 
 
-def write_mlflow_model(folder: Path, task: Task, head: str) -> None:
+def write_mlflow_model(folder: Path, task: Task, head: str, loss: str) -> None:
     """Make the folder of a system's extractors an MLflow model, the same bytes whenever it is written."""
     from mlflow import pyfunc
     from mlflow.models import Model, ModelSignature
-    from mlflow.types import ColSpec, Schema
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
     library, code = Path(relseed.__path__[0]), folder / "code/relseed"
-    own = [f"classifier/heads/{head}.py", *_files_of(library, f"tasks/{task.name}")]
+    own = [f"classifier/heads/{head}.py", f"classifier/losses/{loss}.py", *_files_of(library, f"tasks/{task.name}")]
     for name in dict.fromkeys([*_CODE, *own, *_imported(library / own[0])]):
         (code / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(library / name, code / name)
@@ -106,7 +117,8 @@ def write_mlflow_model(folder: Path, task: Task, head: str) -> None:
     (folder / "python_env.yaml").write_text(_PYTHON_ENV, encoding="utf-8")
     model = Model(utc_time_created="1970-01-01 00:00:00", model_uuid="0" * 32)
     columns = [ColSpec("string", name, required=required) for name, required in task.columns.items()]
-    model.signature = ModelSignature(inputs=Schema(list(columns)))
+    options = ParamSchema([ParamSpec(name, "double", _OWN) for name in _PARAMS])
+    model.signature = ModelSignature(inputs=Schema(list(columns)), params=options)
     pyfunc.add_to_model(model, loader_module=__name__, code="code", python_env="python_env.yaml")
     model.save(folder / "MLmodel")
 

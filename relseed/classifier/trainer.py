@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 import torch
 from pydantic import Field
 from torch import nn
-from torch.nn import functional
 
 from relseed.classifier.encoding import EncodedDataset
-from relseed.classifier.inference import probabilities
+from relseed.classifier.inference import logits
+from relseed.classifier.losses.targets import Targets
 from relseed.classifier.model import Batch, Classifier
 from relseed.evaluation.f1 import micro_f1
 from relseed.training.batches import bucketed
@@ -32,6 +33,22 @@ class TrainingConfig(LoopConfig):
     max_steps: int = Field(gt=0)  # of the optimizer
     gradient_accumulation_steps: int = Field(gt=0)  # forward passes in one step
     eval_steps: int = Field(gt=0)  # between two evaluations on validation
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What a training minimises."""
+
+    loss: ModuleType  # of relseed.classifier.losses
+    negative: int | None  # class number of the negative label
+    negative_weight: float = 1.0  # what its examples count, those of other labels count 1
+
+    def mean(self, logits: torch.Tensor, targets: Targets) -> torch.Tensor:
+        """The weighted mean of the losses of a batch, a scalar."""
+        weights = torch.ones(len(logits), device=logits.device)
+        if self.negative is not None:
+            weights[targets.classes == self.negative] = self.negative_weight
+        return (weights * self.loss.each(logits, targets, self.negative)).sum() / weights.sum()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +75,11 @@ class Progress:
 class Trainer:
     """One training of one classifier, with its state in `folder` until it is done."""
 
-    def __init__(self, model: Classifier, config: TrainingConfig, *, pad: int, seed: int, folder: Path) -> None:
+    def __init__(
+        self, model: Classifier, config: TrainingConfig, objective: Objective, *, pad: int, seed: int, folder: Path
+    ) -> None:
         self.model, self.config, self.pad, self.seed, self.folder = model, config, pad, seed, folder
+        self.objective = objective
         self.device = next(model.parameters()).device
         self.progress = Progress()
 
@@ -67,13 +87,11 @@ class Trainer:
         self,
         train: EncodedDataset,
         validation: EncodedDataset,
-        negative: int | None,
         on_eval: Callable[[EvalPoint], None],
     ) -> list[EvalPoint]:
         """Train, leave the weights of the best evaluation in the model, and return all evaluations.
 
-        `negative` is the class number of the negative label. `on_eval` is called with each evaluation as it happens,
-        and with those that an interrupted training had before.
+        `on_eval` is called with each evaluation as it happens, and with those that an interrupted training had before.
 
         Raises:
             UserError: The loss is no longer a number.
@@ -88,7 +106,7 @@ class Trainer:
             on_eval(point)
         for step, loss in self._losses(train):
             self.progress.step = step
-            self.progress.history.append(EvalPoint(step, loss, self._score(validation, negative)))
+            self.progress.history.append(EvalPoint(step, loss, self._score(validation)))
             on_eval(self.progress.history[-1])
             self._save()
         self.model.load_state_dict(torch.load(self.folder / "best.pt", weights_only=True))
@@ -125,18 +143,19 @@ class Trainer:
         total = 0.0
         for indices in batches:
             batch = Batch.of([train.examples[index] for index in indices], self.pad, self.device)
-            target = torch.tensor([train.classes[index] for index in indices], device=self.device)
+            targets = train.targets(indices, self.device)
             with autocast(self.device, self.config.precision):
-                loss = functional.cross_entropy(self.model(batch).float(), target)
+                loss = self.objective.mean(self.model(batch).float(), targets)
                 loss = loss / self.config.gradient_accumulation_steps
             loss.backward()
             total += loss.item()
         return total
 
-    def _score(self, validation: EncodedDataset, negative: int | None) -> float:
+    def _score(self, validation: EncodedDataset) -> float:
         desc = "validate" if len(validation.examples) > _WITH_BAR else None
-        each = probabilities(self.model, validation.examples, self.pad, self.config.precision, desc=desc)
-        return micro_f1(validation.classes, each.argmax(-1).tolist(), negative)
+        each = logits(self.model, validation.examples, self.pad, self.config.precision, desc=desc)
+        decided = self.objective.loss.decided(torch.from_numpy(each), self.objective.negative)
+        return micro_f1(validation.classes, decided.argmax(-1).tolist(), self.objective.negative)
 
     def _save(self) -> None:
         if self.progress.is_best():

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from transformers import PreTrainedModel
 
 from relseed.classifier.checkpoint import CheckpointConfig, Extractor, head_module
 from relseed.classifier.model import Classifier
-from relseed.classifier.trainer import EvalPoint, Trainer, TrainingConfig
+from relseed.classifier.trainer import EvalPoint, Objective, Trainer, TrainingConfig
 from relseed.pipeline.errors import UserError
 from relseed.tasks.task import Task
 from relseed.training.device import device, seed_everything
@@ -16,7 +17,14 @@ from relseed.training.encoders import load_tokenizer, longest_input, origin_of
 
 
 def new_extractor(
-    start: str, head: str, config: TrainingConfig, task: Task, schema: Any, train: Sequence[Any]
+    start: str,
+    head: str,
+    config: TrainingConfig,
+    task: Task,
+    schema: Any,
+    train: Sequence[Any],
+    *,
+    loss: str = "softmax",
 ) -> Extractor:
     """An extractor that has learnt nothing yet: the encoder `start` under a fresh head.
 
@@ -32,9 +40,10 @@ def new_extractor(
         raise UserError(f"max_length is {config.max_length}, {start} takes {longest} tokens: lower it")
     origin = origin_of(start)
     about = CheckpointConfig(
-        task.name, origin.start, origin.pretraining, head, options, config.max_length, config.precision
+        task.name, origin.start, origin.pretraining, head, options, loss, config.max_length, config.precision
     )
-    return Extractor(Classifier(encoder, fresh).to(device()), tokenizer, task, schema, about)
+    nothing = np.empty((0, 0), dtype=np.float16)
+    return Extractor(Classifier(encoder, fresh).to(device()), tokenizer, task, schema, about, nothing)
 
 
 def train_extractor(
@@ -49,12 +58,13 @@ def train_extractor(
     seed: int,
     folder: Path,
     on_eval: Callable[[EvalPoint], None],
+    loss: str = "softmax",
+    negative_weight: float = 1.0,
 ) -> tuple[Extractor, list[EvalPoint]]:
     """Train an extractor with a random seed, its state in `folder` until it is done, and return all its evaluations."""
     seed_everything(seed)
-    extractor = new_extractor(start, head, config, task, schema, train)
-    trainer = Trainer(extractor.model, config, pad=extractor.pad, seed=seed, folder=folder)
-    history = trainer.train(
-        extractor.encode_dataset(train), extractor.encode_dataset(validation), schema.negative_class, on_eval
-    )
+    extractor = new_extractor(start, head, config, task, schema, train, loss=loss)
+    objective = Objective(extractor.loss, schema.negative_class, negative_weight)
+    trainer = Trainer(extractor.model, config, objective, pad=extractor.pad, seed=seed, folder=folder)
+    history = trainer.train(extractor.encode_dataset(train), extractor.encode_dataset(validation), on_eval)
     return extractor, history

@@ -89,8 +89,7 @@ def cross_validated_probabilities(scoring: Scoring, folders: Sequence[Path]) -> 
             folder=folders[fold],
             on_eval=partial(_log, scoring, fold),
         )
-        encoded = verifier.encode(scoring.examples)
-        total += probabilities(verifier.model, encoded, verifier.pad, settings.precision, desc=f"verify, fold {fold}")
+        total += probabilities(verifier, scoring.examples, desc=f"verify, fold {fold}")
     return total / len(folders)
 
 

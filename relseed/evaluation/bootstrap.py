@@ -37,7 +37,7 @@ def interval(
         ValueError: The shapes do not fit together, or there is no example.
     """
     right_labels, predicted = _checked(gold, predictions)
-    counts = _resampled(_contributions(right_labels, predicted, negative), resamples, seed)
+    counts = resampled(_contributions(right_labels, predicted, negative), resamples, seed)
     return _ends(_mean_f1(counts, len(predicted)))
 
 
@@ -57,7 +57,7 @@ def difference(
     right_labels, mine = _checked(gold, ours)
     _, other = _checked(gold, theirs)
     both = np.hstack([_contributions(right_labels, each, negative) for each in (mine, other)])
-    counts, width = _resampled(both, resamples, seed), 2 * len(mine)
+    counts, width = resampled(both, resamples, seed), 2 * len(mine)
     return _ends(_mean_f1(counts[:, :width], len(mine)) - _mean_f1(counts[:, width:], len(other)))
 
 
@@ -68,7 +68,7 @@ def _checked(gold: ArrayLike, predictions: ArrayLike) -> tuple[NDArray[np.generi
     return right_labels, predicted
 
 
-def _resampled(contributions: NDArray[np.int64], resamples: int, seed: int) -> NDArray[np.int64]:
+def resampled(contributions: NDArray[np.int64], resamples: int, seed: int) -> NDArray[np.int64]:
     """The counts of each resample, [resamples, counts]."""
     kinds, frequencies = np.unique(contributions, axis=0, return_counts=True)
     # Examples that add the same to every count are interchangeable, so drawing how many of each kind a resample

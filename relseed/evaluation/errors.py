@@ -18,10 +18,11 @@ class Labelling:
 
     seed: int  # of the training
     probabilities: np.ndarray  # [test, labels]
+    answers: np.ndarray  # class numbers, [test]
 
     def wrong(self, labels: Sequence[str], test: Sequence[Any]) -> list[int]:
         """The places of the examples that it got wrong."""
-        return [at for at, row in enumerate(self.probabilities) if labels[int(row.argmax())] != test[at].label]
+        return [at for at, answer in enumerate(self.answers) if labels[int(answer)] != test[at].label]
 
 
 def errors_of(
@@ -52,7 +53,7 @@ def _error(
     similarities: np.ndarray,
 ) -> TestError:
     row = labelling.probabilities[at]
-    top, nearest = int(row.argmax()), np.argsort(-similarities, kind="stable")[:NEAREST].tolist()
+    top, nearest = int(labelling.answers[at]), np.argsort(-similarities, kind="stable")[:NEAREST].tolist()
     return TestError(
         id=example.id,
         seed=labelling.seed,

@@ -1,6 +1,7 @@
 """What `evaluate` writes and `report` reads: the scores of one system, one JSON file each."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -62,6 +63,40 @@ class PretrainingStep(_Part):
     scl: float
 
 
+class AtShare(_Part):
+    """Precision and F1 of the same answers where the negative label has this share."""
+
+    negatives: float
+    precision: Spread
+    f1: Spread
+
+
+class Bin(_Part):
+    """Answers of nearly the same probability: its mean, the share that is right, how many there are."""
+
+    probability: float
+    accuracy: float
+    count: int
+
+
+class RiskPoint(_Part):
+    """The share of wrong answers (risk) among the surest share of all (coverage)."""
+
+    coverage: float
+    risk: float
+
+
+class Reliability(_Part):
+    """What can be relied on: negatives, and probabilities."""
+
+    negatives_found: Spread | None  # share; None where the test set holds none
+    false_alarms: Spread | None  # per 100 items that assert nothing
+    at_share: tuple[AtShare, ...]
+    calibration_error: Spread  # expected, of the likeliest label's probability
+    bins: tuple[Bin, ...]  # of all random seeds together
+    risk_coverage: tuple[RiskPoint, ...]  # the same
+
+
 class Baseline(_Part):
     """What answering without reading scores."""
 
@@ -74,7 +109,7 @@ class Prediction(_Part):
     id: str
     label: str
     predicted: tuple[str, ...]
-    probability: tuple[float, ...]
+    probability: tuple[float, ...]  # of the likeliest label, before the threshold
 
 
 Segment = tuple[str, str | None, str | None]  # of an example as people read it: text, role, note
@@ -120,6 +155,8 @@ class Evaluation(_Part):
     labels: tuple[str, ...]
     negative: str | None
     scores: Scores
+    reliability: Reliability
+    decisions: tuple[dict[str, Any], ...]  # temperature, threshold and what else decides, of each random seed
     per_label: tuple[LabelScores, ...]
     confusion: tuple[tuple[int, ...], ...]  # [gold, predicted] in the order of `labels`, summed over random seeds
     curves: tuple[Point, ...]

@@ -1,19 +1,15 @@
 """Scores of several random seeds on one test set, aggregated into an `Evaluation`'s parts."""
 
 from collections.abc import Sequence
-from statistics import fmean, stdev
+from statistics import fmean
 
 import numpy as np
 
 from relseed.evaluation.bootstrap import interval
 from relseed.evaluation.f1 import Scores as SeedScores
-from relseed.evaluation.record import LabelScores, Scores, Spread
+from relseed.evaluation.record import LabelScores, Scores
 from relseed.evaluation.semeval import is_semeval, official
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """Mean and sample standard deviation (0 for a single value)."""
-    return Spread(mean=fmean(values), std=stdev(values) if len(values) > 1 else 0.0)
+from relseed.evaluation.spread import spread
 
 
 def aggregate(

@@ -1,7 +1,7 @@
 """Training sets: which examples of which methods an extractor learns from, as an entry of `training_sets` says."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeInt, model_validator
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
 from relseed.quality.duplicates import Index
-from relseed.records.candidates import request_of, unit_of
+from relseed.records.candidates import request_of
 from relseed.records.files import DataError, problem_of, read_json_lines
 from relseed.records.scores import ScoredExample
 from relseed.tasks.task import Task
@@ -128,7 +128,7 @@ def _check_scores(settings: TrainingSet, available: Available) -> None:
                 )
 
 
-def select(settings: TrainingSet, available: Available, labels: Sequence[str], known: Index, task: Task) -> list[Any]:
+def select(settings: TrainingSet, available: Available, schema: Any, known: Index, task: Task) -> list[Any]:
     """Examples of each label, of methods and responses in turn, sorted as they were accepted, alike ones once.
 
     Then the negatives, as many of each unit as the set says.
@@ -138,26 +138,26 @@ def select(settings: TrainingSet, available: Available, labels: Sequence[str], k
         example.id: place for place, example in enumerate(example for examples in good.values() for example in examples)
     }
     chosen = []
-    for label in labels:
+    for label in schema.labels:
         turns = _in_turn([_of_label(label, good[method]) for method in settings.methods])
         new = islice(_unlike_known(turns, known, task), settings.per_label)
         chosen += sorted(new, key=lambda example: place[example.id])
-    taken = {example.id for example in chosen}
+    taken, negative = {example.id for example in chosen}, schema.negative
     for method, wanted in settings.negatives.items():
-        chosen += (example for example in _negatives(good[method], wanted) if example.id not in taken)
+        free = [example for example in good[method] if example.label == negative and example.id not in taken]
+        chosen += _negatives(free, wanted, task)
     return chosen
 
 
-def _negatives(examples: Sequence[Any], wanted: Mapping[str, int]) -> list[Any]:
+def _negatives(examples: Sequence[Any], wanted: Mapping[str, int], task: Task) -> list[Any]:
     """So many of each unit, of its kinds in turn."""
-    units: dict[str, dict[str, list[Any]]] = {}
+    units: dict[tuple[str, Hashable], dict[str, list[Any]]] = {}
     for example in examples:
-        kinds = units.setdefault(unit_of(request_of(example.id)), {})
-        kinds.setdefault(getattr(example, "kind", ""), []).append(example)
+        near = getattr(example, "near", None)
+        unit = ("near", near) if near else ("co_occurrence", task.surface(example))
+        units.setdefault(unit, {}).setdefault(getattr(example, "kind", ""), []).append(example)
     return [
-        example
-        for unit, kinds in units.items()
-        for example in _in_turn(kinds.values())[: wanted.get(unit.partition("/")[0], 0)]
+        example for (unit, _), kinds in units.items() for example in _in_turn(kinds.values())[: wanted.get(unit, 0)]
     ]
 
 
@@ -189,10 +189,15 @@ def _in_turn(lists: Collection[Sequence[Any]]) -> list[Any]:
 
 
 def _unlike_known(examples: Iterable[Any], known: Index, task: Task) -> Iterator[Any]:
+    requests: list[str] = []  # of what is known
     for example in examples:
-        if known.nearest(task.text(example)) is None:
+        match, request = known.nearest(task.text(example)), request_of(example.id)
+        if match is None:
             known.add(task.text(example))
-            yield example
+            requests.append(request)
+        elif not match.same or requests[match.index] != request:  # pairs of one sentence share its text
+            continue
+        yield example
 
 
 def shortages(settings: TrainingSet, chosen: Sequence[Any], available: Available, schema: Any) -> dict[str, int]:

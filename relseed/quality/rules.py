@@ -13,7 +13,7 @@ from pydantic import Field, PositiveInt, model_validator
 from relseed.pipeline.params import Section
 from relseed.quality.duplicates import Index
 from relseed.quality.language import language_of, length, scripts
-from relseed.records.candidates import Candidate, Rejected
+from relseed.records.candidates import Candidate, Rejected, request_of
 
 _FOREIGN = 0.1  # share of letters in scripts that no seed uses
 
@@ -61,7 +61,7 @@ class RuleFilter:
 
     def __init__(self, rules: Rules, settings: RuleSettings, seeds: Sequence[Any]) -> None:
         self.rules, self.settings, self.seeds = rules, settings, seeds
-        self._accepted: list[str] = []  # ids
+        self._accepted: list[Any] = []
         self._accepted_texts, self._seed_texts = Index(settings.near_duplicate), Index(settings.near_duplicate)
         for seed in seeds:
             self._seed_texts.add(rules.text(seed))
@@ -85,7 +85,7 @@ class RuleFilter:
         for name, holds in self.rules.on_examples.items():
             if reason := holds(self, example):
                 return Rejected(candidate=candidate, rule=name, reason=reason)
-        self._accepted.append(candidate.id)
+        self._accepted.append(example)
         self._accepted_texts.add(self.rules.text(example))
         return example
 
@@ -105,11 +105,21 @@ class RuleFilter:
         return f"like the seed {self.seeds[match.index].id} (similarity {match.similarity:.2f})"
 
     def repeats_accepted(self, example: Any, *, same: bool) -> str | None:
-        """Whether an example has the text of an accepted one (`same`), or nearly."""
+        """Whether an example has the text of an accepted one (`same`), or nearly.
+
+        Of one response several examples may share a text, such as the pairs of a sentence, if they differ in the rest.
+        """
         match = self._accepted_texts.nearest(self.rules.text(example))
         if match is None or match.same is not same:
             return None
-        return f"like {self._accepted[match.index]} (similarity {match.similarity:.2f})"
+        first = self._accepted[match.index]
+        if same and request_of(first.id) == request_of(example.id) and self._is_new(example):
+            return None
+        return f"like {first.id} (similarity {match.similarity:.2f})"
+
+    def _is_new(self, example: Any) -> bool:
+        """Whether no accepted example is the same but for its id."""
+        return all(example != other.model_copy(update={"id": example.id}) for other in self._accepted)
 
     def foreign_script(self, example: Any) -> str | None:
         """Whether more than a tenth of the letters are of a script that no seed uses."""

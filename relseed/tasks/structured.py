@@ -72,10 +72,13 @@ class SamplesParser:
             return [self._candidate(id, 0, text, problem=describe_error(error))]
         if not response.samples:
             return [self._candidate(id, 0, text, problem="the response holds no sample")]
-        return [self._read(id, number, sample, response) for number, sample in enumerate(response.samples)]
+        candidates: list[Candidate] = []
+        for sample in response.samples:
+            candidates += self._read(id, len(candidates), sample, response)
+        return candidates
 
-    def _read(self, id: str, number: int, sample: Any, response: Any) -> Candidate:
-        """The candidate of a sample of a response."""
+    def _read(self, id: str, number: int, sample: Any, response: Any) -> list[Candidate]:
+        """The candidates of a sample of a response, the first of them number `number` of the response."""
         raise NotImplementedError
 
     def _candidate(self, id: str, number: int, text: str, **others: Any) -> Candidate:
@@ -107,12 +110,13 @@ class SamplesPrompt(SamplesParser):
         """The response that an LLM would give if it wrote this one example."""
         return json.dumps({"samples": [json.loads(self.show(example))]}, ensure_ascii=False)
 
-    def _read(self, id: str, number: int, sample: Any, response: Any) -> Candidate:
+    def _read(self, id: str, number: int, sample: Any, response: Any) -> list[Candidate]:
         asked_for = {name: sample.get(name) for name in self.fields} if isinstance(sample, dict) else sample
         try:
             fields = _FIELDS.validate_python(asked_for)
             if (text := fields.pop(self.text)) is None:
                 raise ValueError(f"{self.text}: Field required")
         except ValueError as error:
-            return self._candidate(id, number, json.dumps(sample, ensure_ascii=False), problem=describe_error(error))
-        return self._candidate(id, number, text, fields=fields)
+            shown = json.dumps(sample, ensure_ascii=False)
+            return [self._candidate(id, number, shown, problem=describe_error(error))]
+        return [self._candidate(id, number, text, fields=fields)]

@@ -193,6 +193,14 @@ class Task(ABC):
         """Why the schema does not allow an example with one of its labels; None where it does."""
         return None
 
+    def unfit(self, item: Any, schema: Any) -> str | None:
+        """Why no label that asserts something fits an item, whatever it says; None where one does."""
+        return None
+
+    def about(self, example: Any, schema: Any) -> str | None:
+        """The label that an example speaks of, stated or not; None where it speaks of none."""
+        return None if example.label == schema.negative else str(example.label)
+
     def masked(self, example: Any) -> str:
         """The text with what an example can be renamed in masked: new names alone are no diversity."""
         return self.text(example)

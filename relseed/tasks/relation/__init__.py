@@ -171,6 +171,20 @@ class RelationTask(Task):
             "or the schema (relations.jsonl)"
         )
 
+    def unfit(self, item: Sentence, schema: Schema) -> str | None:
+        """Whether no relation has the types of head and tail; a mention without a type fits any."""
+        head, tail = item.head.type, item.tail.type
+        for relation in schema.relations:
+            fits = {relation.head_type, head} & {None} or relation.head_type == head
+            if not relation.negative and fits and ({relation.tail_type, tail} & {None} or relation.tail_type == tail):
+                return None
+        return f"no relation has the types {head} -> {tail}"
+
+    def about(self, example: Example, schema: Schema) -> str | None:
+        """The relation, or the one that it comes near."""
+        near = (example.model_extra or {}).get("near")
+        return super().about(example, schema) if near is None else str(near)
+
     def text(self, example: Sentence) -> str:
         """The sentence."""
         return example.text
@@ -244,6 +258,10 @@ class RelationTask(Task):
             from relseed.tasks.relation.continuation import Continuation
 
             return Continuation.of(ask)
+        if ask.loop == "passages":
+            from relseed.tasks.relation.passage_prompt import PassagePrompt
+
+            return PassagePrompt.of(ask)
         from relseed.tasks.relation.prompt import SentencePrompt
 
         return SentencePrompt.of(ask)

@@ -108,15 +108,16 @@ class SentencePrompt(SamplesParser):
                 written[role] = mention.type
         return json.dumps({"relation": self.relation.name, "samples": [written]}, ensure_ascii=False)
 
-    def _read(self, id: str, number: int, sample: Any, response: _Response) -> Candidate:
+    def _read(self, id: str, number: int, sample: Any, response: _Response) -> list[Candidate]:
         try:
             found = _Sample.model_validate(sample)
         except ValidationError as error:
-            return self._candidate(id, number, json.dumps(sample, ensure_ascii=False), problem=describe_error(error))
+            shown = json.dumps(sample, ensure_ascii=False)
+            return [self._candidate(id, number, shown, problem=describe_error(error))]
         fields = {"relation": response.relation, "head_type": found.head_type, "tail_type": found.tail_type}
         said = {"kind": found.kind or self.ask.kind, "near": self.ask.near}
         fields |= {name: value for name, value in said.items() if value}
-        return self._candidate(id, number, found.sentence, fields=fields)
+        return [self._candidate(id, number, found.sentence, fields=fields)]
 
     @property
     def _kinds(self) -> tuple[str, ...]:

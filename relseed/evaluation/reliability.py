@@ -1,0 +1,121 @@
+"""What can be relied on: how often nothing is said where nothing is stated, and whether probabilities hold.
+
+A test set holds negatives in whatever share it was made with. Scores at another share are those of the same answers,
+each example weighted so that the negative label has that share.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relseed.evaluation.bootstrap import COVERAGE, resampled
+from relseed.evaluation.record import AtShare, Bin, Reliability, RiskPoint, Spread
+from relseed.evaluation.spread import spread
+
+SHARES = (0.2, 0.5, 0.8, 0.95)  # of the negative label
+BINS = 10  # of equal width, of probabilities
+_POINTS = 20  # of the risk-coverage curve
+
+
+def reliability(
+    gold: ArrayLike,
+    answers: ArrayLike,
+    probabilities: Sequence[NDArray[np.float64]],
+    negative: int | None,
+    *,
+    resamples: int,
+    seed: int,
+) -> Reliability:
+    """Everything about negatives and probabilities, means over random seeds.
+
+    Args:
+        gold: The right class numbers, [examples].
+        answers: The class numbers that were answered, [random seeds, examples].
+        probabilities: Of all labels, [examples, labels] for each random seed.
+        negative: The class number of the negative label.
+        resamples: Of the bootstrap behind the 95 % intervals.
+        seed: Of the bootstrap.
+    """
+    right, said = np.asarray(gold), np.asarray(answers)
+    sure = np.array([each.max(-1) for each in probabilities])
+    correct = np.array([each.argmax(-1) == right for each in probabilities])
+    found = None if negative is None or not (right == negative).any() else _found(right, said, negative)
+    return Reliability(
+        negatives_found=found,
+        false_alarms=None if found is None else Spread(mean=100 * (1 - found.mean), std=100 * found.std),
+        at_share=() if found is None or negative is None else _at_shares(right, said, negative, resamples, seed),
+        calibration_error=spread([calibration_error(*pair) for pair in zip(sure, correct, strict=True)]),
+        bins=tuple(_bins(sure.ravel(), correct.ravel())),
+        risk_coverage=tuple(_risk_coverage(sure.ravel(), correct.ravel())),
+    )
+
+
+def _found(gold: NDArray[np.int64], answers: NDArray[np.int64], negative: int) -> Spread:
+    return spread([float((each[gold == negative] == negative).mean()) for each in answers])
+
+
+def calibration_error(sure: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
+    """The expected calibration error of probabilities [n] over ten bins of equal width (Naeini et al. 2015)."""
+    bins = _bins(sure, correct)
+    return sum(each.count * abs(each.probability - each.accuracy) for each in bins) / len(sure)
+
+
+def _bins(sure: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[Bin]:
+    """The bins that hold anything."""
+    numbers = np.minimum((sure * BINS).astype(int), BINS - 1)
+    return [
+        Bin(probability=float(sure[inside].mean()), accuracy=float(correct[inside].mean()), count=int(inside.sum()))
+        for inside in (numbers == number for number in range(BINS))
+        if inside.any()
+    ]
+
+
+def _risk_coverage(sure: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[RiskPoint]:
+    """The share of wrong answers among the surest, from few to all (El-Yaniv and Wiener 2010)."""
+    wrong = ~correct[np.argsort(-sure, kind="stable")]
+    sizes = np.unique(np.ceil(np.linspace(0, 1, _POINTS + 1)[1:] * len(wrong)).astype(int))
+    return [RiskPoint(coverage=float(size / len(wrong)), risk=float(wrong[:size].mean())) for size in sizes]
+
+
+def _at_shares(
+    gold: NDArray[np.int64], answers: NDArray[np.int64], negative: int, resamples: int, seed: int
+) -> tuple[AtShare, ...]:
+    counts = [_contributions(gold, each, negative) for each in answers]
+    drawn = resampled(np.hstack(counts), resamples, seed)
+    width = counts[0].shape[1]
+    found = []
+    for share in SHARES:
+        exact = [_scores(each.sum(axis=0), share) for each in counts]
+        by_seed = [_scores(drawn[:, at : at + width].T, share) for at in range(0, drawn.shape[1], width)]
+        precision, f1 = (np.mean([each[part] for each in by_seed], axis=0) for part in (0, 1))
+        found.append(
+            AtShare(
+                negatives=share,
+                precision=_with_ends(spread([float(each[0]) for each in exact]), precision),
+                f1=_with_ends(spread([float(each[1]) for each in exact]), f1),
+            )
+        )
+    return tuple(found)
+
+
+def _with_ends(score: Spread, drawn: NDArray[np.float64]) -> Spread:
+    low, high = np.quantile(drawn, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    return score.model_copy(update={"low": float(low), "high": float(high)})
+
+
+def _contributions(gold: NDArray[np.int64], answers: NDArray[np.int64], negative: int) -> NDArray[np.int64]:
+    """What each example adds to: right, asserted of positives, asserted of negatives, positives, negatives."""
+    positive, asserted = gold != negative, answers != negative
+    columns = [asserted & (answers == gold), asserted & positive, asserted & ~positive, positive, ~positive]
+    return np.stack(columns, axis=1).astype(np.int64)
+
+
+def _scores(counts: NDArray[np.int64], share: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Precision and F1 at a share of negatives, from counts [5] or [5, resamples]."""
+    right, stated, alarms, positives, negatives = counts.astype(np.float64)
+    positives, negatives = np.maximum(positives, 1), np.maximum(negatives, 1)
+    right, stated, alarms = (1 - share) * right / positives, (1 - share) * stated / positives, share * alarms / negatives
+    asserted = stated + alarms
+    precision = np.divide(right, asserted, out=np.zeros_like(right), where=asserted > 0)
+    return precision, 2 * right / (asserted + 1 - share)

@@ -1,0 +1,176 @@
+"""Sentences with every name marked and all that is stated listed: what is asked for, and how each pair is read."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from relseed.llm.request import Message
+from relseed.pipeline.templates import render
+from relseed.records.candidates import Candidate, candidate_id
+from relseed.tasks.relation import Example, Mention, Relation, Schema, Sentence
+from relseed.tasks.relation.prompt import known_types
+from relseed.tasks.relation.tags import TAG, tagged
+from relseed.tasks.structured import SamplesParser, describe_error, json_schema
+from relseed.tasks.task import Ask
+
+_TEMPLATE = Path(__file__).with_name("passages.jinja")
+_NAME = re.compile(r"<(\d+)>(.*?)</\1>")
+_KIND = "passage"  # of examples of the negative label
+
+
+class _Stated(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    head: int
+    relation: str
+    tail: int
+
+
+class _Sample(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    sentence: str
+    types: tuple[str, ...] | None = None
+    stated: tuple[_Stated, ...]
+
+
+class _Response(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    samples: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PassagePrompt(SamplesParser):
+    """A request for sentences that state a relation among others and among pairs of which nothing is stated."""
+
+    response_type = _Response
+
+    relation: Relation
+    types: tuple[str, ...]  # of mentions, where the schema or the seeds know any
+
+    @classmethod
+    def of(cls, ask: Ask) -> "PassagePrompt":
+        """The request that asks for this."""
+        return cls(ask, ask.schema.by_label[ask.label], known_types(ask.schema, ask.seeds))
+
+    def messages(self, demonstrations: Sequence[str]) -> tuple[Message, ...]:
+        """The conversation that shows `demonstrations`, sentences with tags, in the order given."""
+        asked = render(
+            _TEMPLATE,
+            relation=self.relation,
+            others=[other for other in self.ask.schema.relations if not other.negative],
+            demonstrations=demonstrations,
+            types=self.types,
+            count=self.ask.count,
+            shortest=self.ask.rules.min_words,
+            longest=self.ask.rules.max_words,
+            diversity=self.ask.diversity_instruction,
+        )
+        return (Message(role="user", content=asked),)
+
+    def response_schema(self) -> dict[str, Any]:
+        """The JSON schema that a response must fit."""
+        names = [relation.name for relation in self.ask.schema.relations if not relation.negative]
+        number = {"type": "integer", "minimum": 1}
+        stated = json_schema(head=number, relation={"enum": names}, tail=number)
+        types = {"types": {"type": "array", "items": {"enum": list(self.types)}}} if self.types else {}
+        sample = json_schema(sentence={"type": "string"}, **types, stated={"type": "array", "items": stated})
+        count = self.ask.count
+        return json_schema(samples={"type": "array", "items": sample, "minItems": count, "maxItems": count})
+
+    def render_target(self, example: Example) -> str:
+        """The response that an LLM would give if it wrote this one sentence."""
+        names = sorted((example.head, example.tail), key=lambda mention: mention.start)
+        text = _numbered(example.text, names)
+        types = {"types": [mention.type for mention in names]} if self.types else {}
+        ends = {"head": 1 + names.index(example.head), "tail": 1 + names.index(example.tail)}
+        stated = [{"head": ends["head"], "relation": self.relation.name, "tail": ends["tail"]}]
+        return json.dumps({"samples": [{"sentence": text, **types, "stated": stated}]}, ensure_ascii=False)
+
+    def _read(self, id: str, number: int, sample: Any, response: Any) -> list[Candidate]:
+        try:
+            found = _Sample.model_validate(sample)
+            pairs = list(_pairs(found, self.ask.schema, typed=bool(self.types)))
+        except (ValidationError, ValueError) as error:
+            shown = json.dumps(sample, ensure_ascii=False)
+            return [self._candidate(id, number, shown, problem=describe_error(error))]
+        return [
+            self._candidate(id, number + place, text, label=label, fields=fields)
+            for place, (label, text, fields) in enumerate(pairs)
+        ]
+
+    def _candidate(self, id: str, number: int, text: str, **others: Any) -> Candidate:
+        label = others.pop("label", self.ask.label)
+        return Candidate(id=candidate_id(id, number), method=self.ask.method, label=label, text=text, **others)
+
+
+def _pairs(sample: _Sample, schema: Schema, *, typed: bool) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Label, tagged text and fields of each ordered pair of names that some relation allows, and of what is stated.
+
+    Raises:
+        ValueError: The names cannot be read, or what is listed is not of them.
+    """
+    text, names = _read_names(sample, typed=typed)
+    stated = _read_stated(sample, schema, len(names))
+    for head, tail in permutations(range(len(names)), 2):
+        label, sentence = stated.get((head, tail)), Sentence(text=text, head=names[head], tail=names[tail])
+        if label is None:
+            if (tail, head) in stated and schema.by_label[stated[tail, head]].symmetric:
+                continue
+            if schema.negative is None or not _possible(schema, sentence):
+                continue
+        fields: dict[str, Any] = {"head_type": names[head].type, "tail_type": names[tail].type}
+        fields |= {"relation": schema.by_label[label].name} if label else {"kind": _KIND}
+        yield label or str(schema.negative), tagged(sentence), {key: value for key, value in fields.items() if value}
+
+
+def _possible(schema: Schema, sentence: Sentence) -> bool:
+    """Whether some relation allows the pair, and its two names are not the same words."""
+    same = sentence.head.text_of(sentence.text) == sentence.tail.text_of(sentence.text)
+    return not same and any(relation.allows(sentence) for relation in schema.relations if not relation.negative)
+
+
+def _read_names(sample: _Sample, *, typed: bool) -> tuple[str, list[Mention]]:
+    text, place, names = "", 0, []
+    for number, found in enumerate(_NAME.finditer(sample.sentence), start=1):
+        if int(found[1]) != number:
+            raise ValueError(f"name {number} is marked as {found[1]}")
+        text += sample.sentence[place : found.start()]
+        names.append({"start": len(text), "end": len(text) + len(found[2])})
+        text, place = text + found[2], found.end()
+    text += sample.sentence[place:]
+    if len(names) < 2:
+        raise ValueError(f"{len(names)} names are marked, two are the least")
+    if re.search(r"</?\d+>", text) or TAG.search(text):
+        raise ValueError("a tag is left over: names are marked once, and not inside each other")
+    types = sample.types if typed else (None,) * len(names)
+    if types is None or len(types) != len(names):
+        raise ValueError(f"{len(types or ())} types are given for {len(names)} names")
+    return text, [Mention(**name, type=type) for name, type in zip(names, types, strict=True)]
+
+
+def _read_stated(sample: _Sample, schema: Schema, names: int) -> dict[tuple[int, int], str]:
+    labels = {relation.name: relation.relation for relation in schema.relations if not relation.negative}
+    stated: dict[tuple[int, int], str] = {}
+    for each in sample.stated:
+        if each.relation not in labels:
+            raise ValueError(f"{each.relation!r} is none of the relations")
+        if each.head == each.tail or not (1 <= each.head <= names and 1 <= each.tail <= names):
+            raise ValueError(f"{each.relation} is listed of {each.head} and {each.tail}, there are {names} names")
+        stated[each.head - 1, each.tail - 1] = labels[each.relation]
+    return stated
+
+
+def _numbered(text: str, names: Sequence[Mention]) -> str:
+    parts, place = [], 0
+    for number, mention in enumerate(names, start=1):
+        parts += [text[place : mention.start], f"<{number}>{mention.text_of(text)}</{number}>"]
+        place = mention.end
+    return "".join([*parts, text[place:]])
