@@ -33,9 +33,9 @@ from typer import run
 
 from relseed.classifier.checkpoint import Extractor
 from relseed.classifier.encoding import EncodedDataset
-from relseed.classifier.inference import probabilities
+from relseed.classifier.inference import logits
 from relseed.classifier.model import Batch, Classifier
-from relseed.classifier.trainer import Trainer, TrainingConfig
+from relseed.classifier.trainer import Objective, Trainer, TrainingConfig
 from relseed.classifier.training import new_extractor
 from relseed.datasets.draw import draw
 from relseed.evaluation.f1 import micro_f1
@@ -155,7 +155,7 @@ def measure(variant: Variant, number: int, seed: int, steps: int) -> dict[str, f
 def score(training: Training) -> float:
     """Micro-F1 on the whole validation split."""
     extractor, validation = training.extractor, training.validation
-    each = probabilities(extractor.model, validation.examples, extractor.pad, training.config.precision)
+    each = logits(extractor.model, validation.examples, extractor.pad, training.config.precision)
     return micro_f1(validation.classes, each.argmax(-1).tolist(), training.negative)
 
 
@@ -185,8 +185,16 @@ def ours(training: Training) -> None:
     """Train with the pipeline's own loop."""
     with tempfile.TemporaryDirectory() as folder:
         extractor = training.extractor
-        trainer = Trainer(extractor.model, training.config, pad=extractor.pad, seed=training.seed, folder=Path(folder))
-        trainer.train(training.train, training.drawn, training.negative, on_eval=lambda point: None)
+        objective = Objective(extractor.loss, training.negative)
+        trainer = Trainer(
+            extractor.model,
+            training.config,
+            objective,
+            pad=extractor.pad,
+            seed=training.seed,
+            folder=Path(folder),
+        )
+        trainer.train(training.train, training.drawn, on_eval=lambda point: None)
 
 
 def plain(training: Training, length: int | None) -> None:

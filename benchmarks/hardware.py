@@ -23,7 +23,7 @@ from typer import Option, run
 
 from benchmarks.results import update_results
 from relseed.classifier.encoding import EncodedDataset
-from relseed.classifier.trainer import Trainer, TrainingConfig
+from relseed.classifier.trainer import Objective, Trainer, TrainingConfig
 from relseed.classifier.training import new_extractor
 from relseed.explanations.explanation import Explanation
 from relseed.pipeline.params import Params
@@ -112,12 +112,13 @@ def _train(config: TrainingConfig, start: str, schema: Schema, train: list[Examp
     once = config.model_copy(update={"max_steps": steps, "eval_steps": steps})
     extractor = new_extractor(start, "typed_marker", once, TASK, schema, train)
     encoded = extractor.encode_dataset(train)
-    single = EncodedDataset(encoded.examples[:1], encoded.classes[:1])
+    single = EncodedDataset(encoded.examples[:1], encoded.classes[:1], encoded.about[:1])
     _reset()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(extractor.model, once, pad=extractor.pad, seed=1, folder=Path(folder))
+        objective = Objective(extractor.loss, schema.negative_class)
+        trainer = Trainer(extractor.model, once, objective, pad=extractor.pad, seed=1, folder=Path(folder))
         moments = [time.perf_counter()]
-        trainer.train(encoded, single, schema.negative_class, on_eval=lambda _: moments.append(time.perf_counter()))
+        trainer.train(encoded, single, on_eval=lambda _: moments.append(time.perf_counter()))
         return moments[-1] - moments[0]
 
 

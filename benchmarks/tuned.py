@@ -143,6 +143,8 @@ def _figures(summary: Path, candidates: Path, seconds: float) -> dict[str, Any]:
 def copied(exchanges: list[Exchange]) -> Iterator[tuple[float, float]]:
     """Of each candidate the share of its 4-grams that its prompt shows, and its similarity to what is nearest there."""
     for exchange in exchanges:
+        if exchange.request is None:
+            continue
         _, *examples = exchange.request.messages[-1].content.split(END)
         shown = [TAG.sub("", example) for example in examples]
         known = set().union(*map(_grams, shown))

@@ -47,8 +47,8 @@ def predict(
     Each line of the file holds an item as in the datasets (for relations `text` with `head` and `tail`, or `text` with
     the mentions marked as <e1>head</e1> and <e2>tail</e2>). It comes back with `predicted`, `best` (the likeliest label
     that asserts something, also where the answer is the negative label), `probabilities`, and `unlike` where it is like
-    nothing in training; all else as it was. An extractor trained with entity types wants them (`--head-type`, `--tail-type`, or `type` in the
-    file); without them it is less sure, and says so.
+    nothing in training; all else as it was. An extractor trained with entity types wants them (`--head-type`,
+    `--tail-type`, or `type` in the file); without them it is less sure, and says so.
     """
     from relseed.classifier.labelling import open_extractor
     from relseed.classifier.predict import label_file, label_texts
@@ -72,7 +72,11 @@ def predict(
 def _best(labelled: dict[str, Any]) -> str:
     """What was too unsure to be asserted."""
     best = labelled["best"]
-    return "" if best["label"] == labelled["predicted"] else f"  (not sure enough: {best['label']}, {best['probability']:.3f})"
+    return (
+        ""
+        if best["label"] == labelled["predicted"]
+        else f"  (not sure enough: {best['label']}, {best['probability']:.3f})"
+    )
 
 
 def _shown(labelled: dict[str, Any]) -> str:

@@ -112,9 +112,7 @@ def _training(config: Finetune, chosen: System) -> TrainingConfig:
     return TrainingConfig.model_validate(config.model_dump(include=set(TrainingConfig.model_fields)) | own)
 
 
-def _calibrated(
-    extractor: Extractor, recipe: _Recipe, train: list[Any], calibrate: Calibrate, seed: int
-) -> Extractor:
+def _calibrated(extractor: Extractor, recipe: _Recipe, train: list[Any], calibrate: Calibrate, seed: int) -> Extractor:
     """The extractor with its decision, and with what it learnt from."""
 
     def train_fold(inside: Sequence[Any], fold: int) -> Extractor:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerBase
 
 from relseed.classifier.decision import Decision
-from relseed.classifier.losses.targets import NOTHING
 from relseed.classifier.encoding import Encoded, EncodedDataset, encode_all
+from relseed.classifier.losses.targets import NOTHING
 from relseed.classifier.model import Classifier
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.named import load
@@ -44,7 +44,7 @@ class CheckpointConfig:
     loss: str  # a module of relseed.classifier.losses
     max_length: int  # tokens
     precision: Precision  # of the matrix products, in training as in prediction
-    decision: Decision = Decision()
+    decision: Decision = field(default_factory=Decision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,9 @@ def find_extractor(folder: Path) -> Path:
     """The extractor to take in a folder: itself, else of the system `careful`, else the best on validation."""
     if (folder / CONFIG).is_file():
         return folder
-    found = sorted(path.parent for path in (folder / _DEFAULT if (folder / _DEFAULT).is_dir() else folder).rglob(CONFIG))
+    found = sorted(
+        path.parent for path in (folder / _DEFAULT if (folder / _DEFAULT).is_dir() else folder).rglob(CONFIG)
+    )
     return max(found, key=_best_on_validation, default=folder)
 
 
@@ -80,7 +82,11 @@ def label(
 def unlike(extractor: Extractor, items: Sequence[Any], found: Read) -> list[list[str]]:
     """Why items are like nothing in training: what no label allows, tokens that the encoder lacks, distance."""
     return [
-        list(filter(None, (extractor.task.unfit(item, extractor.schema), _unknown(extractor, item), _far(extractor, near))))
+        list(
+            filter(
+                None, (extractor.task.unfit(item, extractor.schema), _unknown(extractor, item), _far(extractor, near))
+            )
+        )
         for item, near in zip(items, found.similarities.tolist(), strict=True)
     ]
 

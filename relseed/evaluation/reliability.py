@@ -115,7 +115,11 @@ def _scores(counts: NDArray[np.int64], share: float) -> tuple[NDArray[np.float64
     """Precision and F1 at a share of negatives, from counts [5] or [5, resamples]."""
     right, stated, alarms, positives, negatives = counts.astype(np.float64)
     positives, negatives = np.maximum(positives, 1), np.maximum(negatives, 1)
-    right, stated, alarms = (1 - share) * right / positives, (1 - share) * stated / positives, share * alarms / negatives
+    right, stated, alarms = (
+        (1 - share) * right / positives,
+        (1 - share) * stated / positives,
+        share * alarms / negatives,
+    )
     asserted = stated + alarms
     precision = np.divide(right, asserted, out=np.zeros_like(right), where=asserted > 0)
     return precision, 2 * right / (asserted + 1 - share)

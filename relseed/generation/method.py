@@ -93,7 +93,9 @@ class Method:
             UserError: There is none.
         """
         if self.llm is None:
-            raise UserError(f"methods.{self.name}: the loop {self.settings.loop} needs an LLM, and {self.settings.llm} is null")
+            raise UserError(
+                f"methods.{self.name}: the loop {self.settings.loop} needs an LLM, and {self.settings.llm} is null"
+            )
         return self.llm
 
     def seeded_id(self, unit: str, number: int) -> str:

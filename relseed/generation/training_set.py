@@ -17,6 +17,8 @@ from relseed.records.files import DataError, problem_of, read_json_lines
 from relseed.records.scores import ScoredExample
 from relseed.tasks.task import Task
 
+Unit = Literal["near", "co_occurrence"]  # what comes near a label, what merely occurs together
+
 _SCORES = "scores"  # the name of the folder of scores
 
 
@@ -29,7 +31,7 @@ class TrainingSet(Section):
     per_label: NonNegativeInt  # written examples at most, of all methods together
     # Of the negative label, beside those: methods, and how many of each label that is nearly stated (`near`), and of
     # each surface, such as a pair of types, that merely occurs together (`co_occurrence`).
-    negatives: dict[str, dict[Literal["near", "co_occurrence"], NonNegativeInt]]
+    negatives: dict[str, dict[Unit, NonNegativeInt]]
     at_least: dict[str, dict[str, float]] = Field(default={})  # the least score of a method's examples, by criterion
 
     @model_validator(mode="after")
@@ -149,12 +151,12 @@ def select(settings: TrainingSet, available: Available, schema: Any, known: Inde
     return chosen
 
 
-def _negatives(examples: Sequence[Any], wanted: Mapping[str, int], task: Task) -> list[Any]:
+def _negatives(examples: Sequence[Any], wanted: Mapping[Unit, int], task: Task) -> list[Any]:
     """So many of each unit, of its kinds in turn."""
-    units: dict[tuple[str, Hashable], dict[str, list[Any]]] = {}
+    units: dict[tuple[Unit, Hashable], dict[str, list[Any]]] = {}
     for example in examples:
         near = getattr(example, "near", None)
-        unit = ("near", near) if near else ("co_occurrence", task.surface(example))
+        unit: tuple[Unit, Hashable] = ("near", near) if near else ("co_occurrence", task.surface(example))
         units.setdefault(unit, {}).setdefault(getattr(example, "kind", ""), []).append(example)
     return [
         example for (unit, _), kinds in units.items() for example in _in_turn(kinds.values())[: wanted.get(unit, 0)]

@@ -38,7 +38,9 @@ def make(method: Method) -> Iterator[Exchange]:
         random.Random(f"{settings.seed}/{unit}").shuffle(found)
         request = request_id(method.name, unit, 0)
         candidates = [
-            Candidate(id=candidate_id(request, number), method=method.name, label=negative, text=each.text, fields=each.fields)
+            Candidate(
+                id=candidate_id(request, number), method=method.name, label=negative, text=each.text, fields=each.fields
+            )
             for number, each in enumerate(found[: settings.per_label])
         ]
         yield Exchange(id=request, request=None, response=None, candidates=tuple(candidates))

@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from relseed.generation.method import Method
+from relseed.generation.method import Method, Target
 from relseed.preference.pair import FLAWS, Flaw, PreferencePair
 from relseed.tasks.relation import TASK, Example, Sentence
 from relseed.tasks.relation.tags import replace_mentions, untag
@@ -33,8 +33,9 @@ def pairs_of(
     """
     mine = [seed for seed in seeds if seed.relation == label]
     others = [seed for seed in seeds if seed.relation != label]
+    target = Target(label, label, len(mine))
     for number, (seed, shown) in enumerate(_growing_prompts(mine, own, method.settings.demonstrations, rng)):
-        prompt, request = method.request(label, number, 1, list(map(TASK.show, shown)))
+        prompt, request = method.request(target, number, 1, list(map(TASK.show, shown)))
         recent = [example for example in shown if TASK.show(example) in request.messages[-1].content][-RECENT:]
         for flaw in FLAWS:
             worse = _dispreferred(flaw, counts[flaw], recent, [*mine, *others], others, rng)

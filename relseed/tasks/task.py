@@ -150,7 +150,7 @@ class Ask:
     characters: int | None  # continuation: of the examples that are shown, at most
     near: str | None = None  # of the negative label's examples: the label that they come near
     kinds: tuple[str, ...] = ()  # over which those of one response are spread, each of `negative_kinds`
-    surface: Hashable = None  # of the negative label's examples, as `Task.surface` has it
+    surface: Any = None  # of the negative label's examples, as `Task.surface` has it
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def other_pairs(schema: Schema, seeds: Sequence[Example]) -> Iterator[Derived]:
         related = {frozenset(pair) for pair in fields["related"]}
         for one, other in permutations(range(len(mentions)), 2):
             head, tail = mentions[one], mentions[other]
-            if frozenset((one, other)) in related or head.start < tail.end and tail.start < head.end:
+            if frozenset((one, other)) in related or (head.start < tail.end and tail.start < head.end):
                 continue
             if _some_relation_allows(schema, head, tail):
                 unit = f"co_occurrence/{head.type or 'any'}-{tail.type or 'any'}"
@@ -74,5 +74,10 @@ def _sentence(text: str, head: Mention, tail: Mention) -> Sentence:
 
 
 def _derived(unit: str, sentence: Sentence, kind: str, near: str | None) -> Derived:
-    fields: dict[str, Any] = {"head_type": sentence.head.type, "tail_type": sentence.tail.type, "kind": kind, "near": near}
+    fields: dict[str, Any] = {
+        "head_type": sentence.head.type,
+        "tail_type": sentence.tail.type,
+        "kind": kind,
+        "near": near,
+    }
     return Derived(unit, TASK.show(sentence), {name: value for name, value in fields.items() if value})
