@@ -91,6 +91,7 @@ def _evaluate(
         "negative": schema.negative,
         "scores": aggregate(gold, predicted, each, labels=schema.labels, negative=schema.negative, **intervals),
         "reliability": _reliability(labellings, schema, test, intervals),
+        "wire": None,
         "decisions": tuple(asdict(loaded[seed].config.decision) for seed in folders),
         "per_label": tuple(by_label(each)),
         "confusion": tuple(map(tuple, np.sum([scores.confusion for scores in each], axis=0).tolist())),

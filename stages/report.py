@@ -16,6 +16,7 @@ from relseed.report.methods import methods_table
 from relseed.report.metrics import metrics_of
 from relseed.report.page import page_of
 from relseed.report.plots import plot_files
+from relseed.report.reliability import reliability_table
 from relseed.report.table import experiment_header, markdown, table_of
 from relseed.tracking.run import tracked
 
@@ -35,6 +36,8 @@ def main(dataset_card: Path, measured: Path, table: Path, page: Path, errors: Pa
         methods = {method: read_summary(path) for method, path in summaries.items()}
         header = experiment_header(card["name"], systems)
         summary = f"{header}\n\n{markdown(table_of(systems))}"
+        if (reliable := reliability_table(systems)).rows:
+            summary += f"\n{markdown(reliable)}"
         if methods:
             summary += f"\n{markdown(methods_table(methods))}"
         numbers = metrics_of(systems, methods)

@@ -97,6 +97,21 @@ class Reliability(_Part):
     risk_coverage: tuple[RiskPoint, ...]  # the same
 
 
+class Wire(_Part):
+    """Scores on passages of running text, all of whose pairs of mentions are labelled, in their natural share."""
+
+    pairs: int
+    stated: int  # pairs that state something
+    negatives_found: Spread
+    precision: Spread
+    recall: Spread
+    f1: Spread
+    raw_precision: Spread  # from raw text: mentions found by a model, of the right type, that overlap
+    raw_recall: Spread
+    raw_f1: Spread
+    raw_f1_exact: Spread  # with mentions found to the character
+
+
 class Baseline(_Part):
     """What answering without reading scores."""
 
@@ -156,6 +171,7 @@ class Evaluation(_Part):
     negative: str | None
     scores: Scores
     reliability: Reliability
+    wire: Wire | None  # None where the dataset has no such passages
     decisions: tuple[dict[str, Any], ...]  # temperature, threshold and what else decides, of each random seed
     per_label: tuple[LabelScores, ...]
     confusion: tuple[tuple[int, ...], ...]  # [gold, predicted] in the order of `labels`, summed over random seeds

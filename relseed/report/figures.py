@@ -122,6 +122,36 @@ def pretraining_figure(evaluation: Evaluation) -> str:
     return _svg(alt.hconcat(*lines, spacing=60))
 
 
+def reliability_figure(evaluation: Evaluation) -> str:
+    """The share of right answers over their probability, beside the diagonal on which both are the same."""
+    bins = [each.model_dump() for each in evaluation.reliability.bins]
+    share = alt.Scale(domain=[0, 1])
+    points = (
+        alt.Chart(alt.Data(values=bins), width=300, height=300)
+        .mark_line(color=ACCENT, point=alt.OverlayMarkDef(size=40))
+        .encode(
+            x=alt.X("probability:Q", title="mean probability", scale=share),
+            y=alt.Y("accuracy:Q", title="share that is right", scale=share),
+        )
+    )
+    ends = alt.Data(values=[{"probability": end, "accuracy": end} for end in (0, 1)])
+    diagonal = alt.Chart(ends).mark_line(color=MUTED, strokeDash=[4, 4]).encode(x="probability:Q", y="accuracy:Q")
+    return _svg(diagonal + points)
+
+
+def risk_figure(evaluation: Evaluation) -> str:
+    """The share of wrong answers among the surest, from few of the answers to all."""
+    points = [each.model_dump() for each in evaluation.reliability.risk_coverage]
+    return _svg(
+        alt.Chart(alt.Data(values=points), width=300, height=300)
+        .mark_line(color=ACCENT, point=alt.OverlayMarkDef(size=22))
+        .encode(
+            x=alt.X("coverage:Q", title="coverage: share of answers, surest first", scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("risk:Q", title="risk: share that is wrong", scale=alt.Scale(zero=True)),
+        )
+    )
+
+
 def _curves(evaluation: Evaluation, y: alt.Y) -> str:
     points = [point.model_dump() | {"percent": 100 * point.micro_f1} for point in evaluation.curves]
     several = len(evaluation.random_seeds) > 1

@@ -7,6 +7,7 @@ from relseed.evaluation.record import Evaluation
 from relseed.generation.summary import MethodSummary
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import PARAMS
+from relseed.report.reliability import reliability_numbers
 
 _METHODS = "methods"  # key of what methods wrote, beside the systems
 
@@ -24,6 +25,7 @@ def metrics_of(systems: Mapping[str, Evaluation], methods: Mapping[str, MethodSu
         numbers[system] = evaluation.scores.model_dump(exclude_none=True) | {
             "draw": evaluation.draw.hash,
             "trained_on": {"real": evaluation.real, "written": evaluation.written},
+            "reliability": reliability_numbers(evaluation),
         }
     baselines = next(iter(systems.values())).baselines
     for taken in systems.keys() & {*baselines, _METHODS}:

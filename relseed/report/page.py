@@ -16,9 +16,12 @@ from relseed.report.figures import (
     labels_figure,
     loss_figure,
     pretraining_figure,
+    reliability_figure,
+    risk_figure,
     validation_figure,
 )
 from relseed.report.methods import methods_table
+from relseed.report.reliability import reliability_table
 from relseed.report.table import experiment_header, table_of
 
 MOST_CONFUSED = 15
@@ -46,6 +49,8 @@ def page_of(card: Mapping[str, Any], systems: Mapping[str, Evaluation], methods:
         several=len(first.random_seeds) > 1,
         systems=[_section(system, evaluation) for system, evaluation in systems.items()],
         table=table_of(systems),
+        reliable=reliability_table(systems),
+        wire=first.wire,
         written=methods_table(methods),
         methods=list(methods),
     )
@@ -58,6 +63,7 @@ def _section(system: str, evaluation: Evaluation) -> dict[str, Any]:
         "labels": labels_figure(evaluation),
         "validation": validation_figure(evaluation),
     }
+    figures |= {"reliability": reliability_figure(evaluation), "risk": risk_figure(evaluation)}
     if evaluation.pretraining:
         figures["pretraining"] = pretraining_figure(evaluation)
     # Markup: vl-convert has escaped the labels.

@@ -8,6 +8,7 @@ from tabulate import tabulate
 from relseed.evaluation.record import Evaluation, Spread
 
 OFFICIAL = "official macro-F1"
+AT_80 = "F1 at 80 % negatives"
 DASH = "–"
 
 
@@ -22,17 +23,25 @@ def table_of(systems: Mapping[str, Evaluation]) -> Table:
     """The systems in their order, then the baselines; the official score only where a system has one."""
     official = any(evaluation.scores.semeval_macro_f1 for evaluation in systems.values())
     header = ["system", "real", "written", "micro-F1", "95 % interval", "precision", "recall", "macro-F1"]
+    header += [AT_80] * (shares := _has_shares(systems))
     header += [OFFICIAL] * official
-    rows = [_row(system, evaluation, official) for system, evaluation in systems.items()]
+    rows = [_row(system, evaluation, official, shares) for system, evaluation in systems.items()]
     for name, baseline in next(iter(systems.values())).baselines.items():
         cells = [f"{name} (baseline)", DASH, DASH, _score(baseline.micro_f1), _interval(baseline.micro_f1)]
         rows.append(cells + [DASH] * (len(header) - len(cells)))
     return Table(header, rows)
 
 
-def _row(system: str, evaluation: Evaluation, official: bool) -> list[str]:
+def _has_shares(systems: Mapping[str, Evaluation]) -> bool:
+    """Whether the test set has a negative label, so that scores at other shares of it are known."""
+    return any(evaluation.reliability.at_share for evaluation in systems.values())
+
+
+def _row(system: str, evaluation: Evaluation, official: bool, shares: bool) -> list[str]:
     scores = evaluation.scores
-    columns = [scores.micro_precision, scores.micro_recall, scores.macro_f1, *[scores.semeval_macro_f1] * official]
+    at_80 = next((each.f1 for each in evaluation.reliability.at_share if each.negatives == 0.8), None)
+    columns = [scores.micro_precision, scores.micro_recall, scores.macro_f1]
+    columns += [*[at_80] * shares, *[scores.semeval_macro_f1] * official]
     sizes = [f"{evaluation.real:,}", f"{evaluation.written:,}"]
     return [system, *sizes, _score(scores.micro_f1), _interval(scores.micro_f1), *map(_score, columns)]
 
