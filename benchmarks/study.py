@@ -26,6 +26,7 @@ from relseed.evaluation.bootstrap import difference
 from relseed.evaluation.f1 import micro_f1
 from relseed.evaluation.record import Evaluation
 from relseed.evaluation.spread import spread
+from relseed.report.reliability import reliability_numbers
 
 FOLDER = Path("benchmarks/studies")
 RECENT = 20  # commits whose experiments are gathered: DVC takes half a second to look at one
@@ -146,6 +147,7 @@ def _draw(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "hash": evaluation.draw.hash,
         "scores": evaluation.scores.model_dump(exclude_none=True),
+        "reliability": reliability_numbers(evaluation),
         "baselines": {name: baseline.model_dump(exclude_none=True) for name, baseline in evaluation.baselines.items()},
     }
 

@@ -4,6 +4,7 @@ An interrupted run resumes, and ends with the bytes of an uninterrupted one: its
 """
 
 import json
+import math
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -116,7 +117,10 @@ def _calibrated(extractor: Extractor, recipe: _Recipe, train: list[Any], calibra
     """The extractor with its decision, and with what it learnt from."""
 
     def train_fold(inside: Sequence[Any], fold: int) -> Extractor:
-        return recipe.train(inside, seed, fold, lambda point: None)[0]
+        # As often over its part as the extractor went over the whole.
+        steps = math.ceil(recipe.config.max_steps * len(inside) / len(train))
+        shorter = replace(recipe, config=recipe.config.model_copy(update={"max_steps": steps}))
+        return shorter.train(inside, seed, fold, lambda point: None)[0]
 
     score = recipe.system.score
     decision = decision_of(extractor, train, recipe.validation, calibrate, score, seed, train_fold)
