@@ -1,4 +1,4 @@
-"""The command `relseed`: label items, see what the next run would ask, trace a candidate, fetch a public dataset."""
+"""The command `relseed`: label items, extract from texts, preview requests, trace candidates, fetch public datasets."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -77,6 +77,38 @@ def _best(labelled: dict[str, Any]) -> str:
         if best["label"] == labelled["predicted"]
         else f"  (not sure enough: {best['label']}, {best['probability']:.3f})"
     )
+
+
+@app.command()
+def extract(
+    file: Annotated[Path, Argument(help="a text (.txt), or texts in JSON Lines (.jsonl), `text` on each line")],
+    extractor: Annotated[
+        Path, Option(help="folder of an extractor, or of several: then that of `careful`, or the best on validation")
+    ] = EXTRACTORS,
+    output: Annotated[Path | None, Option(help="where to write JSON Lines; without it, triples are printed")] = None,
+    params: Annotated[
+        Path | None, Option(help="file with the section `extract`; else params.yaml where there is one, or defaults")
+    ] = None,
+    threshold: Threshold = None,
+    negatives: Negatives = None,
+) -> None:
+    """Extract relations from raw text: find mentions, pair them, and write what the extractor asserts of them.
+
+    spaCy finds sentences and mentions; the section `extract` of params.yaml names its model, and the types of the
+    schema for the model's labels. Each triple comes with its probability and with offsets in the document.
+    """
+    from relseed.classifier.labelling import open_extractor
+    from relseed.extraction.documents import read_texts
+    from relseed.extraction.extract import extract as triples_of
+    from relseed.extraction.extract import extract_file
+    from relseed.extraction.settings import read_settings
+
+    settings, opened = read_settings(params), open_extractor(extractor)
+    if output:
+        extract_file(opened, file, output, settings, threshold=threshold, negatives=negatives)
+        return
+    for triple in triples_of(opened, read_texts(file), settings, threshold=threshold, negatives=negatives):
+        print(triple.describe())
 
 
 def _shown(labelled: dict[str, Any]) -> str:
