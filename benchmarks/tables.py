@@ -75,10 +75,51 @@ STUDIES: Mapping[str, Callable[[], str]] = {
 
 
 def systems() -> str:
-    """The four systems over three random seeds; nothing where they have not been measured."""
+    """The systems of the default run over three random seeds; nothing where they have not been measured."""
     measured = _variants("systems") if (FOLDER / "systems.json").exists() else {}
     found = [system for variant in measured.values() for system in variant["systems"].items()]
-    return markdown(_WRITTEN, [_written_cells(name, row) for name, row in found]) if found else ""
+    header = [*_WRITTEN, "F1 at 80 % negatives", "false alarms per 100"]
+    return markdown(header, [[*_written_cells(name, row), *_reliable(row)] for name, row in found]) if found else ""
+
+
+def _reliable(row: Mapping[str, Any]) -> list[str]:
+    measured = row["draws"]["1"]["reliability"]
+    return [f"**{_percent(measured['f1_at_80']['mean'])}**", f"{measured['false_alarms_per_100']['mean']:.0f}"]
+
+
+def careful() -> str:
+    """What makes `careful` say nothing where nothing is said."""
+    header = ["variant", "written", "micro-F1", "recall", "negatives found", "F1 at 80 %", "wire: F1", "calibration error"]
+    rows = []
+    for name in ("careful", "calibration"):
+        for title, measured in _variants(name).items():
+            for system, row in measured["systems"].items():
+                label = title if system == "careful" else f"`{system}`, {title}"
+                rows.append([f"{label}{_gone(read_study(name), title, measured)}", *_careful_cells(row)])
+    return markdown(header, rows)
+
+
+def _careful_cells(row: Mapping[str, Any]) -> list[str]:
+    draw = row["draws"]["1"]
+    scores, measured = draw["scores"], draw["reliability"]
+    shares = [scores["micro_f1"], scores["micro_recall"], measured["negatives_found"], measured["f1_at_80"]]
+    cells = [_percent(share["mean"]) for share in [*shares, measured["wire_f1"]]]
+    return [str(row["written"]), *cells, f"{measured['calibration_error']['mean']:.3f}"]
+
+
+def outside() -> str:
+    """The same on data that people labelled: SemEval's `Other`, and all pairs of a domain of CrossRE."""
+    header = ["dataset", "system", "written", "micro-F1", "negatives", "found", "F1 at 80 %", "calibration error"]
+    rows = []
+    for title, measured in {**_variants("semeval-careful"), **_variants("crossre-careful")}.items():
+        for system, row in measured["systems"].items():
+            draw = row["draws"]["1"]
+            scores, found = draw["scores"], draw["reliability"]
+            shares = [found["negatives_found"], found["f1_at_80"]]
+            cells = [str(row["written"]), _percent(scores["micro_f1"]["mean"]), _percent(found["negatives_share"])]
+            cells += [*(_percent(share["mean"]) for share in shares), f"{found['calibration_error']['mean']:.3f}"]
+            rows.append([title, f"`{system}`", *cells])
+    return markdown(header, rows, left=(0, 1))
 
 
 def gold() -> str:

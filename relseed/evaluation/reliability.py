@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relseed.evaluation.bootstrap import COVERAGE, resampled
+from relseed.evaluation.bootstrap import COVERAGE, interval, resampled
 from relseed.evaluation.record import AtShare, Bin, Reliability, RiskPoint, Spread
 from relseed.evaluation.spread import spread
 
@@ -49,6 +49,26 @@ def reliability(
         bins=tuple(_bins(sure.ravel(), correct.ravel())),
         risk_coverage=tuple(_risk_coverage(sure.ravel(), correct.ravel())),
     )
+
+
+def natural(
+    gold: NDArray[np.int64], answers: NDArray[np.int64], negative: int, *, resamples: int, seed: int
+) -> dict[str, Spread]:
+    """Negatives found, precision, recall and F1 (with its interval) of items in the share that they come in.
+
+    Arguments are those of `reliability`.
+    """
+    share = float((gold == negative).mean())
+    counts = [_contributions(gold, each, negative) for each in answers]
+    each = [_scores(count.sum(axis=0), share) for count in counts]
+    recalls = [float(count[:, 0].sum() / max(1, count[:, 3].sum())) for count in counts]
+    ends = interval(gold, answers, negative, resamples=resamples, seed=seed)
+    return {
+        "negatives_found": _found(gold, answers, negative),
+        "precision": spread([float(precision) for precision, _ in each]),
+        "recall": spread(recalls),
+        "f1": spread([float(f1) for _, f1 in each]).model_copy(update={"low": ends.low, "high": ends.high}),
+    }
 
 
 def _found(gold: NDArray[np.int64], answers: NDArray[np.int64], negative: int) -> Spread:

@@ -74,4 +74,7 @@ def reliability_numbers(evaluation: Evaluation) -> dict[str, Any]:
         wire = evaluation.wire
         numbers |= {"wire_negatives_found": wire.negatives_found, "wire_f1": wire.f1, "wire_raw_f1": wire.raw_f1}
     plain = {name: spread.model_dump(exclude_none=True) for name, spread in numbers.items() if spread is not None}
+    if evaluation.negative is not None:
+        support = {scores.label: scores.support for scores in evaluation.per_label}
+        plain["negatives_share"] = support[evaluation.negative] / evaluation.test
     return {**plain, "thresholds": [decision["threshold"] for decision in evaluation.decisions]}
