@@ -89,7 +89,16 @@ def _reliable(row: Mapping[str, Any]) -> list[str]:
 
 def careful() -> str:
     """What makes `careful` say nothing where nothing is said."""
-    header = ["variant", "written", "micro-F1", "recall", "negatives found", "F1 at 80 %", "wire: F1", "calibration error"]
+    header = [
+        "variant",
+        "written",
+        "micro-F1",
+        "recall",
+        "negatives found",
+        "F1 at 80 %",
+        "wire: F1",
+        "calibration error",
+    ]
     rows = []
     for name in ("careful", "calibration"):
         for title, measured in _variants(name).items():

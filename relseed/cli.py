@@ -1,4 +1,4 @@
-"""The command `relseed`: label items, extract from texts, preview requests, trace candidates, fetch public datasets."""
+"""The command `relseed`: label items, extract from texts, preview requests, trace candidates; fetch, make, check data."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -152,6 +152,36 @@ def fetch(dataset: Fetched, folder: Path) -> None:
     from relseed.datasets.semeval.fetch import main
 
     main(folder)
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, Argument(help="of a dataset")],
+    format: Annotated[str, Option(help="as `ingest.format` in params.yaml")] = "folder",
+    domain: Annotated[str | None, Option(help="of CrossRE")] = None,
+    task: Annotated[str, Option(help="what is labelled: relation, or yes_no")] = "relation",
+) -> None:
+    """Check a dataset without a run: counts, notes, near-duplicates between splits; errors end it with status 1."""
+    from relseed.datasets.check import check as checked
+    from relseed.datasets.dataset import read_dataset
+    from relseed.tasks.task import load_task
+
+    text, errors = checked(read_dataset(folder, format=format, task=load_task(task), domain=domain))
+    print(text)
+    if errors:
+        raise UserError(f"{folder} would give wrong scores, see above")
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, Argument(help="to make; it may be there, but empty")],
+    task: Annotated[str, Option(help="what is labelled: relation, or yes_no")] = "relation",
+) -> None:
+    """Make a folder for own data, filled with a few made-up examples and a README that says what to replace."""
+    from relseed.datasets.skeleton import write_skeleton
+
+    write_skeleton(folder, task)
+    print(f"{folder} is made: see its README.md, then `relseed check`")
 
 
 def run() -> None:

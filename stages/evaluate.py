@@ -14,11 +14,21 @@ from relseed.datasets.draw import Draw
 from relseed.evaluation.baselines import baseline_f1
 from relseed.evaluation.errors import Labelling, errors_of
 from relseed.evaluation.f1 import score
-from relseed.evaluation.record import Baseline, Evaluation, Point, Prediction, PretrainingStep, Reliability, TestError
+from relseed.evaluation.record import (
+    Baseline,
+    Evaluation,
+    Point,
+    Prediction,
+    PretrainingStep,
+    Reliability,
+    TestError,
+    Wire,
+)
 from relseed.evaluation.reliability import reliability
 from relseed.evaluation.spread import spread
 from relseed.evaluation.summary import aggregate, by_label
 from relseed.evaluation.system import System
+from relseed.extraction.settings import Extract
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import output_file
@@ -44,7 +54,7 @@ def main(system: Entry, extractors: Path, seeds: Path, dataset: Path, evaluation
     threshold = params.section("contamination", Contamination).near_duplicate
     folder, output = extractors / system, evaluation / f"{system}.json"
     reads = [folder, Path(chosen.train), seeds / "validation.jsonl", seeds / "draw.json"]
-    reads += [dataset / f"{name}.jsonl" for name in ("labels", "train", "test")]
+    reads += [dataset / f"{name}.jsonl" for name in ("labels", "train", "test", "wire")]
     described = settings.model_dump()
     with tracked("evaluate", params=described, reads=reads, writes=[output], system=system) as log:
         task = load_task(params.value("task"))
@@ -53,6 +63,7 @@ def main(system: Entry, extractors: Path, seeds: Path, dataset: Path, evaluation
         learnt = read_examples(Path(chosen.train), task, schema)
         validation = read_examples(seeds / "validation.jsonl", task, schema)
         found = _evaluate(settings, system, folder, task, schema, learnt, test)
+        found["wire"] = _wire(params, settings, folder, schema, dataset / "wire.jsonl")
         found |= {
             "draw": read_output(seeds / "draw.json", Draw, stage="sample"),
             "baselines": _baselines(settings, task, schema, train, test),
@@ -91,7 +102,6 @@ def _evaluate(
         "negative": schema.negative,
         "scores": aggregate(gold, predicted, each, labels=schema.labels, negative=schema.negative, **intervals),
         "reliability": _reliability(labellings, schema, test, intervals),
-        "wire": None,
         "decisions": tuple(asdict(loaded[seed].config.decision) for seed in folders),
         "per_label": tuple(by_label(each)),
         "confusion": tuple(map(tuple, np.sum([scores.confusion for scores in each], axis=0).tolist())),
@@ -102,6 +112,18 @@ def _evaluate(
             error for labelling in labellings for error in _errors(loaded[labelling.seed], labelling, learnt, test)
         ),
     }
+
+
+def _wire(params: Params, settings: Evaluate, folder: Path, schema: Any, wire: Path) -> Wire | None:
+    """The scores on passages of running text; None where the dataset has none."""
+    if not wire.read_text(encoding="utf-8").strip():
+        return None
+    from relseed.extraction.wire import wire_scores  # late: it loads spaCy
+    from relseed.tasks.relation.passages import read_passages
+
+    extractors = [load_extractor(path, device()) for path in _one_per_seed(folder).values()]
+    intervals = {"resamples": settings.resamples, "seed": settings.seed}
+    return wire_scores(extractors, read_passages(wire, schema), params.section("extract", Extract), intervals)
 
 
 def _one_per_seed(folder: Path) -> dict[int, Path]:

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from relseed.datasets import crossre
 from relseed.datasets.dataset import Dataset
+from relseed.datasets.findings import findings
 from relseed.pipeline.errors import UserError
 from relseed.records.files import DataError
 from relseed.tasks.relation import TASK, Example, Schema
+from relseed.tasks.relation.derived import other_pairs
+from relseed.tasks.relation.tags import untag
 from relseed.tasks.task import read_schema
 from tests.graph import ROOT
 from tests.strategies import tokens as any_token
@@ -33,6 +36,10 @@ SENTENCE = {
     ],
 }
 BARE = {"doc_key": "boats-2", "sentence": ["No", "boats", "."], "ner": [], "relations": []}
+
+
+def read_file(path: Path, counts: Counter[str]) -> list[Example]:
+    return [found.example for found in crossre.read_file(path, SCHEMA, counts)]
 
 
 def file(folder: Path, *sentences: Any) -> Path:
@@ -63,8 +70,14 @@ def relations_of(examples: Sequence[Example]) -> dict[str, list[list[Any]]]:
         found = relations[example.id.rpartition("/")[0]]
         if example.relation != SCHEMA.negative:
             _, head, tail = tokens_and_spans(example)
-            found.append([*head, *tail, example.relation, *(example.model_extra or {}).values()])
+            found.append([*head, *tail, example.relation, *remarks(example).values()])
     return dict(relations)
+
+
+def remarks(example: Example) -> dict[str, Any]:
+    """What the annotators noted."""
+    extra = example.model_extra or {}
+    return {name: extra[name] for name in ("explanation", "uncertain", "syntax_ambiguity") if name in extra}
 
 
 def mention_texts(example: Example) -> tuple[str, str]:
@@ -72,7 +85,7 @@ def mention_texts(example: Example) -> tuple[str, str]:
 
 
 def test_each_label_becomes_an_example_and_each_unlabelled_pair_one_negative(tmp_path: Path) -> None:
-    examples = crossre.read_file(file(tmp_path, BARE, SENTENCE), SCHEMA, Counter())
+    examples = read_file(file(tmp_path, BARE, SENTENCE), Counter())
     found = [(example.id, *mention_texts(example), example.relation) for example in examples]
     assert found == [
         ("boats-1/0", "Sula", "Marit Lund", "artifact"),
@@ -81,14 +94,47 @@ def test_each_label_becomes_an_example_and_each_unlabelled_pair_one_negative(tmp
         ("boats-1/3", "Sula", "Bodø", "no_relation"),
     ]
     assert (examples[0].head.type, examples[0].tail.type) == ("product", "person")
-    assert examples[1].model_extra == {"explanation": "her own design", "uncertain": True, "syntax_ambiguity": False}
+    assert remarks(examples[1]) == {"explanation": "her own design", "uncertain": True, "syntax_ambiguity": False}
+
+
+def test_each_example_has_all_mentions_of_its_sentence_and_the_pairs_of_them_that_have_a_label(tmp_path: Path) -> None:
+    for example in read_file(file(tmp_path, SENTENCE), Counter()):
+        extra = example.model_extra or {}
+        words = [example.text[mention["start"] : mention["end"]] for mention in extra["mentions"]]
+        assert words == ["Marit Lund", "Sula", "Bodø"]
+        assert [mention["type"] for mention in extra["mentions"]] == ["person", "product", "location"]
+        assert extra["related"] == [[1, 0]]  # once, though with two labels
+
+
+def test_the_pairs_without_a_label_become_negatives_in_both_directions(tmp_path: Path) -> None:
+    seeds = [example for example in read_file(file(tmp_path, SENTENCE), Counter()) if example.relation == "artifact"]
+    found = [untag(derived.text) for derived in other_pairs(SCHEMA, seeds)]
+    texts = [(found.head.text_of(found.text), found.tail.text_of(found.text)) for found in found]
+    assert texts == [("Marit Lund", "Bodø"), ("Sula", "Bodø"), ("Bodø", "Marit Lund"), ("Bodø", "Sula")]
+
+
+def test_all_lines_that_do_not_fit_are_named_at_once(tmp_path: Path) -> None:
+    path = file(tmp_path, {**SENTENCE, "ner": [[0, 9, "person"]]}, SENTENCE, {"doc_key": "boats-3"})
+    with pytest.raises(DataError) as caught:
+        crossre.read_file(path, SCHEMA, Counter())
+    assert [line.partition(": ")[0] for line in str(caught.value).splitlines()] == [f"{path}:1", f"{path}:3"]
+
+
+def test_pairs_with_several_labels_are_a_note_and_no_error(tmp_path: Path) -> None:
+    for split in ("train", "dev", "test"):
+        file(tmp_path, SENTENCE).rename(tmp_path / f"music-{split}.json")
+    several = [finding for finding in findings(read(tmp_path, "music")) if "different labels" in finding.what]
+    assert [finding.what.partition(":")[0] for finding in several] == [
+        f"1 pair with different labels in {split}" for split in ("train", "validation", "test")
+    ]
+    assert not [finding for finding in several if finding.is_error]
 
 
 def test_overlapping_mentions_are_left_out_and_counted(tmp_path: Path) -> None:
     ner = [[0, 1, "person"], [1, 1, "person"], [4, 4, "product"]]
     relations = [[4, 4, 4, 4, "named", "", False, False], [4, 4, 0, 1, "artifact", "", False, False]]
     counts: Counter[str] = Counter()
-    examples = crossre.read_file(file(tmp_path, {**SENTENCE, "ner": ner, "relations": relations}), SCHEMA, counts)
+    examples = read_file(file(tmp_path, {**SENTENCE, "ner": ner, "relations": relations}), counts)
     assert [example.relation for example in examples] == ["artifact", "no_relation"]
     assert counts == {"overlapping": 1, "overlapping_unlabelled": 1, "pairs": 1, "several": 0}
 
@@ -164,7 +210,7 @@ def published_sentences(draw: st.DrawFn) -> dict[str, Any]:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
 def test_a_published_sentence_round_trips(tmp_path: Path, sentence: dict[str, Any]) -> None:
     path = file(tmp_path, sentence)
-    examples = crossre.read_file(path, SCHEMA, Counter())
+    examples = read_file(path, Counter())
     assert relations_of(examples) == published_relations(path)
     types = {(first, last): name for first, last, name in sentence["ner"]}
     for example in examples:
@@ -181,7 +227,7 @@ def test_every_published_relation_is_rebuilt(domain: str) -> None:
     left_out = 0
     for split in ("train", "dev", "test"):
         path, counts = PUBLISHED / f"{domain}-{split}.json", Counter[str]()
-        examples = crossre.read_file(path, SCHEMA, counts)
+        examples = read_file(path, counts)
         rebuilt, expected = relations_of(examples), published_relations(path)
         assert {key: found for key, found in rebuilt.items() if found} == {
             key: found for key, found in expected.items() if found

@@ -9,6 +9,7 @@ import pytest
 from relseed.datasets import folder
 from relseed.datasets.card import card, table
 from relseed.datasets.dataset import Dataset
+from relseed.datasets.findings import Finding
 from relseed.records.files import DataError, write_records
 from relseed.tasks.relation import TASK
 from relseed.tasks.task import Task, load_task, read_schema
@@ -97,7 +98,7 @@ def test_own_data_whose_labels_are_always_the_same_need_no_file_of_labels(tmp_pa
 def test_a_real_example_cannot_say_that_a_method_wrote_it(tmp_path: Path) -> None:
     marked = example("x1", "none") | {"method": "interview"}
     (own(tmp_path) / "test.jsonl").write_text(json.dumps(marked) + "\n")
-    with pytest.raises(DataError, match=r"test\.jsonl: example 'x1' has a field `method`, .*: rename it"):
+    with pytest.raises(DataError, match=r"test\.jsonl:1: example 'x1' has a field `method`, .*: rename it"):
         read(tmp_path)
 
 
@@ -148,7 +149,19 @@ def test_a_card_counts_labels_and_hashes_files(tmp_path: Path) -> None:
         "examples": 2,
         "md5": hashlib.md5((tmp_path / "train.jsonl").read_bytes()).hexdigest(),
     }
+    assert described["wire"] == {"passages": 0, "pairs": 0, "related": 0}
     assert str(tmp_path) not in json.dumps(described)
+
+
+def test_a_card_of_what_is_not_written_has_no_hashes(tmp_path: Path) -> None:
+    described = card(read(own(tmp_path)))
+    assert described["splits"] == {"train": {"examples": 2}, "validation": {"examples": 1}, "test": {"examples": 1}}
+    assert "md5" not in table(described)
+
+
+def test_a_card_says_what_was_found_odd_without_naming_a_path(tmp_path: Path) -> None:
+    described = card(read(own(tmp_path)), None, [Finding("2 pairs are odd", (f"{tmp_path}/train.jsonl:1: Marit",))])
+    assert described["findings"] == ["2 pairs are odd"]
 
 
 def test_the_table_of_a_card_has_a_row_a_label(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_the_spans_of_what_is_accepted_lie_in_its_text_and_the_schema_allows_it(
         assert 0 <= first.start < first.end <= second.start < second.end <= len(example.text)
         fields = example.model_dump(exclude_unset=True)
         [again] = checked(Path("accepted.jsonl"), TASK, asked[1], [(1, fields)])
-        assert again.model_dump(exclude_unset=True) == fields
+        assert again.example.model_dump(exclude_unset=True) == fields
         assert untag(tagged(example)).text == example.text
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.graph import ROOT
 
 GAZETTE, PRIMER = ROOT / "data/gazette", ROOT / "data/primer"
 SPLITS = ["test.jsonl", "train.jsonl", "validation.jsonl"]
-FILES = ["card.json", "labels.jsonl", *SPLITS]
+FILES = ["card.json", "labels.jsonl", *SPLITS, "wire.jsonl"]
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def test_gazette_comes_out_byte_for_byte(place: Path) -> None:
     written = snapshot(place / "out")
     assert sorted(written) == FILES
     assert written["labels.jsonl"] == (GAZETTE / "relations.jsonl").read_bytes()
-    for name in SPLITS:
+    for name in (*SPLITS, "wire.jsonl"):
         assert written[name] == (GAZETTE / name).read_bytes()
 
 
@@ -52,6 +53,7 @@ def test_yes_no_questions_come_out_byte_for_byte_with_both_labels(place: Path) -
     assert read_schema(place / "out/labels.jsonl", load_task("yes_no")).labels == ("true", "false")
     for name in SPLITS:
         assert (place / "out" / name).read_bytes() == (PRIMER / name).read_bytes()
+    assert (place / "out/wire.jsonl").read_bytes() == b""
 
 
 def test_what_was_written_is_read_by_the_stages_after_it(place: Path) -> None:
@@ -67,8 +69,10 @@ def test_the_card_is_written_and_printed(place: Path, capsys: pytest.CaptureFixt
     assert (card["name"], card["task"]) == ("Gazette", "relation")
     assert card["splits"]["test"]["examples"] == 570
     assert card["labels"]["no_relation"] == {"train": 70, "validation": 34, "test": 120}
+    assert card["wire"] == {"passages": 40, "pairs": 261, "related": 62}
     printed = capsys.readouterr().out
     assert "Gazette · licence: CC BY 4.0" in printed
+    assert "wire: 40 passages, 261 pairs of mentions, 62 of them related" in printed
     assert ["no_relation", "70", "34", "120"] in [line.split() for line in printed.splitlines()]
 
 
@@ -76,6 +80,42 @@ def test_two_runs_write_the_same_bytes(place: Path) -> None:
     run(GAZETTE, place / "first")
     run(GAZETTE, place / "second")
     assert snapshot(place / "first") == snapshot(place / "second")
+
+
+def edited(place: Path, name: str, *changes: tuple[str, str]) -> Path:
+    """Gazette with words of one file replaced."""
+    source = Path(shutil.copytree(GAZETTE, place / "source"))
+    text = (source / name).read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (source / name).write_text(text, encoding="utf-8")
+    return source
+
+
+def test_what_would_make_scores_wrong_is_an_error_and_nothing_is_written(place: Path) -> None:
+    source = edited(place, "relations.jsonl", ('"negative": true', '"negative": false'))
+    (source / "wire.jsonl").unlink()
+    with pytest.raises(UserError) as caught:
+        run(source, place / "out")
+    first, second, *_ = str(caught.value).splitlines()
+    assert first == "scores on Gazette would be wrong"
+    assert second.startswith("error: 224 examples of no_relation, not declared as the negative label: say")
+    assert not (place / "out").exists()
+
+
+def test_what_is_merely_odd_is_printed_and_counted_on_the_card(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = edited(place, "test.jsonl", ('"relation": "leads"', '"relation": "employed_by"'))
+    run(source, place / "out")
+    odd = "1 label without an example in test, so that it is not measured: leads"
+    assert f"note: {odd}" in capsys.readouterr().out.splitlines()
+    assert json.loads((place / "out/card.json").read_text())["findings"] == [odd]
+
+
+def test_an_error_in_the_passages_is_one_of_the_folder(place: Path) -> None:
+    source = edited(place, "wire.jsonl", ('"relation": "parent_of"', '"relation": "aunt_of"'))
+    with pytest.raises(UserError, match=r"wire\.jsonl:\d+: aunt_of of mentions \d+ and \d+: unknown label"):
+        run(source, place / "out")
 
 
 def broken(place: Path) -> Path:
@@ -147,9 +187,9 @@ def test_each_format_reads_with_its_own_reader(place: Path, form: str, says: str
 @pytest.mark.parametrize(
     ("form", "domain", "says"),
     [
-        ("crossre", None, "ingest.domain: crossre, and it alone, has domains: ai, literature"),
+        ("crossre", None, "crossre, and it alone, has domains: ai, literature"),
         ("crossre", "sailing", "CrossRE has no domain 'sailing': it has ai, literature, music, news, politics, scie"),
-        ("semeval", "ai", "ingest.domain: crossre, and it alone, has domains"),
+        ("semeval", "ai", "crossre, and it alone, has domains"),
         ("wiki80", None, "no format of datasets 'wiki80': there are crossre, folder, retacred, semeval, ta"),
         ("card", None, "no format of datasets 'card': there are crossre, folder"),
     ],

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from relseed.records.candidates import candidate_id, method_of, request_id, request_of, unit_of
-from relseed.records.files import DataError, read_lines, write_records
+from relseed.records.files import DataError, read_json_lines, read_lines, write_records
 from relseed.tasks.relation import TASK, Example, Mention, Schema, Sentence
 from relseed.tasks.relation.tags import detokenize, replace_mentions, tagged, token_to_char_span, untag
 from relseed.tasks.task import read_examples, read_schema
@@ -83,6 +83,48 @@ def test_a_line_that_is_not_a_json_object_is_an_error_with_file_and_line(tmp_pat
     path = write(tmp_path / "train.jsonl", GOOD)
     path.write_text(path.read_text() + line + "\n")
     assert error_of(path).startswith(f"{path}:2: not ")
+
+
+def test_all_lines_that_are_wrong_are_named_at_once_in_their_order(tmp_path: Path) -> None:
+    path = write(tmp_path / "train.jsonl", GOOD, {**GOOD, "relation": "sails"}, [1], {**GOOD, "id": "b"}, GOOD)
+    first, second, third = error_of(path).splitlines()
+    assert first.startswith(f"{path}:2: unknown label 'sails'")
+    assert second.startswith(f"{path}:3: not a JSON object")
+    assert third.startswith(f"{path}:5: id 'boats-1' was used before (line 1)")
+
+
+def test_twenty_lines_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    path = write(tmp_path / "train.jsonl", GOOD, *[{**GOOD, "id": str(number), "text": 7} for number in range(23)])
+    *named, last = error_of(path).splitlines()
+    assert [line.partition(": ")[0] for line in named] == [f"{path}:{number}" for number in range(2, 22)]
+    assert last == "and 3 more"
+
+
+def test_a_line_that_is_not_utf8_is_named_beside_others(tmp_path: Path) -> None:
+    path = write(tmp_path / "train.jsonl", {**GOOD, "relation": "sails"})
+    path.write_bytes(path.read_bytes() + b"\xe9\n" + json.dumps(GOOD).encode())
+    first, second = error_of(path).splitlines()
+    assert first.startswith(f"{path}:1: unknown label")
+    assert second.startswith(f"{path}:2: not UTF-8")
+
+
+def test_labels_that_are_wrong_are_named_at_once(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "relations.jsonl", {"relation": "owns"}, {"relation": "none", "definition": "d", "negativ": True}
+    )
+    with pytest.raises(DataError) as caught:
+        read_schema(path, TASK)
+    assert str(caught.value).splitlines() == [
+        f"{path}:1: definition: Field required",
+        f"{path}:2: negativ: Extra inputs are not permitted",
+    ]
+
+
+def test_lines_that_are_read_one_by_one_end_at_the_first_that_is_wrong(tmp_path: Path) -> None:
+    lines = read_json_lines(write(tmp_path / "items.jsonl", {"n": 1}, [2], {"n": 3}))
+    assert next(lines) == (1, {"n": 1})
+    with pytest.raises(DataError, match=r"items\.jsonl:2: not a JSON object"):
+        next(lines)
 
 
 def test_a_missing_file_is_named_with_the_cure(tmp_path: Path) -> None:

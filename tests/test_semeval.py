@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relseed.datasets import dataset, semeval
+from relseed.datasets.findings import findings
 from relseed.datasets.semeval import fetch
 from relseed.pipeline.errors import UserError
 from relseed.records.files import DataError
@@ -35,6 +36,10 @@ def file(folder: Path, content: str) -> Path:
     return path
 
 
+def read_file(path: Path) -> list[Example]:
+    return [found.example for found in semeval.read_file(path, SCHEMA)]
+
+
 def read(folder: Path) -> dataset.Dataset:
     return semeval.read(folder, task=TASK, domain=None)
 
@@ -46,7 +51,7 @@ def published(example: Example) -> str:
 
 
 def test_a_record_becomes_an_example(tmp_path: Path) -> None:
-    frost, pier = semeval.read_file(file(tmp_path, FROST + PIER), SCHEMA)
+    frost, pier = read_file(file(tmp_path, FROST + PIER))
     assert frost.model_dump(exclude_unset=True) == {
         "id": "semeval-1",
         "text": "The kiln cracked after a night of frost.",
@@ -60,8 +65,8 @@ def test_a_record_becomes_an_example(tmp_path: Path) -> None:
 
 
 def test_a_bom_and_plain_line_feeds_are_read(tmp_path: Path) -> None:
-    plain = semeval.read_file(file(tmp_path, FROST + PIER), SCHEMA)
-    assert semeval.read_file(file(tmp_path, "\ufeff" + (FROST + PIER).replace("\r\n", "\n")), SCHEMA) == plain
+    plain = read_file(file(tmp_path, FROST + PIER))
+    assert read_file(file(tmp_path, "\ufeff" + (FROST + PIER).replace("\r\n", "\n"))) == plain
 
 
 @pytest.mark.parametrize(
@@ -90,6 +95,24 @@ def test_a_malformed_record_is_an_error_with_file_and_line(tmp_path: Path, conte
         semeval.read_file(path, SCHEMA)
     assert str(caught.value).startswith(f"{path}:{line}: ")
     assert says in str(caught.value)
+
+
+def test_all_malformed_records_are_named_at_once_up_to_one_whose_end_is_not_known(tmp_path: Path) -> None:
+    bad, cut = PIER.replace("<e1>kite</e1>", "kite"), PIER.replace("Other\r\n", "")
+    path = file(tmp_path, bad + FROST + FROST + cut + bad)
+    with pytest.raises(DataError) as caught:
+        semeval.read_file(path, SCHEMA)
+    first, second, third = str(caught.value).splitlines()
+    assert first.startswith(f"{path}:1: no <e1>")
+    assert second.startswith(f"{path}:9: id 'semeval-1' was used before (line 5)")
+    assert third.startswith(f"{path}:16: the record of line 13 is not a text, a label and a line")
+
+
+@needs_data
+def test_nothing_in_the_published_files_is_an_error() -> None:
+    found = findings(read(PUBLISHED))
+    assert "7 examples with a mention that begins or ends inside a word" in [finding.what for finding in found]
+    assert not [finding for finding in found if finding.is_error]
 
 
 def test_a_missing_file_says_where_the_dataset_is_published(tmp_path: Path) -> None:
@@ -123,7 +146,7 @@ def test_a_published_record_round_trips(
     tmp_path: Path, sentence: Sentence, number: int, relation: str, comment: str
 ) -> None:
     record = semeval.published(str(number), tagged(sentence), relation, comment)
-    (example,) = semeval.read_file(file(tmp_path, record), SCHEMA)
+    (example,) = read_file(file(tmp_path, record))
     assert (example.text, example.head, example.tail) == (sentence.text, sentence.head, sentence.tail)
     assert published(example) == record
 
@@ -131,7 +154,7 @@ def test_a_published_record_round_trips(
 @needs_data
 @pytest.mark.parametrize("name", [semeval.TRAIN, semeval.TEST])
 def test_every_published_line_is_rendered_again(name: str) -> None:
-    examples = semeval.read_file(PUBLISHED / name, SCHEMA)
+    examples = read_file(PUBLISHED / name)
     assert "".join(map(published, examples)).encode() == (PUBLISHED / name).read_bytes()
 
 
@@ -161,8 +184,8 @@ def hub(*rows: tuple[str, str]) -> Dataset:
 
 def test_rows_of_the_hub_are_read_as_the_published_file(tmp_path: Path) -> None:
     rows = hub(*((record.split('"')[1], record.split("\r\n")[1]) for record in (FROST, PIER)))
-    assert semeval.read_file(file(tmp_path, fetch.published(rows, 1)), SCHEMA) == semeval.read_file(
-        file(tmp_path, FROST.replace(" made up", "") + PIER), SCHEMA
+    assert read_file(file(tmp_path, fetch.published(rows, 1))) == read_file(
+        file(tmp_path, FROST.replace(" made up", "") + PIER)
     )
 
 
@@ -193,7 +216,7 @@ def test_another_order_on_the_hub_is_an_error_and_nothing_written(
 @needs_data
 def test_what_the_hub_holds_is_fetched_as_it_was_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def loaded(name: str) -> Dataset:
-        return hub(*((tagged(example), example.relation) for example in semeval.read_file(PUBLISHED / name, SCHEMA)))
+        return hub(*((tagged(example), example.relation) for example in read_file(PUBLISHED / name)))
 
     monkeypatch.setattr(fetch, "load_dataset", lambda _: {"train": loaded(semeval.TRAIN), "test": loaded(semeval.TEST)})
     fetch.main(tmp_path)

@@ -160,6 +160,13 @@ def test_a_record_that_does_not_fit_is_an_error_with_file_number_and_id(
     assert says in problem(tmp_path)
 
 
+def test_all_records_that_do_not_fit_are_named_at_once(tmp_path: Path) -> None:
+    folder(tmp_path, **{"test.json": [7, FIVE[3], {**FIVE[4], "relation": "per:trade"}]})
+    first, second = problem(tmp_path).splitlines()
+    assert first.startswith(f"{tmp_path / 'test.json'}: record 1 (id None): ")
+    assert second.startswith(f"{tmp_path / 'test.json'}: record 3 (id 'c2'): unknown label")
+
+
 def test_an_id_that_occurs_twice_is_an_error(tmp_path: Path) -> None:
     folder(tmp_path, **{"test.json": [FIVE[3], FIVE[3]]})
     assert "record 2 (id 'c1'): id 'c1' was used before (record 1 (id 'c1'))" in problem(tmp_path)

@@ -5,40 +5,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, model_validator
 from scipy.optimize import linear_sum_assignment
 
-from relseed.extraction.documents import Document, DocumentId, Triple
+from relseed.extraction.documents import DocumentId, Triple
 from relseed.tasks.relation import Mention
-
-
-class GoldRelation(BaseModel):
-    """A relation between two mentions of a passage, given by their numbers from 0."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    head: NonNegativeInt
-    tail: NonNegativeInt
-    relation: str
-
-
-class Passage(Document):
-    """A document with all relations that it states; fields that a dataset adds are kept."""
-
-    model_config = ConfigDict(extra="allow")
-
-    id: str
-    relations: tuple[GoldRelation, ...]
-
-    @model_validator(mode="after")
-    def _numbers_fit(self) -> "Passage":
-        for each in self.relations:
-            if each.head == each.tail or max(each.head, each.tail) >= len(self.mentions):
-                raise ValueError(
-                    f"{each.relation} holds between mentions {each.head} and {each.tail}: there are "
-                    f"{len(self.mentions)}, counted from 0, and the two must differ"
-                )
-        return self
+from relseed.tasks.relation.passages import Passage
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +14,9 @@ from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import output_file
 
 Record = TypeVar("Record", bound=BaseModel)
+Found = TypeVar("Found")
+
+SHOWN = 20  # errors in one message, at most
 
 
 class DataError(UserError):
@@ -21,14 +26,61 @@ class DataError(UserError):
     """
 
     def __init__(self, path: Path, place: int | str | None, problem: str) -> None:
-        if isinstance(place, int):
-            super().__init__(f"{path}:{place}: {problem}")
-        else:
-            super().__init__(": ".join(str(part) for part in (path, place, problem) if part))
+        super().__init__(f"{where(path, place)}: {problem}")
 
 
-def problem_of(error: ValidationError) -> str:
-    """Say in one line what pydantic found wrong with a record."""
+class BadLinesError(DataError):
+    """Several lines are not what they should be: a line of the message for each of the first twenty, in their order."""
+
+    def __init__(self, errors: Sequence[DataError]) -> None:
+        self.errors = tuple(errors)
+        more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
+        UserError.__init__(self, "\n".join([*map(str, errors[:SHOWN]), *more]))
+
+
+def where(path: Path, place: int | str | None) -> str:
+    """A place in a file in words."""
+    if isinstance(place, int):
+        return f"{path}:{place}"
+    return f"{path}: {place}" if place else str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An example, and where it stands: a line of a file, or words where lines mean nothing."""
+
+    example: Any
+    path: Path
+    place: int | str
+
+    def __str__(self) -> str:
+        return where(self.path, self.place)
+
+
+@contextmanager
+def collecting(errors: list[DataError]) -> Iterator[None]:
+    """Put an error of the block with the others, so that what comes after it is looked at, too."""
+    try:
+        yield
+    except DataError as error:
+        errors.append(error)
+
+
+def raise_all(errors: Iterable[DataError]) -> None:
+    """Raise what was found wrong, if anything: one error as it is, several as one.
+
+    Raises:
+        DataError: There is an error.
+    """
+    every = [one for error in errors for one in (error.errors if isinstance(error, BadLinesError) else (error,))]
+    if every:
+        raise every[0] if len(every) == 1 else BadLinesError(every)
+
+
+def problem_of(error: ValueError) -> str:
+    """Say in one line what is wrong with a record, whether pydantic found it or other code."""
+    if not isinstance(error, ValidationError):
+        return str(error)
     return "; ".join(_say(problem) for problem in error.errors())
 
 
@@ -60,6 +112,10 @@ def read_lines(path: Path, *, cure: str = "") -> Iterator[tuple[int, str]]:
     Raises:
         DataError: The file is missing or a line is not UTF-8; `cure` says what to do about a missing file.
     """
+    return _until_wrong(_scan_lines(path, cure))
+
+
+def _scan_lines(path: Path, cure: str) -> Iterator[tuple[int, str | DataError]]:
     if not path.is_file():
         raise DataError(path, None, f"file not found{': ' + cure if cure else ''}")
     with path.open("rb") as file:
@@ -68,41 +124,91 @@ def read_lines(path: Path, *, cure: str = "") -> Iterator[tuple[int, str]]:
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 problem = f"not UTF-8 at byte {error.start} of the line: save the file as UTF-8"
-                raise DataError(path, number, problem) from None
-            yield number, line.removesuffix("\n").removesuffix("\r")
+                yield number, DataError(path, number, problem)
+            else:
+                yield number, line.removesuffix("\n").removesuffix("\r")
+
+
+def _until_wrong(lines: Iterable[tuple[int, Found | DataError]]) -> Iterator[tuple[int, Found]]:
+    for number, found in lines:
+        if isinstance(found, DataError):
+            raise found
+        yield number, found
+
+
+def scan_json_lines(path: Path, *, cure: str = "") -> Iterator[tuple[int, dict[str, Any] | DataError]]:
+    """Yield (line number, object, or why the line holds none) of a JSON Lines file, blank lines left out.
+
+    Raises:
+        DataError: The file is missing.
+    """
+    for number, line in _scan_lines(path, cure):
+        if isinstance(line, DataError):
+            yield number, line
+        elif line.strip():
+            yield number, _json_object(path, number, line)
+
+
+def _json_object(path: Path, number: int, line: str) -> dict[str, Any] | DataError:
+    try:
+        record = json.loads(line)
+        # Python reads NaN and lone surrogates, which cannot be written again as JSON in UTF-8.
+        json.dumps(record, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        return DataError(path, number, f"not JSON ({error}): each line is one object")
+    if not isinstance(record, dict):
+        return DataError(path, number, "not a JSON object: each line is one object")
+    return record
 
 
 def read_json_lines(path: Path, *, cure: str = "") -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number, object) of a JSON Lines file, blank lines left out.
+    """Yield (line number, object) of a JSON Lines file as it is read, blank lines left out.
 
     Raises:
         DataError: The file is missing, or a line is not a JSON object.
     """
-    for number, line in read_lines(path, cure=cure):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-            # Python reads NaN and lone surrogates, which cannot be written again as JSON in UTF-8.
-            json.dumps(record, allow_nan=False, ensure_ascii=False).encode()
-        except (ValueError, RecursionError) as error:
-            raise DataError(path, number, f"not JSON ({error}): each line is one object") from None
-        if not isinstance(record, dict):
-            raise DataError(path, number, "not a JSON object: each line is one object")
-        yield number, record
+    return _until_wrong(scan_json_lines(path, cure=cure))
 
 
-def read_records(path: Path, kind: type[Record], *, cure: str = "") -> Iterator[tuple[int, Record]]:
-    """Yield (line number, validated record) of a JSON Lines file.
+def scan_records(path: Path, kind: type[Record], *, cure: str = "") -> Iterator[tuple[int, Record | DataError]]:
+    """Yield (line number, validated record, or what is wrong with the line) of a JSON Lines file.
 
     Raises:
-        DataError: The file is missing, or a line does not hold a valid record.
+        DataError: The file is missing.
     """
-    for number, values in read_json_lines(path, cure=cure):
+    for number, values in scan_json_lines(path, cure=cure):
+        if isinstance(values, DataError):
+            yield number, values
+            continue
         try:
             yield number, kind.model_validate(values)
         except ValidationError as error:
-            raise DataError(path, number, problem_of(error)) from None
+            yield number, DataError(path, number, problem_of(error))
+
+
+def read_records(path: Path, kind: type[Record], *, cure: str = "") -> list[tuple[int, Record]]:
+    """The (line number, validated record) pairs of a JSON Lines file.
+
+    Raises:
+        DataError: The file is missing, or lines do not hold valid records.
+    """
+    return all_good(scan_records(path, kind, cure=cure))
+
+
+def all_good(lines: Iterable[tuple[int, Found | DataError]]) -> list[tuple[int, Found]]:
+    """What lines hold, if none of them is wrong.
+
+    Raises:
+        DataError: Some are.
+    """
+    good, errors = [], []
+    for number, found in lines:
+        if isinstance(found, DataError):
+            errors.append(found)
+        else:
+            good.append((number, found))
+    raise_all(errors)
+    return good
 
 
 def read_output(path: Path, kind: type[Record], *, stage: str) -> Record:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, StrictBool, ValidationError, model_validator
 
 from relseed.pipeline.named import load
-from relseed.records.files import DataError, problem_of, read_json_lines, read_records
+from relseed.records.files import DataError, Located, problem_of, raise_all, read_records, scan_json_lines
 
 if TYPE_CHECKING:  # what trains and labels asks no LLM and applies no rule: it does not depend on their code
     from relseed.llm.request import Message
@@ -201,6 +201,14 @@ class Task(ABC):
         """The label that an example speaks of, stated or not; None where it speaks of none."""
         return None if example.label == schema.negative else str(example.label)
 
+    def item(self, example: Any) -> Hashable:
+        """What an example labels: two examples of the same item must have the same label."""
+        return self.text(example)
+
+    def doubts(self, schema: Any) -> Mapping[str, Callable[[Any], str | None]]:
+        """What may be wrong with an example that is well-formed, in words, and how it is told: a reason, or None."""
+        return {}
+
     def masked(self, example: Any) -> str:
         """The text with what an example can be renamed in masked: new names alone are no diversity."""
         return self.text(example)
@@ -282,39 +290,56 @@ def read_examples(path: Path, task: Task, schema: Any, *, cure: str = "", empty:
     """Read a split: one example a line, each checked against the schema, ids unique in the file.
 
     Raises:
-        DataError: The file is missing, or empty though it must not be (`empty`), or a line does not hold an example
-            that the schema allows.
+        DataError: The file is missing, or empty though it must not be (`empty`), or lines do not hold an example that
+            the schema allows.
     """
-    lines = list(read_json_lines(path, cure=cure))
-    return [] if empty and not lines else checked(path, task, schema, lines)
+    lines = list(scan_json_lines(path, cure=cure))
+    return [] if empty and not lines else [found.example for found in checked(path, task, schema, lines)]
 
 
-def checked(path: Path, task: Task, schema: Any, lines: Iterable[tuple[int | str, Mapping[str, Any]]]) -> list[Any]:
+def checked(
+    path: Path, task: Task, schema: Any, lines: Iterable[tuple[int | str, Mapping[str, Any] | DataError]]
+) -> list[Located]:
     """Turn pairs of the place in `path` that they stand at and an example's fields into examples.
 
+    An error in place of the fields says why they could not be read.
+
     Raises:
-        DataError: Fields are no example, the schema does not allow it, an id repeats, or there is none.
+        DataError: Fields are no example, the schema does not allow it, an id repeats, or there is none. All places are
+            looked at before it is raised.
     """
     places: dict[str, int | str] = {}
-    examples = []
+    found: list[Located] = []
+    errors: list[DataError] = []
     for place, fields in lines:
         try:
-            example: Any = task.example_type.model_validate(fields)
-        except ValidationError as error:
-            raise DataError(path, place, problem_of(error)) from None
-        if example.label not in schema.labels:
-            raise DataError(path, place, f"unknown label {example.label!r}: the schema has {', '.join(schema.labels)}")
-        if problem := task.misfit(example, schema):
-            raise DataError(path, place, problem)
-        if example.id in places:
-            first = places[example.id]
-            where = f"line {first}" if isinstance(first, int) else first
-            raise DataError(path, place, f"id {example.id!r} was used before ({where}): ids must differ")
-        places[example.id] = place
-        examples.append(example)
-    if not examples:
+            example = _example(fields, task, schema, places)
+        except DataError as error:
+            errors.append(error)
+        except ValueError as error:
+            errors.append(DataError(path, place, problem_of(error)))
+        else:
+            places[example.id] = place
+            found.append(Located(example, path, place))
+    raise_all(errors)
+    if not found:
         raise DataError(path, None, "holds no example")
-    return examples
+    return found
+
+
+def _example(fields: Mapping[str, Any] | DataError, task: Task, schema: Any, places: Mapping[str, int | str]) -> Any:
+    if isinstance(fields, DataError):
+        raise fields
+    example: Any = task.example_type.model_validate(fields)
+    if example.label not in schema.labels:
+        raise ValueError(f"unknown label {example.label!r}: the schema has {', '.join(schema.labels)}")
+    if problem := task.misfit(example, schema):
+        raise ValueError(problem)
+    if example.id in places:
+        first = places[example.id]
+        where = f"line {first}" if isinstance(first, int) else first
+        raise ValueError(f"id {example.id!r} was used before ({where}): ids must differ")
+    return example
 
 
 def identity(*parts: Sequence[Any]) -> str:

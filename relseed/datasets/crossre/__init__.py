@@ -1,7 +1,8 @@
 """CrossRE as published (Bassignana and Plank 2022): one JSON object a line, inclusive token spans, six domains.
 
 A pair of mentions may carry several labels: each becomes an example of its own. Pairs of mentions without a label
-in either direction become `no_relation`, once, with the first mention as head.
+in either direction become `no_relation`, once, with the first mention as head. Each example has all mentions of its
+sentence as `mentions`, and in `related` the pairs of them, by their numbers from 0, that have a label.
 """
 
 from collections import Counter
@@ -14,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StrictStr
 
 from relseed.datasets.dataset import Dataset
 from relseed.pipeline.errors import UserError
-from relseed.records.files import DataError, read_records
-from relseed.tasks.relation import TASK, Example, Schema
+from relseed.records.files import DataError, Located, scan_records
+from relseed.tasks.relation import TASK, Schema
 from relseed.tasks.relation.tags import Span, detokenize, token_to_char_span
 from relseed.tasks.task import Split, Task, checked, read_schema
 
@@ -49,7 +50,7 @@ def read(folder: Path, *, task: Task, domain: str | None) -> Dataset:
         raise UserError(f"CrossRE has no domain {domain!r}: it has {', '.join(DOMAINS)}")
     schema = read_schema(Path(__file__).parent / "relations.jsonl", TASK)
     counts: dict[Split, Counter[str]] = {split: Counter() for split in _FILES}
-    splits = {
+    located = {
         split: read_file(folder / f"{domain}-{file}.json", schema, counts[split]) for split, file in _FILES.items()
     }
     return Dataset(
@@ -58,8 +59,9 @@ def read(folder: Path, *, task: Task, domain: str | None) -> Dataset:
         source="Bassignana and Plank 2022, https://github.com/mainlp/CrossRE",
         task=TASK,
         schema=schema,
-        splits=splits,
+        located=located,
         notes=_notes(counts),
+        published=True,
     )
 
 
@@ -75,7 +77,7 @@ def _notes(counts: dict[Split, Counter[str]]) -> list[str]:
     ]
 
 
-def read_file(path: Path, schema: Schema, counts: Counter[str]) -> list[Example]:
+def read_file(path: Path, schema: Schema, counts: Counter[str]) -> list[Located]:
     """Read one published file; `counts` is filled with what the notes of the dataset report.
 
     An example has its sentence's key in its id (`ai-dev-1/0`) and, where it is labelled, the annotators' remarks.
@@ -86,24 +88,33 @@ def read_file(path: Path, schema: Schema, counts: Counter[str]) -> list[Example]
     return checked(path, TASK, schema, _records(path, counts))
 
 
-def _records(path: Path, counts: Counter[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, sentence in read_records(path, _Sentence, cure=_CURE):
+def _records(path: Path, counts: Counter[str]) -> Iterator[tuple[int, dict[str, Any] | DataError]]:
+    for line, sentence in scan_records(path, _Sentence, cure=_CURE):
+        if isinstance(sentence, DataError):
+            yield line, sentence
+            continue
         try:
             yield from ((line, fields) for fields in _examples_of(sentence, counts))
         except ValueError as error:
-            raise DataError(path, line, str(error)) from None
+            yield line, DataError(path, line, str(error))
 
 
 def _examples_of(sentence: _Sentence, counts: Counter[str]) -> Iterator[dict[str, Any]]:
     text = detokenize(sentence.sentence)
     mentions = _mentions(sentence)
-    for number, (head, tail, relation, remarks) in enumerate(_pairs(sentence, mentions, counts)):
+    pairs = list(_pairs(sentence, mentions, counts))
+    numbers = {span: number for number, span in enumerate(mentions)}
+    ends = dict.fromkeys(relation[:4] for relation in sentence.relations)  # once, whatever the labels
+    related = [[numbers[first, last], numbers[start, end]] for first, last, start, end in ends]
+    for number, (head, tail, relation, remarks) in enumerate(pairs):
         yield {
             "id": f"{sentence.doc_key}/{number}",
             "text": text,
             "head": mentions[head],
             "tail": mentions[tail],
             "relation": relation,
+            "mentions": list(mentions.values()),
+            "related": related,
             **remarks,
         }
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from relseed.datasets.dataset import Dataset
-from relseed.records.files import DataError, read_lines
-from relseed.tasks.relation import TASK, Example, Schema
+from relseed.records.files import DataError, Located, read_lines
+from relseed.tasks.relation import TASK, Schema
 from relseed.tasks.relation.tags import untag
 from relseed.tasks.task import Task, checked, read_schema
 
@@ -42,7 +42,7 @@ def read(folder: Path, *, task: Task, domain: str | None) -> Dataset:
         DataError: A file is missing or malformed, or a record of the split is not in `TRAIN_FILE.TXT`.
     """
     schema = read_relations()
-    by_id = {example.id: example for example in read_file(folder / TRAIN, schema)}
+    by_id = {found.example.id: found for found in read_file(folder / TRAIN, schema)}
     split = json.loads((_HERE / "split.json").read_text(encoding="utf-8"))
     return Dataset(
         name="SemEval-2010 Task 8",
@@ -50,7 +50,7 @@ def read(folder: Path, *, task: Task, domain: str | None) -> Dataset:
         source="Hendrickx et al. 2010, https://aclanthology.org/S10-1006",
         task=TASK,
         schema=schema,
-        splits={
+        located={
             "train": _pick(by_id, split["train"], folder / TRAIN),
             "validation": _pick(by_id, split["validation"], folder / TRAIN),
             "test": read_file(folder / TEST, schema),
@@ -60,10 +60,11 @@ def read(folder: Path, *, task: Task, domain: str | None) -> Dataset:
             "in their order",
             f"test: {TEST}, which has directions ({TEST.replace('FULL', 'KEY')} has none)",
         ],
+        published=True,
     )
 
 
-def _pick(by_id: dict[str, Example], numbers: list[int], path: Path) -> list[Example]:
+def _pick(by_id: dict[str, Located], numbers: list[int], path: Path) -> list[Located]:
     missing = [number for number in numbers if f"semeval-{number}" not in by_id]
     if missing:
         raise DataError(
@@ -75,7 +76,7 @@ def _pick(by_id: dict[str, Example], numbers: list[int], path: Path) -> list[Exa
     return [by_id[f"semeval-{number}"] for number in numbers]
 
 
-def read_file(path: Path, schema: Schema) -> list[Example]:
+def read_file(path: Path, schema: Schema) -> list[Located]:
     """Read one published file, in its order; `comment` holds what follows `Comment:`, where something does.
 
     Raises:
@@ -84,26 +85,29 @@ def read_file(path: Path, schema: Schema) -> list[Example]:
     return checked(path, TASK, schema, _records(path))
 
 
-def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _records(path: Path) -> Iterator[tuple[int, dict[str, Any] | DataError]]:
     lines = [(number, line) for number, line in read_lines(path, cure=_CURE) if line.strip()]
     for start in range(0, len(lines), 3):
         record = lines[start : start + 3]
         number, line = record[0]
         numbered = _NUMBERED.fullmatch(line)
+        whole = len(record) == 3 and record[2][1].startswith(_COMMENT)
         if numbered is None:
-            raise DataError(path, number, f'expected `1<TAB>"a text with tags"`, found {line[:60]!r}')
-        if len(record) < 3 or not record[2][1].startswith(_COMMENT):
-            raise DataError(
-                path, record[-1][0], f"the record of line {number} is not a text, a label and a line `{_COMMENT}`"
-            )
-        yield number, _fields(path, number, numbered, record[1][1], record[2][1].removeprefix(_COMMENT))
+            yield number, DataError(path, number, f'expected `1<TAB>"a text with tags"`, found {line[:60]!r}')
+        elif not whole:
+            problem = f"the record of line {number} is not a text, a label and a line `{_COMMENT}`"
+            yield number, DataError(path, record[-1][0], problem)
+        else:
+            yield number, _fields(path, number, numbered, record[1][1], record[2][1].removeprefix(_COMMENT))
+        if not whole:
+            return  # where the next record begins is not known
 
 
-def _fields(path: Path, line: int, numbered: re.Match[str], relation: str, comment: str) -> dict[str, Any]:
+def _fields(path: Path, line: int, numbered: re.Match[str], relation: str, comment: str) -> dict[str, Any] | DataError:
     try:
         sentence = untag(numbered[2])
     except ValueError as error:
-        raise DataError(path, line, str(error)) from None
+        return DataError(path, line, str(error))
     fields = {**sentence.model_dump(exclude_unset=True), "id": f"semeval-{numbered[1]}", "relation": relation}
     return {**fields, "comment": comment} if comment else fields
 

@@ -79,12 +79,13 @@ def read_variant(folder: Path, variant: Variant) -> Dataset:
     name = "retacred" if variant == "retacred" else "tacred"
     schema = read_schema(Path(__file__).parents[1] / name / "relations.jsonl", TASK)
     patches = {split: _read_patch(folder, file, variant, schema) for split, file in _FILES.items()}
-    splits = {
+    located = {
         split: checked(folder / f"{file}.json", TASK, schema, _records(folder / f"{file}.json", patches[split]))
         for split, file in _FILES.items()
     }
     source = f"{_SOURCE}, labels of {_PATCHES[variant]}" if variant in _PATCHES else _SOURCE
-    return Dataset(_NAMES[variant], _LICENCE, source, TASK, schema, splits, _notes(variant, patches))
+    notes = _notes(variant, patches)
+    return Dataset(_NAMES[variant], _LICENCE, source, TASK, schema, located, notes, published=True)
 
 
 def _notes(variant: Variant, patches: dict[Split, _Patch | None]) -> list[str]:
@@ -96,17 +97,16 @@ def _notes(variant: Variant, patches: dict[Split, _Patch | None]) -> list[str]:
     return []
 
 
-def _records(path: Path, patch: _Patch | None) -> Iterator[tuple[str, dict[str, Any]]]:
+def _records(path: Path, patch: _Patch | None) -> Iterator[tuple[str, dict[str, Any] | DataError]]:
     labels = dict(patch.labels) if patch else {}
     for number, values in enumerate(_read_json(path, list[Any], cure=_CURE), start=1):
         place = f"record {number} (id {values.get('id') if isinstance(values, dict) else None!r})"
         try:
             record = _Record.model_validate(values)
             fields = _fields(record)
-        except ValidationError as error:
-            raise DataError(path, place, problem_of(error)) from None
         except ValueError as error:
-            raise DataError(path, place, str(error)) from None
+            yield place, DataError(path, place, problem_of(error))
+            continue
         label = labels.pop(record.id, None)
         if label is not None:
             yield place, {**fields, "relation": label}
@@ -114,7 +114,8 @@ def _records(path: Path, patch: _Patch | None) -> Iterator[tuple[str, dict[str, 
             yield place, fields
     if patch and labels:
         problem = f"{len(labels)} ids are not in {path.name}, the first is {next(iter(labels))!r}"
-        raise DataError(patch.path, None, f"{problem}: patch and data must be of the same split and release")
+        problem = f"{problem}: patch and data must be of the same split and release"
+        yield "its patch", DataError(patch.path, None, problem)
 
 
 def _fields(record: _Record) -> dict[str, Any]:

@@ -4,7 +4,7 @@ The records are here, and the task; its prompts and rules are imported by those 
 """
 
 import re
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +117,11 @@ class Relation(BaseModel):
 
     def allows(self, sentence: Sentence) -> bool:
         """Whether the sentence's entity types are those of the relation."""
-        return self.head_type in (None, sentence.head.type) and self.tail_type in (None, sentence.tail.type)
+        return self.fits(sentence.head, sentence.tail)
+
+    def fits(self, head: Mention, tail: Mention) -> bool:
+        """Whether the types of two mentions are those of the relation."""
+        return self.head_type in (None, head.type) and self.tail_type in (None, tail.type)
 
 
 class Schema(task.Schema):
@@ -134,6 +138,10 @@ class Schema(task.Schema):
     def by_label(self) -> dict[str, Relation]:
         """Each relation under its label."""
         return {relation.relation: relation for relation in self.relations}
+
+    def relates(self, head: Mention, tail: Mention) -> bool:
+        """Whether a relation other than the negative one has the types of two mentions."""
+        return any(relation.fits(head, tail) for relation in self.relations if not relation.negative)
 
 
 class RelationTask(Task):
@@ -174,10 +182,8 @@ class RelationTask(Task):
     def unfit(self, item: Sentence, schema: Schema) -> str | None:
         """Whether no relation has the types of head and tail; a mention without a type fits any."""
         head, tail = item.head.type, item.tail.type
-        for relation in schema.relations:
-            fits = {relation.head_type, head} & {None} or relation.head_type == head
-            if not relation.negative and fits and ({relation.tail_type, tail} & {None} or relation.tail_type == tail):
-                return None
+        if None in (head, tail) or schema.relates(item.head, item.tail):
+            return None
         return f"no relation has the types {head} -> {tail}"
 
     def about(self, example: Example, schema: Schema) -> str | None:
@@ -188,6 +194,19 @@ class RelationTask(Task):
     def text(self, example: Sentence) -> str:
         """The sentence."""
         return example.text
+
+    def item(self, example: Sentence) -> Hashable:
+        """The sentence, and which of its words are head and tail."""
+        return example.text, (example.head.start, example.head.end), (example.tail.start, example.tail.end)
+
+    def doubts(self, schema: Schema) -> Mapping[str, Callable[[Sentence], str | None]]:
+        """A mention that is a part of a word, types that no relation has."""
+        from relseed.tasks.relation.doubts import cut_mention, unrelated_types
+
+        return {
+            "with a mention that begins or ends inside a word": cut_mention,
+            "with types that no relation but the negative one has": lambda example: unrelated_types(example, schema),
+        }
 
     def masked(self, example: Sentence) -> str:
         """The sentence with both mentions masked."""
@@ -284,9 +303,10 @@ class RelationTask(Task):
         fields = {name: value for name, value in values.items() if name not in ("head_type", "tail_type")}
         if "head" not in fields and "tail" not in fields:
             fields |= untag(str(fields.get("text", ""))).model_dump(exclude_unset=True)
-        sentence = Sentence.model_validate(fields)
-        mentions = {role: getattr(sentence, role).model_copy(update={"type": kind}) for role, kind in types.items()}
-        return sentence.model_copy(update=mentions)
+        for role, kind in types.items():
+            if isinstance(fields.get(role), Mapping):
+                fields[role] = {**fields[role], "type": kind}
+        return Sentence.model_validate(fields)
 
 
 TASK = RelationTask()

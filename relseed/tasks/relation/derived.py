@@ -14,7 +14,7 @@ def swapped(schema: Schema, seeds: Sequence[Example]) -> Iterator[Derived]:
     """Head and tail exchanged where the relation is not symmetric and some relation has such types."""
     for seed in seeds:
         relation = schema.by_label[seed.relation]
-        if relation.negative or relation.symmetric or not _some_relation_allows(schema, seed.tail, seed.head):
+        if relation.negative or relation.symmetric or not schema.relates(seed.tail, seed.head):
             continue
         yield _derived(f"near/{seed.relation}", _sentence(seed.text, seed.tail, seed.head), "swapped", seed.relation)
 
@@ -29,7 +29,7 @@ def re_paired(schema: Schema, seeds: Sequence[Example]) -> Iterator[Derived]:
         for first in (one.head, one.tail):
             for second in (_moved(mention, shift) for mention in (other.head, other.tail)):
                 for head, tail in ((first, second), (second, first)):
-                    if _some_relation_allows(schema, head, tail) and head.text_of(text) != tail.text_of(text):
+                    if schema.relates(head, tail) and head.text_of(text) != tail.text_of(text):
                         unit = f"co_occurrence/{head.type or 'any'}-{tail.type or 'any'}"
                         yield _derived(unit, _sentence(text, head, tail), "re_paired", None)
 
@@ -45,7 +45,7 @@ def other_pairs(schema: Schema, seeds: Sequence[Example]) -> Iterator[Derived]:
             head, tail = mentions[one], mentions[other]
             if frozenset((one, other)) in related or (head.start < tail.end and tail.start < head.end):
                 continue
-            if _some_relation_allows(schema, head, tail):
+            if schema.relates(head, tail):
                 unit = f"co_occurrence/{head.type or 'any'}-{tail.type or 'any'}"
                 yield _derived(unit, _sentence(text, head, tail), "other_pairs", None)
 
@@ -55,14 +55,6 @@ DERIVED: Mapping[str, Callable[[Schema, Sequence[Example]], Iterator[Derived]]] 
     "re_paired": re_paired,
     "other_pairs": other_pairs,
 }
-
-
-def _some_relation_allows(schema: Schema, head: Mention, tail: Mention) -> bool:
-    return any(
-        relation.head_type in (None, head.type) and relation.tail_type in (None, tail.type)
-        for relation in schema.relations
-        if not relation.negative
-    )
 
 
 def _moved(mention: Mention, shift: int) -> Mention:

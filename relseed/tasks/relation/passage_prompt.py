@@ -134,7 +134,7 @@ def _pairs(sample: _Sample, schema: Schema, *, typed: bool) -> Iterator[tuple[st
 def _possible(schema: Schema, sentence: Sentence) -> bool:
     """Whether some relation allows the pair, and its two names are not the same words."""
     same = sentence.head.text_of(sentence.text) == sentence.tail.text_of(sentence.text)
-    return not same and any(relation.allows(sentence) for relation in schema.relations if not relation.negative)
+    return not same and schema.relates(sentence.head, sentence.tail)
 
 
 def _read_names(sample: _Sample, *, typed: bool) -> tuple[str, list[Mention]]:

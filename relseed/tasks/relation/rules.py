@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from relseed.quality.language import inside_word
 from relseed.quality.rules import COPIES, FORM, LANGUAGE, Rules, truncated, unparseable
 from relseed.records.candidates import Candidate
 from relseed.tasks.relation import TASK, Example, Relation, Schema
+from relseed.tasks.relation.doubts import cut_mention
 from relseed.tasks.relation.prompt import known_types
 from relseed.tasks.relation.tags import TAG, untag
 
@@ -73,11 +73,7 @@ def _mention_cut(candidate: Candidate) -> str | None:
         sentence = untag(candidate.text)
     except ValueError as error:
         return str(error)
-    for role, mention in (("head", sentence.head), ("tail", sentence.tail)):
-        for place in (mention.start, mention.end):
-            if inside_word(sentence.text, place):
-                return f"the {role} {mention.text_of(sentence.text)!r} begins or ends inside a word"
-    return None
+    return cut_mention(sentence)
 
 
 def _example(candidate: Candidate, *, typed: bool) -> Example:
