@@ -1,4 +1,4 @@
-"""The command `relseed`: label items, extract from texts, preview requests, trace candidates; fetch, make, check data."""
+"""The command `relseed`: label items, extract from texts, preview, trace, review; fetch, make and check datasets."""
 
 from enum import StrEnum
 from pathlib import Path

@@ -40,7 +40,7 @@ def _has_shares(systems: Mapping[str, Evaluation]) -> bool:
 def _row(system: str, evaluation: Evaluation, official: bool, shares: bool) -> list[str]:
     scores = evaluation.scores
     at_80 = next((each.f1 for each in evaluation.reliability.at_share if each.negatives == 0.8), None)
-    columns = [scores.micro_precision, scores.micro_recall, scores.macro_f1]
+    columns: list[Spread | None] = [scores.micro_precision, scores.micro_recall, scores.macro_f1]
     columns += [*[at_80] * shares, *[scores.semeval_macro_f1] * official]
     sizes = [f"{evaluation.real:,}", f"{evaluation.written:,}"]
     return [system, *sizes, _score(scores.micro_f1), _interval(scores.micro_f1), *map(_score, columns)]
