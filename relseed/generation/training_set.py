@@ -1,7 +1,7 @@
 """Training sets: which examples of which methods an extractor learns from, as an entry of `training_sets` says."""
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -17,7 +17,7 @@ from relseed.records.files import DataError, problem_of, read_json_lines
 from relseed.records.scores import ScoredExample
 from relseed.tasks.task import Task
 
-Unit = Literal["near", "co_occurrence"]  # what comes near a label, what merely occurs together
+NegativeUnit = Literal["near", "co_occurrence"]  # what comes near a label, what merely occurs together
 
 _SCORES = "scores"  # the name of the folder of scores
 
@@ -31,7 +31,7 @@ class TrainingSet(Section):
     per_label: NonNegativeInt  # written examples at most, of all methods together
     # Of the negative label, beside those: methods, and how many of each label that is nearly stated (`near`), and of
     # each surface, such as a pair of types, that merely occurs together (`co_occurrence`).
-    negatives: dict[str, dict[Unit, NonNegativeInt]]
+    negatives: dict[str, dict[NegativeUnit, NonNegativeInt]]
     at_least: dict[str, dict[str, float]] = Field(default={})  # the least score of a method's examples, by criterion
 
     @model_validator(mode="after")
@@ -133,34 +133,33 @@ def _check_scores(settings: TrainingSet, available: Available) -> None:
 def select(settings: TrainingSet, available: Available, schema: Any, known: Index, task: Task) -> list[Any]:
     """Examples of each label, of methods and responses in turn, sorted as they were accepted, alike ones once.
 
-    Then the negatives, as many of each unit as the set says.
+    Then of the negative label, of what is left, as many of each unit as the set says, of its kinds in turn.
     """
     good = {method: list(_good_enough(settings, available, method)) for method in settings.sources}
     place = {
         example.id: place for place, example in enumerate(example for examples in good.values() for example in examples)
     }
-    chosen = []
+    chosen, is_new = [], _New(known, task)
     for label in schema.labels:
         turns = _in_turn([_of_label(label, good[method]) for method in settings.methods])
-        new = islice(_unlike_known(turns, known, task), settings.per_label)
+        new = islice(filter(is_new, turns), settings.per_label)
         chosen += sorted(new, key=lambda example: place[example.id])
-    taken, negative = {example.id for example in chosen}, schema.negative
+    taken = {example.id for example in chosen}
     for method, wanted in settings.negatives.items():
-        free = [example for example in good[method] if example.label == negative and example.id not in taken]
-        chosen += _negatives(free, wanted, task)
+        left = [example for example in good[method] if example.label == schema.negative and example.id not in taken]
+        chosen += [example for unit, found in _units(left, task) for example in found[: wanted.get(unit, 0)]]
     return chosen
 
 
-def _negatives(examples: Sequence[Any], wanted: Mapping[Unit, int], task: Task) -> list[Any]:
-    """So many of each unit, of its kinds in turn."""
-    units: dict[tuple[Unit, Hashable], dict[str, list[Any]]] = {}
-    for example in examples:
+def _units(negatives: Sequence[Any], task: Task) -> Iterator[tuple[NegativeUnit, list[Any]]]:
+    """The examples of each label that they come near, and of each surface of the others, of their kinds in turn."""
+    units: dict[tuple[NegativeUnit, Hashable], dict[str, list[Any]]] = {}
+    for example in negatives:
         near = getattr(example, "near", None)
-        unit: tuple[Unit, Hashable] = ("near", near) if near else ("co_occurrence", task.surface(example))
+        unit: tuple[NegativeUnit, Hashable] = ("near", near) if near else ("co_occurrence", task.surface(example))
         units.setdefault(unit, {}).setdefault(getattr(example, "kind", ""), []).append(example)
-    return [
-        example for (unit, _), kinds in units.items() for example in _in_turn(kinds.values())[: wanted.get(unit, 0)]
-    ]
+    for (unit, _), kinds in units.items():
+        yield unit, _in_turn(kinds.values())
 
 
 def _good_enough(settings: TrainingSet, available: Available, method: str) -> Iterator[Any]:
@@ -190,16 +189,23 @@ def _in_turn(lists: Collection[Sequence[Any]]) -> list[Any]:
     return [example for turn in zip_longest(*lists) for example in turn if example is not None]
 
 
-def _unlike_known(examples: Iterable[Any], known: Index, task: Task) -> Iterator[Any]:
-    requests: list[str] = []  # of what is known
-    for example in examples:
-        match, request = known.nearest(task.text(example)), request_of(example.id)
-        if match is None:
-            known.add(task.text(example))
-            requests.append(request)
-        elif not match.same or requests[match.index] != request:  # pairs of one sentence share its text
-            continue
-        yield example
+class _New:
+    """Whether an example is unlike those of other methods that were new before it.
+
+    Those of one method are as unlike as its rules want them: several pairs of a sentence share its text.
+    """
+
+    def __init__(self, known: Index, task: Task) -> None:
+        self._known, self._task = known, task
+        self._methods: list[str] = []  # that wrote the known texts
+
+    def __call__(self, example: Any) -> bool:
+        text = self._task.text(example)
+        if match := self._known.nearest(text):
+            return bool(self._methods[match.index] == example.method)
+        self._known.add(text)
+        self._methods.append(example.method)
+        return True
 
 
 def shortages(settings: TrainingSet, chosen: Sequence[Any], available: Available, schema: Any) -> dict[str, int]:

@@ -3,7 +3,7 @@
 What rules need of a task they are given; those in here hold for every task.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,6 +45,7 @@ class Rules:
     example: Callable[[Candidate], Any]  # makes an example of a candidate that passed them
     on_examples: Mapping[str, ExampleRule]
     text: Callable[[Any], str]  # of an example
+    item: Callable[[Any], Hashable]  # what an example labels, as `Task.item` has it
 
     def without(self, names: Collection[str]) -> "Rules":
         """The same without the rules of these names."""
@@ -62,6 +63,7 @@ class RuleFilter:
     def __init__(self, rules: Rules, settings: RuleSettings, seeds: Sequence[Any]) -> None:
         self.rules, self.settings, self.seeds = rules, settings, seeds
         self._accepted: list[Any] = []
+        self._items: set[Hashable] = set()  # of those
         self._accepted_texts, self._seed_texts = Index(settings.near_duplicate), Index(settings.near_duplicate)
         for seed in seeds:
             self._seed_texts.add(rules.text(seed))
@@ -70,7 +72,7 @@ class RuleFilter:
     def with_nothing_accepted(self) -> "RuleFilter":
         """The same rules before anything was accepted; what was made of the seeds is shared."""
         other = copy(self)
-        other._accepted, other._accepted_texts = [], Index(self.settings.near_duplicate)
+        other._accepted, other._items, other._accepted_texts = [], set(), Index(self.settings.near_duplicate)
         return other
 
     def apply(self, candidate: Candidate) -> Any | Rejected:
@@ -86,6 +88,7 @@ class RuleFilter:
             if reason := holds(self, example):
                 return Rejected(candidate=candidate, rule=name, reason=reason)
         self._accepted.append(example)
+        self._items.add(self.rules.item(example))
         self._accepted_texts.add(self.rules.text(example))
         return example
 
@@ -107,19 +110,21 @@ class RuleFilter:
     def repeats_accepted(self, example: Any, *, same: bool) -> str | None:
         """Whether an example has the text of an accepted one (`same`), or nearly.
 
-        Of one response several examples may share a text, such as the pairs of a sentence, if they differ in the rest.
+        Examples of one response may share a text if it is not the same of it that they label: pairs of a sentence.
         """
         match = self._accepted_texts.nearest(self.rules.text(example))
         if match is None or match.same is not same:
             return None
         first = self._accepted[match.index]
-        if same and request_of(first.id) == request_of(example.id) and self._is_new(example):
+        if self._is_beside(first, example):
             return None
         return f"like {first.id} (similarity {match.similarity:.2f})"
 
-    def _is_new(self, example: Any) -> bool:
-        """Whether no accepted example is the same but for its id."""
-        return all(example != other.model_copy(update={"id": example.id}) for other in self._accepted)
+    def _is_beside(self, first: Any, example: Any) -> bool:
+        """Whether an example is of the response and of the text of an accepted one, and labels what no other does."""
+        one_response = request_of(first.id) == request_of(example.id)
+        one_text = self.rules.text(first) == self.rules.text(example)
+        return one_response and one_text and self.rules.item(example) not in self._items
 
     def foreign_script(self, example: Any) -> str | None:
         """Whether more than a tenth of the letters are of a script that no seed uses."""
