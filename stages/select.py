@@ -10,7 +10,6 @@ from relseed.llm.llm import llms_of
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.outputs import output_file
 from relseed.pipeline.params import Params
-from relseed.quality.duplicates import Index
 from relseed.quality.rules import RuleSettings
 from relseed.records.files import read_json, write_records
 from relseed.tasks.task import Task, load_task, read_examples, read_schema
@@ -28,7 +27,7 @@ def main(training_set: Entry, labels: Path, seeds: Path, dataset_card: Path, tra
         real = read_examples(seeds, task, schema) if settings.seeds else []
         rules = params.section("rules", RuleSettings)
         available = read_available(settings, task)
-        written = select(settings, available, schema, Index(rules.near_duplicate), task)
+        written = select(settings, available, schema, rules.near_duplicate, task)
         _describe(settings, written, available, schema)
         log.log_metrics({"seeds": len(real), "written": len(written)})
         write_records(data, [*real, *written])

@@ -1,7 +1,7 @@
 """Training sets: which examples of which methods an extractor learns from, as an entry of `training_sets` says."""
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -130,11 +130,15 @@ def _check_scores(settings: TrainingSet, available: Available) -> None:
                 )
 
 
-def select(settings: TrainingSet, available: Available, schema: Any, known: Index, task: Task) -> list[Any]:
+def select(
+    settings: TrainingSet, available: Available, schema: Any, near_duplicate: float, task: Task
+) -> list[Any]:
     """Examples of each label, of methods and responses in turn, sorted as they were accepted, alike ones once.
 
-    Then the negatives, as many of each unit as the set says.
+    Then the negatives, as many of each unit as the set says. Texts are alike from a Jaccard similarity of word trigrams
+    of `near_duplicate` on.
     """
+    known = _Known(near_duplicate, task)
     good = {method: list(_good_enough(settings, available, method)) for method in settings.sources}
     place = {
         example.id: place for place, example in enumerate(example for examples in good.values() for example in examples)
@@ -142,7 +146,7 @@ def select(settings: TrainingSet, available: Available, schema: Any, known: Inde
     chosen = []
     for label in schema.labels:
         turns = _in_turn([_of_label(label, good[method]) for method in settings.methods])
-        new = islice(_unlike_known(turns, known, task), settings.per_label)
+        new = islice(filter(known.is_new, turns), settings.per_label)
         chosen += sorted(new, key=lambda example: place[example.id])
     taken, negative = {example.id for example in chosen}, schema.negative
     for method, wanted in settings.negatives.items():
@@ -190,16 +194,22 @@ def _in_turn(lists: Collection[Sequence[Any]]) -> list[Any]:
     return [example for turn in zip_longest(*lists) for example in turn if example is not None]
 
 
-def _unlike_known(examples: Iterable[Any], known: Index, task: Task) -> Iterator[Any]:
-    requests: list[str] = []  # of what is known
-    for example in examples:
-        match, request = known.nearest(task.text(example)), request_of(example.id)
+class _Known:
+    """What was chosen, which others must differ from; pairs of one sentence share its text."""
+
+    def __init__(self, near_duplicate: float, task: Task) -> None:
+        self._texts, self._task = Index(near_duplicate), task
+        self._requests: list[str] = []  # of the texts
+
+    def is_new(self, example: Any) -> bool:
+        """Whether an example is like none before, which it is from now on."""
+        text, request = self._task.text(example), request_of(example.id)
+        match = self._texts.nearest(text)
         if match is None:
-            known.add(task.text(example))
-            requests.append(request)
-        elif not match.same or requests[match.index] != request:  # pairs of one sentence share its text
-            continue
-        yield example
+            self._texts.add(text)
+            self._requests.append(request)
+            return True
+        return match.same and self._requests[match.index] == request
 
 
 def shortages(settings: TrainingSet, chosen: Sequence[Any], available: Available, schema: Any) -> dict[str, int]:
