@@ -12,7 +12,7 @@ from relseed.pipeline.errors import UserError
 app = Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
 Tagged = Annotated[list[str] | None, Argument(help="texts; for relations sentences with <e1>..</e1> and <e2>..</e2>")]
 Methods = Annotated[list[str] | None, Argument(help="of `methods` in params.yaml, or `explain`; all if none is named")]
-Threshold = Annotated[float | None, Option(help="least probability of an assertion, instead of the extractor's own")]
+Threshold = Annotated[float | None, Option(help="least score of an assertion, instead of the extractor's own")]
 Negatives = Annotated[
     float | None, Option(min=0.001, max=0.999, help="share of your items that assert nothing, such as 0.8")
 ]
@@ -62,21 +62,19 @@ def predict(
         label_file(opened, input, output, fields, threshold=threshold, negatives=negatives)
         return
     for labelled in label_texts(opened, tagged or (), fields, threshold=threshold, negatives=negatives):
-        print(f"{labelled['predicted']}  {_shown(labelled)}{_best(labelled)}")
+        print(f"{labelled['predicted']}  {_shown(labelled)}{_not_asserted(labelled)}")
         for note in labelled.get("unlike", ()):
             print(f"  unlike training: {note}")
         for label, value in sorted(labelled["probabilities"].items(), key=lambda entry: -entry[1]):
             print(f"  {value:.3f}  {label}")
 
 
-def _best(labelled: dict[str, Any]) -> str:
-    """What was too unsure to be asserted."""
+def _not_asserted(labelled: dict[str, Any]) -> str:
+    """The likeliest label that asserts something, where the answer is another."""
     best = labelled["best"]
-    return (
-        ""
-        if best["label"] == labelled["predicted"]
-        else f"  (not sure enough: {best['label']}, {best['probability']:.3f})"
-    )
+    if best["label"] == labelled["predicted"]:
+        return ""
+    return f"  (not asserted: {best['label']}, {best['probability']:.3f})"
 
 
 @app.command()
