@@ -130,9 +130,7 @@ def _check_scores(settings: TrainingSet, available: Available) -> None:
                 )
 
 
-def select(
-    settings: TrainingSet, available: Available, schema: Any, near_duplicate: float, task: Task
-) -> list[Any]:
+def select(settings: TrainingSet, available: Available, schema: Any, near_duplicate: float, task: Task) -> list[Any]:
     """Examples of each label, of methods and responses in turn, sorted as they were accepted, alike ones once.
 
     Then the negatives, as many of each unit as the set says. Texts are alike from a Jaccard similarity of word trigrams
