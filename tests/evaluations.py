@@ -132,7 +132,16 @@ def scores(**changes: Any) -> Scores:
     return Scores(**values | changes)
 
 
-DIVERSITY = Diversity(distinct_1=0.25, distinct_2=0.75, self_bleu=0.125, distance=0.5, distance_masked=0.375, vendi=7.5)
+DIVERSITY = Diversity(
+    distinct_1=0.25,
+    distinct_2=0.75,
+    self_bleu=0.125,
+    distance=0.5,
+    distance_masked=0.375,
+    distinct_masked=0.875,
+    vendi=7.5,
+    vendi_masked=6.5,
+)
 
 
 def summary(method: str = "all_at_once", **changes: Any) -> MethodSummary:
@@ -145,7 +154,7 @@ def summary(method: str = "all_at_once", **changes: Any) -> MethodSummary:
         "candidates": 5,
         "accepted": 3,
         "rejected": {"length": 1, "copy": 1},
-        "per_label": {"brews": 2, "mends": 1},
+        "per_unit": {"brews": 2, "mends": 1},
         "prompt_tokens": 1200,
         "completion_tokens": 300,
         "cost": 0.003,

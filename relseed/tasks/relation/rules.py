@@ -35,6 +35,7 @@ def rules_of(schema: Schema, seeds: Sequence[Example]) -> Rules:
             **LANGUAGE,
         },
         text=TASK.text,
+        masked=TASK.masked,
     )
 
 

@@ -109,6 +109,7 @@ class YesNoTask(Task):
             example=_example,
             on_examples={**FORM, **COPIES, **LANGUAGE},
             text=self.text,
+            masked=self.masked,
         )
 
 
