@@ -35,7 +35,7 @@ SCHEMA = Schema.model_validate(
     }
 )
 SEED = Example(**dict(untag("<e1>Marit</e1> has the <e2>Sula</e2> now")) | {"id": "boats-7", "relation": "owns"})
-RULES = RuleSettings(min_words=4, max_words=30, near_duplicate=0.9, language=None)
+RULES = RuleSettings(min_words=4, max_words=30, near_duplicate=0.9, near_duplicate_masked=None, language=None)
 WRITER = LLM(
     engine="batch",
     model="oar",

@@ -12,6 +12,7 @@ from pydantic import Field, NonNegativeInt, model_validator
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
 from relseed.quality.duplicates import Index
+from relseed.quality.templates import Copies, masked_copies
 from relseed.records.candidates import request_of
 from relseed.records.files import DataError, problem_of, read_json_lines
 from relseed.records.scores import ScoredExample
@@ -221,3 +222,28 @@ def shortages(settings: TrainingSet, chosen: Sequence[Any], available: Available
     written = {example.label for examples in available.examples.values() for example in examples}
     wanted = [label for label in schema.labels if label != schema.negative or label in written]
     return {label: counts[label] for label in wanted if counts[label] < settings.per_label}
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """How far the examples that LLMs wrote for a training set are masked copies of each other."""
+
+    every: Copies
+    labels: dict[str, Copies]
+
+    @classmethod
+    def of(cls, written: Sequence[Any], threshold: float, task: Task) -> "Repetition":
+        """Compare them, all and those of each label, from a similarity of `threshold` on."""
+        labels: dict[str, list[str]] = {}
+        for example in written:
+            labels.setdefault(example.label, []).append(task.masked(example))
+        every = [text for masked in labels.values() for text in masked]
+        return cls(
+            masked_copies(every, threshold=threshold),
+            {label: masked_copies(masked, threshold=threshold) for label, masked in labels.items()},
+        )
+
+    @property
+    def templates(self) -> dict[str, Copies]:
+        """The labels that are mostly masked copies."""
+        return {label: copies for label, copies in self.labels.items() if copies.most}

@@ -109,6 +109,8 @@ class YesNoTask(Task):
             example=_example,
             on_examples={**FORM, **COPIES, **LANGUAGE},
             text=self.text,
+            item=self.item,
+            masked=self.masked,
         )
 
 
