@@ -15,7 +15,7 @@ from relseed.tasks.relation import Example
 from tests.graph import PARAMS, pipeline
 from tests.training_sets import SEEDS, example, ids, prepare, run, selected
 
-ENTRY = {"reads": "accepted", "seeds": True, "methods": ["one_by_one"], "per_label": 7}
+ENTRY = {"reads": "accepted", "seeds": True, "methods": ["one_by_one"], "per_label": 7, "negatives": {}}
 
 
 @pytest.fixture(autouse=True)

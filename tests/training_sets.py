@@ -19,7 +19,13 @@ RELATIONS = [
     Relation(relation="none", definition="neither", negative=True),
 ]
 DATASET = {"name": "Harbour", "licence": "CC BY 4.0", "source": "a log book"}
-FILES = {"labels": "relations.jsonl", "seeds": "seeds.jsonl", "dataset_card": "card.json", "training": "training"}
+FILES = {
+    "labels": "relations.jsonl",
+    "seeds": "seeds.jsonl",
+    "dataset_card": "card.json",
+    "reviews": "reviews",
+    "training": "training",
+}
 
 
 def example(relation: str, number: int, method: str | None = "all_at_once", request: int = 0) -> Example:
@@ -45,6 +51,7 @@ def prepare(
     """
     methods = list(dict.fromkeys(found.method for found in accepted))
     entry = {"reads": "scores" if scores else "accepted", "seeds": False, "methods": methods, "per_label": 9}
+    entry |= {"negatives": {}}
     written = PARAMS | {"training_sets": {"crew": entry | changes}} | dict(params or {})
     Path("params.yaml").write_text(yaml.safe_dump(written, sort_keys=False), encoding="utf-8")
     Path("card.json").write_text(json.dumps(DATASET), encoding="utf-8")

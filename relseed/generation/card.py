@@ -49,6 +49,7 @@ def card_of(
         written=len(written),
         labels=_counts(examples),
         methods=methods,
+        reviews={method: reviewed for method, reviewed in available.reviews.items() if reviewed.count},
         origin=origin,
     )
 

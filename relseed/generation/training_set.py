@@ -9,11 +9,13 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
+from relseed.generation.reviews import Reviewed, apply_reviews
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
 from relseed.quality.duplicates import Index
 from relseed.records.candidates import request_of, unit_of
 from relseed.records.files import DataError, problem_of, read_json_lines
+from relseed.records.reviews import read_decisions, reviews_of
 from relseed.records.scores import ScoredExample
 from relseed.tasks.task import Task
 
@@ -52,17 +54,18 @@ class Available:
 
     examples: dict[str, list[Any]]
     scores: dict[str, dict[str, float]]
+    reviews: dict[str, Reviewed]  # the same examples after decisions of people
 
 
-def read_available(settings: TrainingSet, task: Task) -> Available:
-    """Read what a training set selects from.
+def read_available(settings: TrainingSet, task: Task, schema: Any, reviews: Path) -> Available:
+    """Read what a training set selects from; `reviews` is the folder of the decisions of people.
 
     Raises:
-        DataError: A file is missing, or a line does not hold an example of the task.
+        DataError: A file is missing, or a line does not hold an example of the task, or a decision.
         UserError: A score or a method that it asks for is not there.
     """
     path, wanted = Path(settings.reads), set(settings.sources)
-    available = Available({method: [] for method in settings.sources}, {})
+    available = Available({method: [] for method in settings.sources}, {}, {})
     for file in _files(path, settings):
         scores = available.scores.setdefault(file.stem, {}) if file.parent.name == _SCORES else None
         first = len(available.scores) < 2  # each criterion scores the same examples
@@ -78,6 +81,9 @@ def read_available(settings: TrainingSet, task: Task) -> Available:
                 available.examples[example.method].append(example)
     _check_methods(settings, available)
     _check_scores(settings, available)
+    for method, examples in available.examples.items():
+        decisions = read_decisions(reviews_of(reviews, method))
+        available.reviews[method] = apply_reviews(decisions, examples, task, schema)
     return available
 
 
@@ -128,7 +134,7 @@ def _check_scores(settings: TrainingSet, available: Available) -> None:
                 )
 
 
-def select(settings: TrainingSet, available: Available, labels: Sequence[str], known: Index, task: Task) -> list[Any]:
+def select(settings: TrainingSet, available: Available, schema: Any, known: Index, task: Task) -> list[Any]:
     """Examples of each label, of methods and responses in turn, sorted as they were accepted, alike ones once.
 
     Then the negatives, as many of each unit as the set says.
@@ -137,15 +143,24 @@ def select(settings: TrainingSet, available: Available, labels: Sequence[str], k
     place = {
         example.id: place for place, example in enumerate(example for examples in good.values() for example in examples)
     }
+    lists = [good[method] for method in settings.methods]
+    only_negatives = [method for method in settings.sources if method not in settings.methods]
+    lists += [_no_negatives(good[method], available, schema) for method in only_negatives]
     chosen = []
-    for label in labels:
-        turns = _in_turn([_of_label(label, good[method]) for method in settings.methods])
+    for label in schema.labels:
+        turns = _in_turn([_of_label(label, examples) for examples in lists])
         new = islice(_unlike_known(turns, known, task), settings.per_label)
         chosen += sorted(new, key=lambda example: place[example.id])
     taken = {example.id for example in chosen}
     for method, wanted in settings.negatives.items():
-        chosen += (example for example in _negatives(good[method], wanted) if example.id not in taken)
+        negatives = [example for example in good[method] if example.label == schema.negative]
+        chosen += (example for example in _negatives(negatives, wanted) if example.id not in taken)
     return chosen
+
+
+def _no_negatives(examples: Sequence[Any], available: Available, schema: Any) -> list[Any]:
+    """What people found to state something after all, among negatives."""
+    return [example for example in examples if example.label != schema.negative and _approved(example, available)]
 
 
 def _negatives(examples: Sequence[Any], wanted: Mapping[str, int]) -> list[Any]:
@@ -163,12 +178,20 @@ def _negatives(examples: Sequence[Any], wanted: Mapping[str, int]) -> list[Any]:
 
 def _good_enough(settings: TrainingSet, available: Available, method: str) -> Iterator[Any]:
     least = settings.at_least.get(method, {})
-    for example in available.examples[method]:
+    for example in available.reviews[method].examples:
+        if _approved(example, available):  # a person's decision stands above a score, which may be of another label
+            yield example
+            continue
         scores = [(available.scores[criterion].get(example.id), score) for criterion, score in least.items()]
         if any(found is None for found, _ in scores):
             raise UserError(f"{example.id} has no score of every criterion: score again with `dvc repro score`")
         if all(found >= score for found, score in scores if found is not None):
             yield example
+
+
+def _approved(example: Any, available: Available) -> bool:
+    """Whether a person has kept or relabelled it."""
+    return example.id in available.reviews[example.method].approved
 
 
 def _of_label(label: str, examples: Sequence[Any]) -> list[Any]:

@@ -193,6 +193,10 @@ class Task(ABC):
         """Why the schema does not allow an example with one of its labels; None where it does."""
         return None
 
+    @abstractmethod
+    def relabelled(self, example: Any, label: str) -> Any:
+        """The example with another label, all else as it is; whether the schema allows it is for `misfit` to say."""
+
     def masked(self, example: Any) -> str:
         """The text with what an example can be renamed in masked: new names alone are no diversity."""
         return self.text(example)
@@ -307,6 +311,13 @@ def checked(path: Path, task: Task, schema: Any, lines: Iterable[tuple[int | str
     if not examples:
         raise DataError(path, None, "holds no example")
     return examples
+
+
+def misfit_as(label: str, example: Any, task: Task, schema: Any) -> str | None:
+    """Why an example cannot have this label in place of its own; None where it can."""
+    if label not in schema.labels:
+        return f"unknown label {label!r}: the schema has {', '.join(schema.labels)}"
+    return task.misfit(task.relabelled(example, label), schema)
 
 
 def identity(*parts: Sequence[Any]) -> str:
