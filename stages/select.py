@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from relseed.generation.card import Origin, card_of
+from relseed.generation.reviews import describe_reviews
 from relseed.generation.training_set import Available, Repetition, TrainingSet, read_available, select, shortages
 from relseed.llm.llm import llms_of
 from relseed.pipeline.command import Entry, run
@@ -16,17 +17,17 @@ from relseed.tasks.task import Task, load_task, read_examples, read_schema
 from relseed.tracking.run import tracked
 
 
-def main(training_set: Entry, labels: Path, seeds: Path, dataset_card: Path, training: Path) -> None:
+def main(training_set: Entry, labels: Path, seeds: Path, dataset_card: Path, reviews: Path, training: Path) -> None:
     """Select, and write the data and its card."""
     params = Params.read()
     task, settings = load_task(params.value("task")), params.section(f"training_sets.{training_set}", TrainingSet)
     data, card = training / f"{training_set}.jsonl", training / f"{training_set}.md"
-    reads = [Path(settings.reads), labels, seeds, dataset_card]
+    reads = [Path(settings.reads), labels, seeds, dataset_card, reviews]
     with tracked("select", params=settings.model_dump(), reads=reads, writes=[data, card]) as log:
         schema = read_schema(labels, task)
         real = read_examples(seeds, task, schema) if settings.seeds else []
         rules = params.section("rules", RuleSettings)
-        available = read_available(settings, task)
+        available = read_available(settings, task, schema, reviews)
         written = select(settings, available, schema, rules.near_duplicate, task)
         _describe(settings, written, available, schema)
         origin = _origin(params, settings, task, schema, rules, read_json(dataset_card, stage="ingest"))
@@ -40,6 +41,8 @@ def main(training_set: Entry, labels: Path, seeds: Path, dataset_card: Path, tra
 
 
 def _describe(settings: TrainingSet, written: Sequence[Any], available: Available, schema: Any) -> None:
+    for line in describe_reviews(available.reviews):
+        print(line)
     print(f"{len(written)} written examples of {len({example.label for example in written})} labels")
     for label, count in shortages(settings, written, available, schema).items():
         print(f"  {label}: {count} of {settings.per_label}, no more were good enough")

@@ -19,7 +19,13 @@ RELATIONS = [
     Relation(relation="none", definition="neither", negative=True),
 ]
 DATASET = {"name": "Harbour", "licence": "CC BY 4.0", "source": "a log book"}
-FILES = {"labels": "relations.jsonl", "seeds": "seeds.jsonl", "dataset_card": "card.json", "training": "training"}
+FILES = {
+    "labels": "relations.jsonl",
+    "seeds": "seeds.jsonl",
+    "dataset_card": "card.json",
+    "reviews": "reviews",
+    "training": "training",
+}
 
 
 def example(relation: str, number: int, method: str | None = "all_at_once", request: int = 0) -> Example:

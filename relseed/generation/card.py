@@ -60,6 +60,7 @@ def card_of(
         labels=_counts(examples),
         methods=methods,
         repetition=repetition,
+        reviews={method: reviewed for method, reviewed in available.reviews.items() if reviewed.count},
         origin=origin,
     )
 

@@ -9,16 +9,18 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
+from relseed.generation.reviews import Reviewed, apply_reviews
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
 from relseed.quality.duplicates import Index
 from relseed.quality.templates import Copies, masked_copies
 from relseed.records.candidates import request_of
 from relseed.records.files import DataError, problem_of, read_json_lines
+from relseed.records.reviews import read_decisions, reviews_of
 from relseed.records.scores import ScoredExample
 from relseed.tasks.task import Task
 
-Unit = Literal["near", "co_occurrence"]  # what comes near a label, what merely occurs together
+NegativeUnit = Literal["near", "co_occurrence"]  # what comes near a label, what merely occurs together
 
 _SCORES = "scores"  # the name of the folder of scores
 
@@ -32,7 +34,7 @@ class TrainingSet(Section):
     per_label: NonNegativeInt  # written examples at most, of all methods together
     # Of the negative label, beside those: methods, and how many of each label that is nearly stated (`near`), and of
     # each surface, such as a pair of types, that merely occurs together (`co_occurrence`).
-    negatives: dict[str, dict[Unit, NonNegativeInt]]
+    negatives: dict[str, dict[NegativeUnit, NonNegativeInt]]
     at_least: dict[str, dict[str, float]] = Field(default={})  # the least score of a method's examples, by criterion
 
     @model_validator(mode="after")
@@ -55,17 +57,18 @@ class Available:
 
     examples: dict[str, list[Any]]
     scores: dict[str, dict[str, float]]
+    reviews: dict[str, Reviewed]  # the same examples after decisions of people
 
 
-def read_available(settings: TrainingSet, task: Task) -> Available:
-    """Read what a training set selects from.
+def read_available(settings: TrainingSet, task: Task, schema: Any, reviews: Path) -> Available:
+    """Read what a training set selects from; `reviews` is the folder of the decisions of people.
 
     Raises:
-        DataError: A file is missing, or a line does not hold an example of the task.
+        DataError: A file is missing, or a line does not hold an example of the task, or a decision.
         UserError: A score or a method that it asks for is not there.
     """
     path, wanted = Path(settings.reads), set(settings.sources)
-    available = Available({method: [] for method in settings.sources}, {})
+    available = Available({method: [] for method in settings.sources}, {}, {})
     for file in _files(path, settings):
         scores = available.scores.setdefault(file.stem, {}) if file.parent.name == _SCORES else None
         first = len(available.scores) < 2  # each criterion scores the same examples
@@ -81,6 +84,9 @@ def read_available(settings: TrainingSet, task: Task) -> Available:
                 available.examples[example.method].append(example)
     _check_methods(settings, available)
     _check_scores(settings, available)
+    for method, examples in available.examples.items():
+        decisions = read_decisions(reviews_of(reviews, method))
+        available.reviews[method] = apply_reviews(decisions, examples, task, schema)
     return available
 
 
@@ -132,48 +138,62 @@ def _check_scores(settings: TrainingSet, available: Available) -> None:
 
 
 def select(settings: TrainingSet, available: Available, schema: Any, near_duplicate: float, task: Task) -> list[Any]:
-    """Examples of each label, of methods and responses in turn, sorted as they were accepted, alike ones once.
+    """Examples of each label, of methods and responses in turn, sorted as they were accepted; then the negatives.
 
-    Then the negatives, as many of each unit as the set says. Texts are alike from a Jaccard similarity of word trigrams
-    of `near_duplicate` on.
+    Of the negatives as many of each unit as the set says, of its kinds in turn. Alike ones, from a Jaccard similarity
+    of word trigrams of `near_duplicate` on, are taken once.
     """
-    known = _Known(near_duplicate, task)
     good = {method: list(_good_enough(settings, available, method)) for method in settings.sources}
     place = {
         example.id: place for place, example in enumerate(example for examples in good.values() for example in examples)
     }
-    chosen = []
+    lists = [good[method] for method in settings.methods]
+    only_negatives = [method for method in settings.sources if method not in settings.methods]
+    lists += [_no_negatives(good[method], available, schema) for method in only_negatives]
+    chosen, is_new = [], _New(near_duplicate, task)
     for label in schema.labels:
-        turns = _in_turn([_of_label(label, good[method]) for method in settings.methods])
-        new = islice(filter(known.is_new, turns), settings.per_label)
+        turns = _in_turn([_of_label(label, examples) for examples in lists])
+        new = islice(filter(is_new, turns), settings.per_label)
         chosen += sorted(new, key=lambda example: place[example.id])
-    taken, negative = {example.id for example in chosen}, schema.negative
     for method, wanted in settings.negatives.items():
-        free = [example for example in good[method] if example.label == negative and example.id not in taken]
-        chosen += _negatives(free, wanted, task)
+        negatives = [example for example in good[method] if example.label == schema.negative]
+        for unit, examples in _units(negatives, task):
+            chosen += islice(filter(is_new, examples), wanted.get(unit, 0))
     return chosen
 
 
-def _negatives(examples: Sequence[Any], wanted: Mapping[Unit, int], task: Task) -> list[Any]:
-    """So many of each unit, of its kinds in turn."""
-    units: dict[tuple[Unit, Hashable], dict[str, list[Any]]] = {}
-    for example in examples:
+def _no_negatives(examples: Sequence[Any], available: Available, schema: Any) -> list[Any]:
+    """What people found to state something after all, among negatives."""
+    return [example for example in examples if example.label != schema.negative and _approved(example, available)]
+
+
+def _units(negatives: Sequence[Any], task: Task) -> Iterator[tuple[NegativeUnit, list[Any]]]:
+    """The examples of each label that they come near, and of each surface of others, of their kinds in turn."""
+    units: dict[tuple[NegativeUnit, Hashable], dict[str, list[Any]]] = {}
+    for example in negatives:
         near = getattr(example, "near", None)
-        unit: tuple[Unit, Hashable] = ("near", near) if near else ("co_occurrence", task.surface(example))
-        units.setdefault(unit, {}).setdefault(getattr(example, "kind", ""), []).append(example)
-    return [
-        example for (unit, _), kinds in units.items() for example in _in_turn(kinds.values())[: wanted.get(unit, 0)]
-    ]
+        key: tuple[NegativeUnit, Hashable] = ("near", near) if near else ("co_occurrence", task.surface(example))
+        units.setdefault(key, {}).setdefault(getattr(example, "kind", ""), []).append(example)
+    for (unit, _), kinds in units.items():
+        yield unit, _in_turn(kinds.values())
 
 
 def _good_enough(settings: TrainingSet, available: Available, method: str) -> Iterator[Any]:
     least = settings.at_least.get(method, {})
-    for example in available.examples[method]:
+    for example in available.reviews[method].examples:
+        if _approved(example, available):  # a person's decision stands above a score, which may be of another label
+            yield example
+            continue
         scores = [(available.scores[criterion].get(example.id), score) for criterion, score in least.items()]
         if any(found is None for found, _ in scores):
             raise UserError(f"{example.id} has no score of every criterion: score again with `dvc repro score`")
         if all(found >= score for found, score in scores if found is not None):
             yield example
+
+
+def _approved(example: Any, available: Available) -> bool:
+    """Whether a person has kept or relabelled it."""
+    return example.id in available.reviews[example.method].approved
 
 
 def _of_label(label: str, examples: Sequence[Any]) -> list[Any]:
@@ -193,22 +213,27 @@ def _in_turn(lists: Collection[Sequence[Any]]) -> list[Any]:
     return [example for turn in zip_longest(*lists) for example in turn if example is not None]
 
 
-class _Known:
-    """What was chosen, which others must differ from; pairs of one sentence share its text."""
+class _New:
+    """Whether an example is unlike all that were new before it; pairs of one method's sentence may share its text.
+
+    What a method's examples may have in common was seen to by its rules.
+    """
 
     def __init__(self, near_duplicate: float, task: Task) -> None:
-        self._texts, self._task = Index(near_duplicate), task
-        self._requests: list[str] = []  # of the texts
+        self._known, self._task = Index(near_duplicate), task
+        self._methods: list[str] = []  # whose texts are known
+        self._items: set[Hashable] = set()
 
-    def is_new(self, example: Any) -> bool:
-        """Whether an example is like none before, which it is from now on."""
-        text, request = self._task.text(example), request_of(example.id)
-        match = self._texts.nearest(text)
+    def __call__(self, example: Any) -> bool:
+        text, item = self._task.text(example), self._task.item(example)
+        match = self._known.nearest(text)
         if match is None:
-            self._texts.add(text)
-            self._requests.append(request)
-            return True
-        return match.same and self._requests[match.index] == request
+            self._known.add(text)
+            self._methods.append(example.method)
+        elif not match.same or self._methods[match.index] != example.method or item in self._items:
+            return False
+        self._items.add(item)
+        return True
 
 
 def shortages(settings: TrainingSet, chosen: Sequence[Any], available: Available, schema: Any) -> dict[str, int]:
