@@ -150,16 +150,17 @@ class Ask:
     characters: int | None  # continuation: of the examples that are shown, at most
     near: str | None = None  # of the negative label's examples: the label that they come near
     kinds: tuple[str, ...] = ()  # over which those of one response are spread, each of `negative_kinds`
-    surface: Any = None  # of the negative label's examples, as `Task.surface` has it
+    surface: Any = None  # of the negative label's examples, one of `Task.surfaces`
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
     """An example of the negative label that was made from seeds by rule, on its way to a candidate."""
 
-    unit: str  # what it was made for: `near/<label>`, or `co_occurrence/<surface>`
+    near: str | None  # the label that it comes near; None where the pair merely occurs together
+    surface: Hashable  # as `Task.surface` has it
     text: str  # as prompts show an example's text
-    fields: dict[str, Any]
+    fields: dict[str, Any]  # of the candidate
 
 
 class Task(ABC):
@@ -237,8 +238,12 @@ class Task(ABC):
         """The same of a candidate, whatever it holds."""
         return [(candidate.text, None, None)]
 
-    def derived(self, kind: str, schema: Any, seeds: Sequence[Any]) -> "Iterator[Derived]":
-        """Examples of the negative label that are made from seeds by rule, of one of `derived_kinds`."""
+    def derived(self, kind: str, schema: Any, seeds: Sequence[Any]) -> Iterator[Derived]:
+        """Examples of the negative label that are made from seeds by rule, of one of `derived_kinds`.
+
+        Raises:
+            UserError: A seed has fields for it that cannot be read.
+        """
         raise NotImplementedError
 
     @abstractmethod
