@@ -106,7 +106,7 @@ def agreement(first: Path, second: Path) -> float:
 
 
 class Plain:
-    """What one writes by hand for an extractor under typed entity markers, with transformers alone."""
+    """What one writes by hand for an extractor under typed entity markers and the loss softmax."""
 
     def __init__(self, folder: Path) -> None:
         self.device = device()
@@ -115,8 +115,12 @@ class Plain:
         self.head = {name: weight.to(self.device) for name, weight in load_file(folder / "head.safetensors").items()}
         lines = (folder / "labels.jsonl").read_text(encoding="utf-8").splitlines()
         self.labels = [json.loads(line)["relation"] for line in lines]
+        self.negative = [json.loads(line).get("negative") for line in lines].index(True)
         config = json.loads((folder / "extractor.json").read_text(encoding="utf-8"))
         self.typed, self.max_length = config["options"]["typed"], config["max_length"]
+        self.temperature, self.bias, self.threshold = (
+            config["decision"][name] for name in ("temperature", "bias", "threshold")
+        )
 
     @torch.no_grad()
     def label_file(self, source: Path, target: Path) -> None:
@@ -127,7 +131,8 @@ class Plain:
         order = iter(sorted(range(len(items)), key=lambda at: len(batch["input_ids"][at])))
         while chosen := list(islice(order, BATCH_SIZE)):
             for at, row in zip(chosen, self._probabilities(batch, marked, chosen).tolist(), strict=True):
-                items[at]["predicted"] = self.labels[row.index(max(row))]
+                sure = max(row) >= self.threshold
+                items[at]["predicted"] = self.labels[row.index(max(row)) if sure else self.negative]
                 items[at]["probabilities"] = dict(zip(self.labels, row, strict=True))
         with target.open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
@@ -140,7 +145,9 @@ class Plain:
             read = states[torch.arange(len(chosen)).unsqueeze(1), positions].flatten(1)
             hidden = torch.nn.functional.linear(read, self.head["0.weight"], self.head["0.bias"]).relu()
             logits = torch.nn.functional.linear(hidden, self.head["3.weight"], self.head["3.bias"])
-        return logits.float().softmax(-1).cpu()
+        scaled = logits.float() / self.temperature
+        scaled[:, self.negative] += self.bias
+        return scaled.softmax(-1).cpu()
 
     def _mark(self, item: dict[str, Any]) -> tuple[str, list[int]]:
         """The text with markers, and the characters at which those of head and tail begin."""

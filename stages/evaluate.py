@@ -1,6 +1,5 @@
 """Score a system's extractors on the untouched test set, beside trivial baselines, and look for contamination of it."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,11 @@ from relseed.evaluation.errors import Labelling, errors_of
 from relseed.evaluation.f1 import score
 from relseed.evaluation.record import (
     Baseline,
+    Decided,
     Evaluation,
     Point,
     Prediction,
     PretrainingStep,
-    Reliability,
     TestError,
     Wire,
 )
@@ -82,13 +81,9 @@ def _evaluate(
     folders = _one_per_seed(folder)
     loaded = {seed: load_extractor(path, device()) for seed, path in folders.items()}
     labellings = [_labelling(seed, loaded[seed], folders[seed], schema, test) for seed in folders]
-    predicted = [[schema.labels[answer] for answer in labelling.answers] for labelling in labellings]
-    gold = [example.label for example in test]
-    each = [score(gold, labels, schema.labels, schema.negative) for labels in predicted]
     curves = [Point(seed=seed, **point) for seed in folders for point in read_json(folders[seed] / "history.json")]
-    config = loaded[next(iter(folders))].config
-    written = sum(example.method is not None for example in learnt)
-    intervals = {"resamples": settings.resamples, "seed": settings.seed}
+    errors = [error for labelling in labellings for error in _errors(loaded[labelling.seed], labelling, learnt, test)]
+    config, written = loaded[labellings[0].seed].config, sum(example.method is not None for example in learnt)
     return {
         "system": system,
         "encoder": config.encoder,
@@ -98,19 +93,34 @@ def _evaluate(
         "real": len(learnt) - written,
         "written": written,
         "test": len(test),
-        "labels": schema.labels,
-        "negative": schema.negative,
-        "scores": aggregate(gold, predicted, each, labels=schema.labels, negative=schema.negative, **intervals),
-        "reliability": _reliability(labellings, schema, test, intervals),
-        "decisions": tuple(asdict(loaded[seed].config.decision) for seed in folders),
-        "per_label": tuple(by_label(each)),
-        "confusion": tuple(map(tuple, np.sum([scores.confusion for scores in each], axis=0).tolist())),
+        **_scores(settings, labellings, schema, test),
+        "decisions": tuple(Decided(**asdict(extractor.config.decision)) for extractor in loaded.values()),
         "curves": tuple(curves),
         "pretraining": tuple(_pretraining(folders[labellings[0].seed])),
         "predictions": tuple(_predictions(test, labellings, schema)),
-        "errors": tuple(
-            error for labelling in labellings for error in _errors(loaded[labelling.seed], labelling, learnt, test)
+        "errors": tuple(errors),
+    }
+
+
+def _scores(settings: Evaluate, labellings: list[Labelling], schema: Any, test: list[Any]) -> dict[str, Any]:
+    """All scores of answers, and of how sure they are."""
+    labels, negative, gold = schema.labels, schema.negative, [example.label for example in test]
+    predicted = [[labels[answer] for answer in labelling.answers] for labelling in labellings]
+    each = [score(gold, answers, labels, negative) for answers in predicted]
+    intervals = {"resamples": settings.resamples, "seed": settings.seed}
+    return {
+        "labels": labels,
+        "negative": negative,
+        "scores": aggregate(gold, predicted, each, labels=labels, negative=negative, **intervals),
+        "reliability": reliability(
+            [labels.index(label) for label in gold],
+            [labelling.answers for labelling in labellings],
+            [labelling.probabilities for labelling in labellings],
+            schema.negative_class,
+            **intervals,
         ),
+        "per_label": tuple(by_label(each)),
+        "confusion": tuple(map(tuple, np.sum([scores.confusion for scores in each], axis=0).tolist())),
     }
 
 
@@ -140,14 +150,6 @@ def _labelling(seed: int, extractor: Extractor, folder: Path, schema: Any, test:
     found = read(extractor, test, desc=f"predict, {folder.name}")
     each = decision.probabilities(found.logits, negative)
     return Labelling(seed, each, decision.answers(found, each, negative))
-
-
-def _reliability(
-    labellings: Sequence[Labelling], schema: Any, test: Sequence[Any], intervals: Mapping[str, int]
-) -> Reliability:
-    gold = [schema.labels.index(example.label) for example in test]
-    answers, each = ([getattr(one, name) for one in labellings] for name in ("answers", "probabilities"))
-    return reliability(gold, answers, each, schema.negative_class, **intervals)
 
 
 def _predictions(test: list[Any], labellings: list[Labelling], schema: Any) -> list[Prediction]:

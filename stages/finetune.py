@@ -7,9 +7,9 @@ import json
 import math
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from pydantic import Field, NonNegativeInt, field_validator
 
 from relseed.classifier.calibration import Calibrate
 from relseed.classifier.checkpoint import PRETRAINING, Extractor, save_extractor
-from relseed.classifier.cross_fitting import decision_of
+from relseed.classifier.cross_fitting import Fold, decision_of, folds_of
+from relseed.classifier.decision import Decision
 from relseed.classifier.inference import states_of
 from relseed.classifier.serving import write_mlflow_model
 from relseed.classifier.trainer import EvalPoint, TrainingConfig
@@ -45,90 +46,102 @@ class Finetune(TrainingConfig):
 
 
 @dataclass(frozen=True)
-class _Recipe:
-    """All that the trainings of a system share."""
+class _Training:
+    """A training with a random seed: of an extractor, or of one that labels what is outside of a fold."""
 
     system: System
     config: TrainingConfig
     task: Task
     schema: Any
+    train: list[Any]
     validation: list[Any]
+    seed: int
 
-    def train(
-        self, train: Sequence[Any], seed: int, fold: int | None, on_eval: Callable[[EvalPoint], None]
-    ) -> tuple[Extractor, list[EvalPoint]]:
-        """Train with a random seed, the extractor itself or that of a fold."""
-        chosen, folder = self.system, self._state(train, seed, fold)
-        with locked([folder]):
-            return train_extractor(
-                chosen.encoder,
-                chosen.head,
-                self.config,
-                self.task,
-                self.schema,
-                train,
-                self.validation,
-                seed=seed,
-                folder=folder,
-                on_eval=on_eval,
-                loss=chosen.loss,
-                negative_weight=chosen.negative_weight,
-            )
-
-    def _state(self, train: Sequence[Any], seed: int, fold: int | None) -> Path:
-        """Where a training keeps its state."""
+    @cached_property
+    def state(self) -> Path:
+        """Where it keeps its state."""
         chosen = self.system.model_dump(include={"head", "loss", "negative_weight"})
-        settings = {"recipe": self.config.model_dump(), **chosen, "seed": seed, "fold": fold}
-        deciding = {"labels": self.schema.model_dump(), "data": identity(train, self.validation)}
+        settings = {"recipe": self.config.model_dump(), **chosen, "seed": self.seed}
+        deciding = {"labels": self.schema.model_dump(), "data": identity(self.train, self.validation)}
         return state_folder("finetune", self.system.encoder, **settings, **deciding)
+
+    def by_fold(self, count: int) -> list[tuple["_Training", Fold]]:
+        """A training on the inside of each fold, which goes as often over it as this one does over the whole."""
+        parts = []
+        for inside, outside in folds_of(self.train, count, self.seed):
+            steps = math.ceil(self.config.max_steps * len(inside) / len(self.train))
+            shorter = self.config.model_copy(update={"max_steps": steps})
+            parts.append((replace(self, train=inside, config=shorter), (inside, outside)))
+        return parts
+
+    def run(self, on_eval: Callable[[EvalPoint], None]) -> tuple[Extractor, list[EvalPoint]]:
+        """The extractor of the best evaluation on validation, and all evaluations."""
+        return train_extractor(
+            self.system.encoder,
+            self.system.head,
+            self.config,
+            self.task,
+            self.schema,
+            self.train,
+            self.validation,
+            seed=self.seed,
+            folder=self.state,
+            on_eval=on_eval,
+            loss=self.system.loss,
+            negative_weight=self.system.negative_weight,
+        )
 
 
 def main(system: Entry, labels: Path, validation: Path, extractors: Path) -> None:
     """Train and calibrate one extractor per random seed, and write them side by side."""
     params = Params.read()
     config, chosen = params.section("finetune", Finetune), params.section(f"systems.{system}", System)
-    calibrate = params.section("calibrate", Calibrate)
-    task = load_task(params.value("task"))
+    calibrate, task = params.section("calibrate", Calibrate), load_task(params.value("task"))
     schema = read_schema(labels, task)
     train = read_examples(Path(chosen.train), task, schema, cure="build it with `dvc repro`")
     _describe(system, chosen, train)
-    recipe = _Recipe(chosen, _training(config, chosen), task, schema, read_examples(validation, task, schema))
+    shared = (chosen, _training_config(config, chosen), task, schema, train, read_examples(validation, task, schema))
+    trainings = [_Training(*shared, seed) for seed in config.seeds]
+    by_fold = {training.seed: training.by_fold(calibrate.folds) for training in trainings}
+    states = [training.state for training in (*trainings, *(part for parts in by_fold.values() for part, _ in parts))]
     reads = [labels, Path(chosen.train), validation, Path(chosen.encoder)]
     described = {**config.model_dump(), **calibrate.model_dump(), **chosen.model_dump(exclude_none=True)}
     with (
+        locked(states),
         tracked("finetune", params=described, reads=reads, writes=[extractors / system], system=system) as log,
         output_folder(extractors / system) as folder,
     ):
-        for seed in config.seeds:
-            extractor, history = recipe.train(train, seed, None, partial(_log, log, seed))
+        for training in trainings:
+            extractor, history = training.run(partial(_log, log, training.seed))
             if note := extractor.head.lacking(train, extractor.config.options):
                 print(f"note: {note}")
-            calibrated = _calibrated(extractor, recipe, train, calibrate, seed)
-            _write(calibrated, history, Path(chosen.encoder), folder / f"seed-{seed}")
+            calibrated = _calibrated(extractor, training, by_fold[training.seed], calibrate)
+            _write(calibrated, history, Path(chosen.encoder), folder / f"seed-{training.seed}")
         write_mlflow_model(folder, task, chosen.head, chosen.loss)
 
 
-def _training(config: Finetune, chosen: System) -> TrainingConfig:
+def _training_config(config: Finetune, chosen: System) -> TrainingConfig:
     own = {}
     if chosen.max_steps is not None:  # as many evaluations as others have: the best of more would be a luckier one
         own = {"max_steps": chosen.max_steps, "eval_steps": chosen.max_steps * config.eval_steps // config.max_steps}
     return TrainingConfig.model_validate(config.model_dump(include=set(TrainingConfig.model_fields)) | own)
 
 
-def _calibrated(extractor: Extractor, recipe: _Recipe, train: list[Any], calibrate: Calibrate, seed: int) -> Extractor:
+def _calibrated(
+    extractor: Extractor, training: _Training, by_fold: list[tuple[_Training, Fold]], calibrate: Calibrate
+) -> Extractor:
     """The extractor with its decision, and with what it learnt from."""
-
-    def train_fold(inside: Sequence[Any], fold: int) -> Extractor:
-        # As often over its part as the extractor went over the whole.
-        steps = math.ceil(recipe.config.max_steps * len(inside) / len(train))
-        shorter = replace(recipe, config=recipe.config.model_copy(update={"max_steps": steps}))
-        return shorter.train(inside, seed, fold, lambda point: None)[0]
-
-    score = recipe.system.score
-    decision = decision_of(extractor, train, recipe.validation, calibrate, score, seed, train_fold)
-    print(f"temperature {decision.temperature:.2f}, threshold {decision.threshold:.2f}, fitted on {decision.fitted_on}")
+    others = ((part.run(lambda point: None)[0], fold) for part, fold in by_fold)
+    decision = decision_of(extractor, training.train, training.validation, others, calibrate, training.system.score)
+    print(f"seed {training.seed}: {_described(decision)}")
     config = replace(extractor.config, decision=decision)
-    return replace(extractor, config=config, learnt=states_of(extractor, train))
+    return replace(extractor, config=config, learnt=states_of(extractor, training.train))
+
+
+def _described(decision: Decision) -> str:
+    threshold = "" if decision.negatives is None else f", threshold {decision.threshold:.2f} of {decision.score}"
+    examples = ", ".join(f"{count} {kind}" for kind, count in decision.fitted_on.items())
+    return f"temperature {decision.temperature:.2f}{threshold}, fitted on held-out examples: {examples}"
 
 
 def _describe(system: str, chosen: System, train: list[Any]) -> None:

@@ -16,7 +16,7 @@ from relseed.report.methods import methods_table
 from relseed.report.metrics import metrics_of
 from relseed.report.page import page_of
 from relseed.report.plots import plot_files
-from relseed.report.reliability import reliability_table
+from relseed.report.reliability import reliability_table, shares_table
 from relseed.report.table import experiment_header, markdown, table_of
 from relseed.tracking.run import tracked
 
@@ -35,11 +35,8 @@ def main(dataset_card: Path, measured: Path, table: Path, page: Path, errors: Pa
         _check_comparable(systems)
         methods = {method: read_summary(path) for method, path in summaries.items()}
         header = experiment_header(card["name"], systems)
-        summary = f"{header}\n\n{markdown(table_of(systems))}"
-        if (reliable := reliability_table(systems)).rows:
-            summary += f"\n{markdown(reliable)}"
-        if methods:
-            summary += f"\n{markdown(methods_table(methods))}"
+        tables = [table_of(systems), reliability_table(systems), shares_table(systems), methods_table(methods)]
+        summary = "\n".join([f"{header}\n", *(markdown(each) for each in tables if each.rows)])
         numbers = metrics_of(systems, methods)
         files = {
             table: summary,

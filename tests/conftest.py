@@ -43,7 +43,7 @@ GROWN: dict[str, Any] = {
     "criteria": {"accuracy": {"folds": 2, "max_steps": 2, "eval_steps": 2, "batch_size": 4}},
     "training_sets": {"diverse": {"per_label": 2}},
     "encoders": {"explained": {"max_steps": 3, "batch_size": 4}},
-    "systems": {"tkre": {"train": "data/training/diverse.jsonl"}},
+    "systems": {"tkre": {"train": "data/training/diverse.jsonl", "loss": "factored"}},
     "lms": {"base": {"max_steps": 2, "max_length": 64, "save_steps": 2}},
     "dpo": {"tuned": {"max_steps": 1, "batch_size": 1, "save_steps": 1}},
 }

@@ -5,12 +5,17 @@ from typing import Any
 
 from relseed.datasets.draw import Draw
 from relseed.evaluation.record import (
+    AtShare,
     Baseline,
+    Bin,
+    Decided,
     Evaluation,
     LabelScores,
     Neighbour,
     Point,
     Prediction,
+    Reliability,
+    RiskPoint,
     Scores,
     Spread,
     TestError,
@@ -60,6 +65,9 @@ def evaluation(system: str = "gold", labels: tuple[str, ...] = LABELS, **changes
             "labels": labels,
             "negative": labels[last],
             "scores": scores(),
+            "reliability": reliability(),
+            "wire": None,
+            "decisions": [decided(), decided(threshold=0.5)],
             "per_label": per_label,
             "confusion": confusion,
             "curves": [
@@ -132,7 +140,54 @@ def scores(**changes: Any) -> Scores:
     return Scores(**values | changes)
 
 
-DIVERSITY = Diversity(distinct_1=0.25, distinct_2=0.75, self_bleu=0.125, distance=0.5, distance_masked=0.375, vendi=7.5)
+def reliability(**changes: Any) -> Reliability:
+    """What can be relied on, at two shares of the negative label."""
+    at_80 = AtShare(
+        negatives=0.8,
+        precision=Spread(mean=0.3, std=0.01, low=0.25, high=0.35),
+        f1=Spread(mean=0.4, std=0.02, low=0.36, high=0.44),
+    )
+    at_20 = at_80.model_copy(update={"negatives": 0.2, "f1": Spread(mean=0.7, std=0.0, low=0.6, high=0.8)})
+    values: dict[str, Any] = {
+        "negatives_found": Spread(mean=0.75, std=0.05),
+        "false_alarms": Spread(mean=25.0, std=5.0),
+        "at_share": (at_20, at_80),
+        "calibration_error": Spread(mean=0.0625, std=0.01),
+        "bins": (Bin(probability=0.55, accuracy=0.5, count=4), Bin(probability=0.9, accuracy=1.0, count=10)),
+        "risk_coverage": (RiskPoint(coverage=0.5, risk=0.0), RiskPoint(coverage=1.0, risk=0.25)),
+    }
+    return Reliability(**values | changes)
+
+
+def unreliable() -> Reliability:
+    """The same where the test set has no negative label."""
+    return reliability(negatives_found=None, false_alarms=None, at_share=())
+
+
+def decided(**changes: Any) -> Decided:
+    """What turned logits into answers."""
+    values: dict[str, Any] = {
+        "temperature": 1.25,
+        "bias": -0.5,
+        "negatives": 0.2,
+        "score": "probability",
+        "threshold": 0.75,
+        "least_similarity": 0.5,
+        "fitted_on": {"real": 20, "written": 0},
+    }
+    return Decided(**values | changes)
+
+
+DIVERSITY = Diversity(
+    distinct_1=0.25,
+    distinct_2=0.75,
+    self_bleu=0.125,
+    distance=0.5,
+    distance_masked=0.375,
+    distinct_masked=0.875,
+    vendi=7.5,
+    vendi_masked=6.5,
+)
 
 
 def summary(method: str = "all_at_once", **changes: Any) -> MethodSummary:
@@ -145,7 +200,7 @@ def summary(method: str = "all_at_once", **changes: Any) -> MethodSummary:
         "candidates": 5,
         "accepted": 3,
         "rejected": {"length": 1, "copy": 1},
-        "per_label": {"brews": 2, "mends": 1},
+        "per_unit": {"brews": 2, "mends": 1},
         "prompt_tokens": 1200,
         "completion_tokens": 300,
         "cost": 0.003,

@@ -1,10 +1,14 @@
 """Extractors as they come out of `finetune`, without the stage: tiny, and untrained unless a test trains them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from relseed.classifier.checkpoint import Extractor, save_extractor
+from relseed.classifier.decision import Decision
 from relseed.classifier.trainer import TrainingConfig
 from relseed.classifier.training import new_extractor
 from relseed.tasks.task import Task
@@ -24,7 +28,7 @@ CONFIG = TrainingConfig(
     max_grad_norm=1.0,
     dropout=0.1,
     eval_steps=5,
-    precision="auto",
+    precision="fp32",  # cards know no bf16
 )
 QUESTIONS = [
     AnsweredQuestion(id=f"{word}-{n}", question=f"Is water {word}{' now' * n}?", answer=word == "wet")
@@ -34,11 +38,22 @@ QUESTIONS = [
 
 
 def untrained(
-    encoder: Path, head: str, task: Task = YES_NO, schema: Any = YES_NO.fixed_schema, train: Sequence[Any] = QUESTIONS
+    encoder: Path,
+    head: str,
+    task: Task = YES_NO,
+    schema: Any = YES_NO.fixed_schema,
+    train: Sequence[Any] = QUESTIONS,
+    loss: str = "softmax",
 ) -> Extractor:
     """An extractor with a fresh head: unless told otherwise, for yes-or-no questions."""
     seed_everything(1)
-    return new_extractor(str(encoder), head, CONFIG, task, schema, train)
+    return new_extractor(str(encoder), head, CONFIG, task, schema, train, loss=loss)
+
+
+def deciding(extractor: Extractor, learnt: np.ndarray | None = None, **decision: Any) -> Extractor:
+    """The same extractor, with what it decides by, and the states of what it learnt from if any are given."""
+    config = replace(extractor.config, decision=Decision(**decision))
+    return replace(extractor, config=config, learnt=extractor.learnt if learnt is None else learnt)
 
 
 def saved(extractor: Extractor, folder: Path) -> Path:

@@ -22,13 +22,13 @@ TRAIN: list[Example] = [SEED, *WRITTEN]
 
 @pytest.fixture
 def found() -> list[TestError]:
-    labelling = Labelling(7, PROBABILITIES)
+    labelling = Labelling(7, PROBABILITIES, PROBABILITIES.argmax(-1))
     wrong = labelling.wrong(LABELS, TEST)
     alike = np.array([[0.1, 0.5, 0.9, 0.5, 0.3], [0.99999, -0.5, 0.0, 0.0, 0.0]])
     return errors_of(TASK, LABELS, labelling, wrong, TEST, TRAIN, alike)
 
 
-def test_only_the_test_examples_whose_likeliest_label_is_wrong_are_errors(found: list[TestError]) -> None:
+def test_only_the_test_examples_whose_answer_is_wrong_are_errors(found: list[TestError]) -> None:
     assert [error.id for error in found] == [TEST[0].id, TEST[2].id]
 
 
@@ -62,12 +62,27 @@ def test_a_training_example_says_whether_it_is_a_seed_or_which_method_wrote_it(f
     assert nearest[0].segments[1] == ("Runa", "head", "PERSON")
 
 
+def test_below_the_threshold_the_answer_is_the_negative_label_with_its_own_probability() -> None:
+    labelling = Labelling(1, PROBABILITIES, np.array([2, 1, 2]))
+    assert labelling.wrong(LABELS, TEST) == [0]
+    [error] = errors_of(TASK, LABELS, labelling, [0], TEST, TRAIN, np.zeros((1, len(TRAIN))))
+    assert (error.predicted, error.probability, error.label_probability) == ("none", 0.1, 0.2)
+
+
 def test_where_all_is_right_there_is_no_error() -> None:
-    labelling = Labelling(1, np.eye(3))
+    labelling = Labelling(1, np.eye(3), np.arange(3))
     assert labelling.wrong(LABELS, TEST) == []
     assert errors_of(TASK, LABELS, labelling, [], TEST, TRAIN, np.empty((0, len(TRAIN)))) == []
 
 
 def test_a_training_set_of_two_examples_gives_two() -> None:
-    [error] = errors_of(TASK, LABELS, Labelling(1, PROBABILITIES), [0], TEST, TRAIN[:2], np.array([[0.1, 0.2]]))
+    [error] = errors_of(
+        TASK,
+        LABELS,
+        Labelling(1, PROBABILITIES, PROBABILITIES.argmax(-1)),
+        [0],
+        TEST,
+        TRAIN[:2],
+        np.array([[0.1, 0.2]]),
+    )
     assert [near.id for near in error.nearest] == [WRITTEN[0].id, SEED.id]

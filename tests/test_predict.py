@@ -38,8 +38,7 @@ def test_a_sentence_from_the_command_line_gets_a_probability_for_every_label(cap
     cli.predict([TAGGED], **TYPES)
     shown = capsys.readouterr().out.splitlines()
     probabilities = {line.split()[1]: float(line.split()[0]) for line in shown[1:]}
-    assert shown[0].endswith("Ada Lindqvist -> Skagen")
-    assert shown[0].split()[0] == max(probabilities, key=probabilities.__getitem__)
+    assert shown[0].startswith(tuple(f"{label}  Ada Lindqvist -> Skagen" for label in probabilities))
     assert len(probabilities) == 16
     assert sum(probabilities.values()) == pytest.approx(1, abs=0.01)
 
@@ -50,7 +49,33 @@ def test_lines_come_back_in_their_order_with_all_that_they_held(tmp_path):
     assert (first["id"], first["page"], first["text"]) == ("a", 7, "Ada Lindqvist grew up in Skagen.")
     assert first["head"] == {"start": 0, "end": 13}
     assert second["tail"] == offsets["tail"]
-    assert second["predicted"] == max(second["probabilities"], key=second["probabilities"].__getitem__)
+    for row in (first, second):
+        assert row["predicted"] in (row["best"]["label"], "no_relation")
+        assert row["best"]["probability"] == row["probabilities"][row["best"]["label"]]
+
+
+def test_below_the_threshold_the_command_answers_with_the_negative_label_and_says_what_it_did_not_assert(capsys):
+    cli.predict([TAGGED], **TYPES, threshold=0.0)
+    cli.predict([TAGGED], **TYPES, threshold=1.1)
+    asserted, refused = [line for line in capsys.readouterr().out.splitlines() if "->" in line]
+    found = re.fullmatch(r"no_relation  Ada Lindqvist -> Skagen  \(not asserted: (\w+), 0\.\d{3}\)", refused)
+    assert asserted.split()[0] in (found[1], "no_relation")
+
+
+def test_the_share_of_negatives_that_is_expected_changes_the_probabilities(tmp_path):
+    own, many = (predicted(tmp_path, {"text": TAGGED}, **TYPES, negatives=share)[0] for share in (None, 0.999))
+    assert many["probabilities"]["no_relation"] > own["probabilities"]["no_relation"]
+    assert many["best"]["label"] == own["best"]["label"]
+    assert many["best"]["probability"] < own["best"]["probability"]
+
+
+def test_a_sentence_that_is_like_nothing_in_training_is_marked(tmp_path, capsys):
+    types = {"head_type": "LOCATION", "tail_type": "PRODUCT"}
+    note = "no relation has the types LOCATION -> PRODUCT"
+    [row] = predicted(tmp_path, {"text": TAGGED}, **types)
+    assert note in row["unlike"]
+    cli.predict([TAGGED], **types)
+    assert f"\n  unlike training: {note}\n" in capsys.readouterr().out
 
 
 def test_a_sentence_is_labelled_the_same_alone_and_among_others(tmp_path):
@@ -182,12 +207,20 @@ def test_of_several_extractors_in_a_folder_the_best_on_validation_labels_and_is_
         path.write_text(json.dumps([{"micro_f1": score} for score in scores]), encoding="utf-8")
     cli.predict([TAGGED], extractor=folder, **TYPES)
     chosen = capsys.readouterr()
-    assert chosen.err == f"extractor: {folder}/gold/{best}, the best on validation below {folder}\n"
+    assert chosen.err == f"extractor: {folder}/gold/{best}, of those below {folder}\n"
     cli.predict([TAGGED], extractor=folder / "gold" / best, **TYPES)
     assert capsys.readouterr() == (chosen.out, "")
 
 
-@pytest.mark.parametrize("missing", ["head.safetensors", "model.safetensors", "labels.jsonl", "tokenizer.json"])
+@pytest.mark.parametrize("missing", ["head", "learnt", "model"])
+def test_an_extractor_that_lacks_weights_is_an_error(tmp_path, missing):
+    folder = Path(shutil.copytree(FOLDER, tmp_path / "extractor"))
+    (folder / f"{missing}.safetensors").unlink()
+    with pytest.raises(UserError, match="holds no complete extractor of this version"):
+        cli.predict([TAGGED], extractor=folder)
+
+
+@pytest.mark.parametrize("missing", ["labels.jsonl", "tokenizer.json"])
 def test_an_extractor_that_lacks_a_file_is_an_error(tmp_path, missing):
     folder = Path(shutil.copytree(FOLDER, tmp_path / "extractor"))
     (folder / missing).unlink()

@@ -16,6 +16,7 @@ from relseed.pipeline.params import Params
 from relseed.tasks.relation import TASK
 from relseed.tasks.task import read_examples, read_schema
 from relseed.training.device import seed_everything
+from tests.extractors import deciding
 from tests.graph import PARAMS, ROOT
 
 GAZETTE = ROOT / "data/gazette"
@@ -35,7 +36,7 @@ def extractor(tiny_encoder, tmp_path, monkeypatch) -> Path:
     )
     folder = tmp_path / "extractor"
     folder.mkdir()
-    save_extractor(built, folder)
+    save_extractor(deciding(built, temperature=0.5, bias=0.125, threshold=0.06), folder)
     return folder
 
 
@@ -44,13 +45,14 @@ def probabilities(path: Path) -> np.ndarray:
     return np.array([list(line["probabilities"].values()) for line in lines])
 
 
-def test_the_loop_by_hand_gives_the_probabilities_of_ours(extractor, tmp_path):
+def test_the_loop_by_hand_gives_the_probabilities_and_the_labels_of_ours(extractor, tmp_path):
     source = write_sentences(tmp_path / "few.jsonl", 40)
     ours, plain = tmp_path / "ours.jsonl", tmp_path / "plain.jsonl"
     label_file(open_extractor(extractor), source, ours, {})
     Plain(extractor).label_file(source, plain)
     np.testing.assert_allclose(probabilities(plain), probabilities(ours), atol=2e-3)
     assert len({tuple(row) for row in probabilities(ours).tolist()}) == 40
+    assert agreement(ours, plain) >= 0.95
 
 
 def test_sentences_grow_on_every_round_through_them(tmp_path, monkeypatch):

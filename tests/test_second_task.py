@@ -46,7 +46,13 @@ METHOD = {
     "diversity_instruction": True,
     "max_tokens_per_example": 60,
 }
-SYSTEM = {"encoder": "models/encoders/plain", "head": "first_token"}
+SYSTEM = {
+    "encoder": "models/encoders/plain",
+    "head": "first_token",
+    "loss": "softmax",
+    "negative_weight": 1.0,
+    "score": "probability",
+}
 
 
 def answer(handler: Handler) -> None:
@@ -77,6 +83,7 @@ def project(checkout, warm, tmp_path_factory) -> Path:
                     "seeds": True,
                     "methods": ["questions"],
                     "per_label": 5,
+                    "negatives": {},
                 }
             },
             systems={

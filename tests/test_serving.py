@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import mlflow
+import pandas
 import pytest
 import requests
 import yaml
@@ -21,8 +23,9 @@ from relseed import cli
 from relseed.classifier.serving import write_mlflow_model
 from relseed.pipeline.named import names
 from relseed.tasks.task import load_task
+from tests.boats import SCHEMA, SEEDS
 from tests.conftest import ENVIRONMENT, run
-from tests.extractors import saved, untrained
+from tests.extractors import deciding, saved, untrained
 from tests.graph import ROOT
 
 SENTENCES = [
@@ -36,14 +39,14 @@ import json, sys
 from importlib.util import find_spec
 from pathlib import Path
 
-model, checkout, rows = sys.argv[1:]
+model, checkout, rows, params = sys.argv[1:]
 sys.path[:] = [entry for entry in sys.path if Path(entry) != Path(checkout)]
 sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in getattr(finder, "__module__", "")]
 assert find_spec("relseed") is None, "there is a relseed beside that of the model"
 
 import mlflow, pandas
 
-found = mlflow.pyfunc.load_model(model).predict(pandas.DataFrame(json.loads(rows)))
+found = mlflow.pyfunc.load_model(model).predict(pandas.DataFrame(json.loads(rows)), params=json.loads(params))
 files = [module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == "relseed"]
 print(json.dumps({"files": files, "rows": found.to_dict(orient="records")}))
 """
@@ -60,15 +63,25 @@ def yes_no(tiny_encoder, tmp_path_factory) -> Path:
     """The extractor of another task and head."""
     folder = tmp_path_factory.mktemp("away") / "yes_no"
     saved(untrained(tiny_encoder, "first_token"), folder / "seed-1")
-    write_mlflow_model(folder, load_task("yes_no"), "first_token")
+    write_mlflow_model(folder, load_task("yes_no"), "first_token", "softmax")
     return folder
 
 
-def predicted(folder: Path, rows: list[dict], tmp_path: Path) -> list[dict]:
+@pytest.fixture(scope="module")
+def boats(tiny_encoder, tmp_path_factory) -> Path:
+    """An extractor that knows a negative label, under another loss."""
+    folder = tmp_path_factory.mktemp("away") / "boats"
+    extractor = untrained(tiny_encoder, "typed_marker", load_task("relation"), SCHEMA, SEEDS, "factored")
+    saved(deciding(extractor, bias=-9.0, negatives=0.2, threshold=0.3), folder / "seed-1")
+    write_mlflow_model(folder, load_task("relation"), "typed_marker", "factored")
+    return folder
+
+
+def predicted(folder: Path, rows: list[dict], tmp_path: Path, **expected: float) -> list[dict]:
     """What `relseed predict` says of the same rows."""
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    cli.predict(extractor=folder, input=source, output=target)
+    cli.predict(extractor=folder, input=source, output=target, **expected)
     return [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
 
 
@@ -76,16 +89,46 @@ def assert_same(found: list[dict], expected: list[dict]) -> None:
     assert [row["predicted"] for row in found] == [row["predicted"] for row in expected]
     for row, other in zip(found, expected, strict=True):
         assert row["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
-        assert row["probability"] == row["probabilities"][row["predicted"]] == max(row["probabilities"].values())
+        assert row["probability"] == row["probabilities"][row["predicted"]]
+        assert row["best"] == other["best"]["label"]
+        assert row["best_probability"] == pytest.approx(other["best"]["probability"], abs=1e-5)
+        assert row["unlike"] == "; ".join(other.get("unlike", []))
 
 
-@pytest.mark.parametrize(("model", "rows"), [("gold", SENTENCES), ("yes_no", QUESTIONS)])
-def test_without_a_checkout_mlflow_loads_the_model_and_labels_as_predict_does(request, tmp_path, model, rows):
+@pytest.mark.parametrize(
+    ("model", "rows", "params"),
+    [("gold", SENTENCES, {}), ("boats", SENTENCES, {"threshold": 0.0, "negatives": 0.4}), ("yes_no", QUESTIONS, {})],
+)
+def test_without_a_checkout_mlflow_loads_the_model_and_labels_as_predict_does(request, tmp_path, model, rows, params):
     folder = request.getfixturevalue(model)
-    done = run(tmp_path, sys.executable, "-I", "-c", LOAD, str(folder), str(ROOT), json.dumps(rows))
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert_same(found["rows"], predicted(folder, rows, tmp_path))
+    command = (sys.executable, "-I", "-c", LOAD, str(folder), str(ROOT), json.dumps(rows), json.dumps(params))
+    found = json.loads(run(tmp_path, *command).stdout.splitlines()[-1])
+    assert_same(found["rows"], predicted(folder, rows, tmp_path, **params))
     assert all(Path(file).is_relative_to(folder / "code") for file in found["files"])
+
+
+@pytest.fixture
+def model(boats, monkeypatch) -> mlflow.pyfunc.PyFuncModel:
+    """The model of boats, loaded."""
+    monkeypatch.setattr(sys, "path", [*sys.path])  # MLflow puts the model's code there
+    return mlflow.pyfunc.load_model(boats)
+
+
+def test_the_model_takes_a_threshold_and_a_share_of_negatives_as_params_and_else_those_of_the_checkpoint(model):
+    table = pandas.DataFrame(SENTENCES)
+    own, sure, negative = (
+        model.predict(table, params=params) for params in (None, {"threshold": 0.9999}, {"negatives": 0.999999})
+    )
+    assert "no_relation" not in set(own["predicted"])
+    assert set(sure["predicted"]) == {"no_relation"}
+    assert list(sure["best"]) == list(own["best"]) == list(own["predicted"])
+    assert sure["probabilities"].tolist() == own["probabilities"].tolist()
+    assert (negative["best_probability"] < own["best_probability"]).all()
+
+
+def test_a_row_that_is_like_nothing_in_training_says_why(model):
+    found = model.predict(pandas.DataFrame([SENTENCES[0] | {"head_type": "PERSON", "tail_type": "PERSON"}]))
+    assert found["unlike"].tolist() == ["no relation has the types PERSON -> PERSON"]
 
 
 @contextmanager
@@ -122,9 +165,12 @@ def wait_for(server: subprocess.Popen, address: str, log: Path) -> None:
 def test_mlflow_serves_the_model_over_http_and_says_what_is_wrong_with_a_request(gold, tmp_path):
     with served(gold, tmp_path / "server.log") as address:
         answer = requests.post(address, json={"dataframe_records": SENTENCES}, timeout=60)
+        given = {"dataframe_records": SENTENCES, "params": {"threshold": 1.1}}
+        unsure = requests.post(address, json=given, timeout=60)
         untagged = requests.post(address, json={"dataframe_records": [{"text": "Ada grew up."}]}, timeout=60)
         textless = requests.post(address, json={"dataframe_records": [{"head_type": "PERSON"}]}, timeout=60)
     assert_same(answer.json()["predictions"], predicted(gold, SENTENCES, tmp_path))
+    assert [row["predicted"] for row in unsure.json()["predictions"]] == ["no_relation"] * 2
     assert (untagged.status_code, textless.status_code) == (400, 400)
     assert "no <e1>" in untagged.text
     assert "text" in textless.text
@@ -132,7 +178,7 @@ def test_mlflow_serves_the_model_over_http_and_says_what_is_wrong_with_a_request
 
 def test_the_files_for_mlflow_are_the_same_bytes_whenever_they_are_written(tmp_path):
     for folder in ("first", "second"):
-        write_mlflow_model(tmp_path / folder, load_task("relation"), "genpt")
+        write_mlflow_model(tmp_path / folder, load_task("relation"), "genpt", "factored")
     first, second = (contents(tmp_path / folder) for folder in ("first", "second"))
     assert first == second
 
@@ -143,14 +189,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("task", names("relseed.tasks"))
 def test_the_signature_has_the_columns_of_the_task_and_which_of_them_may_be_left_out(tmp_path, task):
-    write_mlflow_model(tmp_path, load_task(task), "first_token")
+    write_mlflow_model(tmp_path, load_task(task), "first_token", "softmax")
     written = yaml.safe_load((tmp_path / "MLmodel").read_text(encoding="utf-8"))
     columns = {column["name"]: column["required"] for column in json.loads(written["signature"]["inputs"])}
     assert columns == load_task(task).columns
 
 
 def test_requirements_are_versions_that_registries_have(tmp_path):
-    write_mlflow_model(tmp_path, load_task("relation"), "typed_marker")
+    write_mlflow_model(tmp_path, load_task("relation"), "typed_marker", "softmax")
     lines = (tmp_path / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert {line.partition("==")[0] for line in lines} >= {"mlflow", "torch", "transformers"}
     assert not [line for line in lines if "+" in line]
@@ -158,9 +204,11 @@ def test_requirements_are_versions_that_registries_have(tmp_path):
 
 @pytest.mark.parametrize("task", names("relseed.tasks"))
 @pytest.mark.parametrize("head", names("relseed.classifier.heads"))
-def test_the_code_beside_the_weights_is_whole_for_every_head_and_task(tmp_path, head, task):
-    write_mlflow_model(tmp_path, load_task(task), head)
-    roots = {"classifier/serving.py", f"classifier/heads/{head}.py", f"tasks/{task}/__init__.py"}
+@pytest.mark.parametrize("loss", names("relseed.classifier.losses"))
+def test_the_code_beside_the_weights_is_whole_for_every_head_loss_and_task(tmp_path, head, loss, task):
+    write_mlflow_model(tmp_path, load_task(task), head, loss)
+    own = {f"classifier/heads/{head}.py", f"classifier/losses/{loss}.py", f"tasks/{task}/__init__.py"}
+    roots = {"classifier/serving.py", *own}
     assert [file for file in reached(roots) if not (tmp_path / "code/relseed" / file).is_file()] == []
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, field_validator
 from scipy.optimize import minimize
 
 from relseed.classifier.decision import Decision, Read, Rows, Score, softmax
@@ -28,6 +28,13 @@ class Calibrate(Section):
     negatives: float = Field(gt=0, lt=1)  # share of the negative label for which probabilities hold
     threshold_negatives: float = Field(gt=0, lt=1)  # share of the negative label at which the threshold is best
 
+    @field_validator("folds")
+    @classmethod
+    def _more_than_one(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("one fold leaves nothing to learn from: give 0 or at least 2")
+        return folds
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -39,9 +46,8 @@ class Held:
     @classmethod
     def of(cls, parts: Sequence["Held"]) -> "Held":
         """All of them together."""
-        logits, similarities = (
-            np.concatenate([getattr(part.read, name) for part in parts]) for name in ("logits", "similarities")
-        )
+        logits = np.concatenate([part.read.logits for part in parts])
+        similarities = np.concatenate([part.read.similarities for part in parts])
         return cls(Read(logits, similarities), np.concatenate([part.classes for part in parts]))
 
 
@@ -84,7 +90,7 @@ def _best_threshold(decision: Decision, held: Held, negative: int, importance: N
     """The middle of the thresholds whose F1 is nearly the best: a single peak is chance."""
     probabilities = decision.probabilities(held.read.logits, negative)
     scores = decision.scores(held.read, probabilities, negative)
-    grid = np.linspace(min(scores.min(), 0.0), scores.max(), _STEPS)
+    grid = np.linspace(scores.min(), scores.max(), _STEPS)
     each = np.array([_f1(decision, held, probabilities, negative, importance, threshold) for threshold in grid])
     return round(float(np.median(grid[each >= each.max() - _TOLERANCE])), 4)
 

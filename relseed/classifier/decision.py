@@ -49,19 +49,24 @@ class Decision:
         """Probabilities [n, labels] of logits [n, labels], for another share of the negative label if one is given.
 
         Raises:
-            UserError: A share is given, and there is no negative label.
+            UserError: A share is given that is not between 0 and 1, or for which nothing was fitted.
         """
-        scaled = logits.astype(np.float64) / self.temperature
+        scaled, shift = logits.astype(np.float64) / self.temperature, self._shift(negatives)
         if negative is not None:
-            scaled[:, negative] += self.bias + self._shift(negatives)
-        elif negatives is not None:
-            raise UserError("the extractor knows no negative label: no share of it can be expected")
+            scaled[:, negative] += self.bias + shift
         return softmax(scaled)
 
     def _shift(self, negatives: float | None) -> float:
         """The change in log odds of the negative label with its share (Saerens et al. 2002, equation 4)."""
-        if negatives is None or self.negatives is None:
+        if negatives is None:
             return 0.0
+        if not 0 < negatives < 1:
+            raise UserError(f"the share of negatives is {negatives}: give one between 0 and 1, such as 0.8")
+        if self.negatives is None:
+            raise UserError(
+                "the extractor was calibrated without examples of a negative label, so that it cannot expect a share "
+                "of them: leave the share of negatives out"
+            )
         return log_odds(negatives) - log_odds(self.negatives)
 
     def scores(self, read: Read, probabilities: Rows, negative: int | None) -> Rows:
@@ -78,9 +83,17 @@ class Decision:
     def answers(
         self, read: Read, probabilities: Rows, negative: int | None, threshold: float | None = None
     ) -> NDArray[np.int64]:
-        """The class number of each answer, [n]: the likeliest label, or the negative one below the threshold."""
+        """The class number of each answer, [n]: the likeliest label, or the negative one below the threshold.
+
+        Raises:
+            UserError: A threshold is given, and there is no negative label.
+        """
         top = probabilities.argmax(-1)
         if negative is None:
+            if threshold is not None:
+                raise UserError(
+                    "the extractor knows no negative label, so that it always asserts: leave the threshold out"
+                )
             return top
         least = self.threshold if threshold is None else threshold
         stated = (top != negative) & (self.scores(read, probabilities, negative) >= least)

@@ -17,7 +17,6 @@ from relseed.training.device import Precision, autocast
 BATCH_SIZE = 64
 
 
-@torch.no_grad()
 def logits(
     model: Classifier, inputs: Sequence[Encoded], pad: int, precision: Precision, *, desc: str | None = None
 ) -> np.ndarray:
@@ -25,45 +24,48 @@ def logits(
     return _apply(model, inputs, pad, precision, lambda batch: model(batch).float(), desc)
 
 
-def decided(extractor: Extractor, items: Sequence[Any], *, desc: str | None = None) -> np.ndarray:
-    """The logits from which an extractor decides, as its loss has them, [items, labels]."""
+def read(
+    extractor: Extractor, items: Sequence[Any], learnt: np.ndarray | None = None, *, desc: str | None = None
+) -> Read:
+    """What an extractor decides from: logits as its loss has them, and how like the most similar example each item is.
+
+    That is one of `learnt`, states [examples, n * h] as `states_of` gives them; of the training set if none are given.
+    """
+    labels, known = len(extractor.schema.labels), extractor.learnt if learnt is None else learnt
     if not items:
-        return np.empty((0, len(extractor.schema.labels)))
-    each = logits(extractor.model, extractor.encode(items), extractor.pad, extractor.config.precision, desc=desc)
-    return extractor.loss.decided(torch.from_numpy(each), extractor.schema.negative_class).numpy()
+        return Read(np.empty((0, labels)), np.empty(0))
+
+    def compute(batch: Batch) -> torch.Tensor:
+        states = extractor.model.states(batch)
+        return torch.cat([extractor.model.head(states).float(), _unit_vectors(states)], dim=1)
+
+    encoded, precision = extractor.encode(items), extractor.config.precision
+    both = _apply(extractor.model, encoded, extractor.pad, precision, compute, desc)
+    decided = extractor.loss.decided(torch.from_numpy(both[:, :labels]), extractor.schema.negative_class)
+    return Read(decided.numpy(), _nearest(both[:, labels:], known))
 
 
-def read(extractor: Extractor, items: Sequence[Any], *, desc: str | None = None) -> Read:
-    """What an extractor decides from: logits, and how like its training set each item is."""
-    return Read(decided(extractor, items, desc=desc), nearest(extractor, items, extractor.learnt))
+def _nearest(states: np.ndarray, learnt: np.ndarray) -> np.ndarray:
+    """The cosine of each of `states` [items, n * h] to the most similar of `learnt`, [items]; 0 where that is empty."""
+    if not len(learnt):
+        return np.zeros(len(states))
+    return (states @ learnt.T.astype(np.float32)).max(axis=1)
 
 
 def probabilities(extractor: Extractor, items: Sequence[Any], *, desc: str | None = None) -> np.ndarray:
     """Calibrated probabilities, [items, labels]."""
-    decision = extractor.config.decision
-    return decision.probabilities(decided(extractor, items, desc=desc), extractor.schema.negative_class)
-
-
-@torch.no_grad()
-def states(model: Classifier, inputs: Sequence[Encoded], pad: int, precision: Precision) -> np.ndarray:
-    """What the head reads of each input, as unit vectors, [inputs, n * h], in the order of `inputs`."""
-
-    def read(batch: Batch) -> torch.Tensor:
-        return torch.nn.functional.normalize(model.states(batch).float().flatten(1), dim=-1)
-
-    return _apply(model, inputs, pad, precision, read, None)
+    found = read(extractor, items, desc=desc)
+    return extractor.config.decision.probabilities(found.logits, extractor.schema.negative_class)
 
 
 def states_of(extractor: Extractor, items: Sequence[Any]) -> np.ndarray:
     """What the head of an extractor reads of each item, as unit vectors, [items, n * h]."""
-    return states(extractor.model, extractor.encode(items), extractor.pad, extractor.config.precision)
 
+    def compute(batch: Batch) -> torch.Tensor:
+        return _unit_vectors(extractor.model.states(batch))
 
-def nearest(extractor: Extractor, items: Sequence[Any], learnt: np.ndarray) -> np.ndarray:
-    """The cosine of each item to the most similar of what was learnt, states [examples, n * h]; [items]."""
-    if not len(items) or not len(learnt):
-        return np.zeros(len(items))
-    return (states_of(extractor, items) @ learnt.T.astype(np.float32)).max(axis=1)
+    encoded, precision = extractor.encode(items), extractor.config.precision
+    return _apply(extractor.model, encoded, extractor.pad, precision, compute, None)
 
 
 def similarities(extractor: Extractor, items: Sequence[Any], others: Sequence[Any]) -> np.ndarray:
@@ -73,6 +75,12 @@ def similarities(extractor: Extractor, items: Sequence[Any], others: Sequence[An
     return states_of(extractor, items) @ states_of(extractor, others).T
 
 
+def _unit_vectors(states: torch.Tensor) -> torch.Tensor:
+    """States [batch, n, h] as unit vectors, [batch, n * h]."""
+    return torch.nn.functional.normalize(states.float().flatten(1), dim=1)
+
+
+@torch.no_grad()
 def _apply(
     model: Classifier,
     inputs: Sequence[Encoded],

@@ -18,13 +18,12 @@ _UNKNOWN = 0.1  # share of tokens that the encoder lacks from which an item is m
 
 
 def find_extractor(folder: Path) -> Path:
-    """The extractor to take in a folder: itself, else of the system `careful`, else the best on validation."""
+    """The extractor to take in a folder: itself, else the best on validation; of the system `careful` if it has one."""
     if (folder / CONFIG).is_file():
         return folder
-    found = sorted(
-        path.parent for path in (folder / _DEFAULT if (folder / _DEFAULT).is_dir() else folder).rglob(CONFIG)
-    )
-    return max(found, key=_best_on_validation, default=folder)
+    found = sorted(path.parent for path in folder.rglob(CONFIG))
+    careful = [path for path in found if path.is_relative_to(folder / _DEFAULT)]
+    return max(careful or found, key=_best_on_validation, default=folder)
 
 
 def _best_on_validation(folder: Path) -> float:
@@ -60,7 +59,7 @@ def label(
         negatives: The share of items that assert nothing, where it is known: probabilities are those for this share.
 
     Raises:
-        UserError: A share is given, and the extractor knows no negative label.
+        UserError: An item cannot be read, or the extractor has no use for what is given: see `Decision`.
     """
     if not items:
         return
@@ -76,31 +75,33 @@ def label(
             "best": {"label": schema.labels[best[number]], "probability": row[best[number]]},
             "probabilities": dict(zip(schema.labels, row, strict=True)),
         }
-        yield item.model_dump(exclude_unset=True) | said | ({"unlike": notes} if notes else {})
+        fields = item.model_dump(exclude_unset=True, exclude={"unlike"})  # of an earlier labelling
+        yield fields | said | ({"unlike": notes} if notes else {})
 
 
 def unlike(extractor: Extractor, items: Sequence[Any], found: Read) -> list[list[str]]:
     """Why items are like nothing in training: what no label allows, tokens that the encoder lacks, distance."""
-    return [
-        list(
-            filter(
-                None, (extractor.task.unfit(item, extractor.schema), _unknown(extractor, item), _far(extractor, near))
-            )
-        )
-        for item, near in zip(items, found.similarities.tolist(), strict=True)
+    each = zip(items, _unknown(extractor, items), found.similarities.tolist(), strict=True)
+    reasons = [
+        (extractor.task.unfit(item, extractor.schema), unknown, _far(extractor, near)) for item, unknown, near in each
     ]
+    return [[reason for reason in some if reason] for some in reasons]
 
 
-def _unknown(extractor: Extractor, item: Any) -> str | None:
-    tokens = extractor.tokenizer(extractor.task.text(item), add_special_tokens=False, verbose=False)["input_ids"]
-    unknown = sum(token == extractor.tokenizer.unk_token_id for token in tokens)
-    if unknown <= _UNKNOWN * len(tokens):
-        return None
-    return f"{unknown} of {len(tokens)} tokens are unknown to the encoder"
+def _unknown(extractor: Extractor, items: Sequence[Any]) -> list[str | None]:
+    texts, tokenizer = [extractor.task.text(item) for item in items], extractor.tokenizer
+    rows = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+    return [_lacking(row.count(tokenizer.unk_token_id), len(row)) for row in rows]
+
+
+def _lacking(unknown: int, tokens: int) -> str | None:
+    return f"{unknown} of {tokens} tokens are unknown to the encoder" if unknown > _UNKNOWN * tokens else None
 
 
 def _far(extractor: Extractor, near: float) -> str | None:
     least = extractor.config.decision.least_similarity
     if near >= least:
         return None
-    return f"the nearest training example has a similarity of {near:.2f}, held-out ones have at least {least:.2f}"
+    return (
+        f"its similarity to the nearest training example is {near:.3f}, that of nearly all others at least {least:.3f}"
+    )

@@ -54,7 +54,6 @@ _REQUIREMENTS = (
     "tqdm", "transformers",
 )  # fmt: skip
 _PARAMS = ("threshold", "negatives")  # of a prediction
-_OWN = -1.0  # MLflow wants a default: that of the checkpoint
 _PYTHON_ENV = "python: '3.11'\nbuild_dependencies:\n- pip\ndependencies:\n- -r requirements.txt\n"
 
 
@@ -73,11 +72,12 @@ class Labeller:
 
         Raises:
             ValueError: A row holds no item of the task.
+            UserError: The extractor has no use for a parameter.
         """
         import pandas
 
         rows = [{name: value for name, value in row.items() if value == value} for row in _records(model_input)]
-        given = {name: value for name, value in (params or {}).items() if name in _PARAMS and value >= 0}
+        given = {name: value for name, value in (params or {}).items() if name in _PARAMS}
         found = list(label(self._extractor, [self._extractor.task.read_item(row) for row in rows], **given))
         return pandas.DataFrame(
             {
@@ -117,7 +117,7 @@ def write_mlflow_model(folder: Path, task: Task, head: str, loss: str) -> None:
     (folder / "python_env.yaml").write_text(_PYTHON_ENV, encoding="utf-8")
     model = Model(utc_time_created="1970-01-01 00:00:00", model_uuid="0" * 32)
     columns = [ColSpec("string", name, required=required) for name, required in task.columns.items()]
-    options = ParamSchema([ParamSpec(name, "double", _OWN) for name in _PARAMS])
+    options = ParamSchema([ParamSpec(name, "double", None) for name in _PARAMS])  # None: as the checkpoint has it
     model.signature = ModelSignature(inputs=Schema(list(columns)), params=options)
     pyfunc.add_to_model(model, loader_module=__name__, code="code", python_env="python_env.yaml")
     model.save(folder / "MLmodel")

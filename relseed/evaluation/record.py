@@ -1,7 +1,6 @@
 """What `evaluate` writes and `report` reads: the scores of one system, one JSON file each."""
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -96,6 +95,22 @@ class Reliability(_Part):
     bins: tuple[Bin, ...]  # of all random seeds together
     risk_coverage: tuple[RiskPoint, ...]  # the same
 
+    def at(self, negatives: float) -> AtShare | None:
+        """Precision and F1 at a share of the negative label; None where there is no such label."""
+        return next((each for each in self.at_share if each.negatives == negatives), None)
+
+
+class Decided(_Part):
+    """What turned the logits of one extractor into answers: see `relseed.classifier.decision.Decision`."""
+
+    temperature: float
+    bias: float
+    negatives: float | None
+    score: str
+    threshold: float
+    least_similarity: float
+    fitted_on: dict[str, int]
+
 
 class Wire(_Part):
     """Scores on passages of running text, all of whose pairs of mentions are labelled, in their natural share."""
@@ -172,7 +187,7 @@ class Evaluation(_Part):
     scores: Scores
     reliability: Reliability
     wire: Wire | None  # None where the dataset has no such passages
-    decisions: tuple[dict[str, Any], ...]  # temperature, threshold and what else decides, of each random seed
+    decisions: tuple[Decided, ...]  # one for each random seed
     per_label: tuple[LabelScores, ...]
     confusion: tuple[tuple[int, ...], ...]  # [gold, predicted] in the order of `labels`, summed over random seeds
     curves: tuple[Point, ...]
@@ -190,6 +205,8 @@ class Evaluation(_Part):
             raise ValueError("per_label does not hold the labels in their order")
         if any(len(prediction.predicted) != len(self.random_seeds) for prediction in self.predictions):
             raise ValueError("not every example has one prediction for each random seed")
+        if len(self.decisions) != len(self.random_seeds):
+            raise ValueError("there is not one decision for each random seed")
         return self
 
 

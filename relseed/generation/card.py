@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relseed.generation.training_set import Available, TrainingSet
+from relseed.generation.training_set import Available, Repetition, TrainingSet
 from relseed.llm.llm import LLM
 from relseed.pipeline.templates import render
 from relseed.quality.rules import RuleSettings
@@ -23,9 +23,19 @@ class Origin:
     rules: RuleSettings
     rule_names: Sequence[str]
 
+    def by_llm(self, example: Any) -> bool:
+        """Whether an LLM wrote an example of one of the methods, and no rule made it of the seeds."""
+        return self.methods[example.method]["llm"] in self.llms
+
 
 def card_of(
-    name: str, data: Path, settings: TrainingSet, examples: Sequence[Any], available: Available, origin: Origin
+    name: str,
+    data: Path,
+    settings: TrainingSet,
+    examples: Sequence[Any],
+    available: Available,
+    repetition: Repetition,
+    origin: Origin,
 ) -> str:
     """The card of the training set in `data`, as Markdown."""
     written = [example for example in examples if example.method is not None]
@@ -49,6 +59,8 @@ def card_of(
         written=len(written),
         labels=_counts(examples),
         methods=methods,
+        repetition=repetition,
+        reviews={method: reviewed for method, reviewed in available.reviews.items() if reviewed.count},
         origin=origin,
     )
 

@@ -9,11 +9,14 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
+from relseed.generation.reviews import Reviewed, apply_reviews
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
 from relseed.quality.duplicates import Index
+from relseed.quality.templates import Copies, masked_copies
 from relseed.records.candidates import request_of
 from relseed.records.files import DataError, problem_of, read_json_lines
+from relseed.records.reviews import read_decisions, reviews_of
 from relseed.records.scores import ScoredExample
 from relseed.tasks.task import Task
 
@@ -54,17 +57,18 @@ class Available:
 
     examples: dict[str, list[Any]]
     scores: dict[str, dict[str, float]]
+    reviews: dict[str, Reviewed]  # the same examples after decisions of people
 
 
-def read_available(settings: TrainingSet, task: Task) -> Available:
-    """Read what a training set selects from.
+def read_available(settings: TrainingSet, task: Task, schema: Any, reviews: Path) -> Available:
+    """Read what a training set selects from; `reviews` is the folder of the decisions of people.
 
     Raises:
-        DataError: A file is missing, or a line does not hold an example of the task.
+        DataError: A file is missing, or a line does not hold an example of the task, or a decision.
         UserError: A score or a method that it asks for is not there.
     """
     path, wanted = Path(settings.reads), set(settings.sources)
-    available = Available({method: [] for method in settings.sources}, {})
+    available = Available({method: [] for method in settings.sources}, {}, {})
     for file in _files(path, settings):
         scores = available.scores.setdefault(file.stem, {}) if file.parent.name == _SCORES else None
         first = len(available.scores) < 2  # each criterion scores the same examples
@@ -80,6 +84,9 @@ def read_available(settings: TrainingSet, task: Task) -> Available:
                 available.examples[example.method].append(example)
     _check_methods(settings, available)
     _check_scores(settings, available)
+    for method, examples in available.examples.items():
+        decisions = read_decisions(reviews_of(reviews, method))
+        available.reviews[method] = apply_reviews(decisions, examples, task, schema)
     return available
 
 
@@ -130,18 +137,22 @@ def _check_scores(settings: TrainingSet, available: Available) -> None:
                 )
 
 
-def select(settings: TrainingSet, available: Available, schema: Any, known: Index, task: Task) -> list[Any]:
-    """Examples of each label, of methods and responses in turn, sorted as they were accepted, alike ones once.
+def select(settings: TrainingSet, available: Available, schema: Any, near_duplicate: float, task: Task) -> list[Any]:
+    """Examples of each label, of methods and responses in turn, sorted as they were accepted; then the negatives.
 
+    What several methods wrote alike, from a Jaccard similarity of word trigrams of `near_duplicate` on, is taken once.
     Then of the negative label, of what is left, as many of each unit as the set says, of its kinds in turn.
     """
     good = {method: list(_good_enough(settings, available, method)) for method in settings.sources}
     place = {
         example.id: place for place, example in enumerate(example for examples in good.values() for example in examples)
     }
-    chosen, is_new = [], _New(known, task)
+    lists = [good[method] for method in settings.methods]
+    only_negatives = [method for method in settings.sources if method not in settings.methods]
+    lists += [_no_negatives(good[method], available, schema) for method in only_negatives]
+    chosen, is_new = [], _New(near_duplicate, task)
     for label in schema.labels:
-        turns = _in_turn([_of_label(label, good[method]) for method in settings.methods])
+        turns = _in_turn([_of_label(label, examples) for examples in lists])
         new = islice(filter(is_new, turns), settings.per_label)
         chosen += sorted(new, key=lambda example: place[example.id])
     taken = {example.id for example in chosen}
@@ -151,25 +162,38 @@ def select(settings: TrainingSet, available: Available, schema: Any, known: Inde
     return chosen
 
 
+def _no_negatives(examples: Sequence[Any], available: Available, schema: Any) -> list[Any]:
+    """What people found to state something after all, among negatives."""
+    return [example for example in examples if example.label != schema.negative and _approved(example, available)]
+
+
 def _units(negatives: Sequence[Any], task: Task) -> Iterator[tuple[NegativeUnit, list[Any]]]:
     """The examples of each label that they come near, and of each surface of the others, of their kinds in turn."""
     units: dict[tuple[NegativeUnit, Hashable], dict[str, list[Any]]] = {}
     for example in negatives:
         near = getattr(example, "near", None)
-        unit: tuple[NegativeUnit, Hashable] = ("near", near) if near else ("co_occurrence", task.surface(example))
-        units.setdefault(unit, {}).setdefault(getattr(example, "kind", ""), []).append(example)
+        key: tuple[NegativeUnit, Hashable] = ("near", near) if near else ("co_occurrence", task.surface(example))
+        units.setdefault(key, {}).setdefault(getattr(example, "kind", ""), []).append(example)
     for (unit, _), kinds in units.items():
         yield unit, _in_turn(kinds.values())
 
 
 def _good_enough(settings: TrainingSet, available: Available, method: str) -> Iterator[Any]:
     least = settings.at_least.get(method, {})
-    for example in available.examples[method]:
+    for example in available.reviews[method].examples:
+        if _approved(example, available):  # a person's decision stands above a score, which may be of another label
+            yield example
+            continue
         scores = [(available.scores[criterion].get(example.id), score) for criterion, score in least.items()]
         if any(found is None for found, _ in scores):
             raise UserError(f"{example.id} has no score of every criterion: score again with `dvc repro score`")
         if all(found >= score for found, score in scores if found is not None):
             yield example
+
+
+def _approved(example: Any, available: Available) -> bool:
+    """Whether a person has kept or relabelled it."""
+    return example.id in available.reviews[example.method].approved
 
 
 def _of_label(label: str, examples: Sequence[Any]) -> list[Any]:
@@ -195,8 +219,8 @@ class _New:
     Those of one method are as unlike as its rules want them: several pairs of a sentence share its text.
     """
 
-    def __init__(self, known: Index, task: Task) -> None:
-        self._known, self._task = known, task
+    def __init__(self, near_duplicate: float, task: Task) -> None:
+        self._known, self._task = Index(near_duplicate), task
         self._methods: list[str] = []  # that wrote the known texts
 
     def __call__(self, example: Any) -> bool:
@@ -219,3 +243,28 @@ def shortages(settings: TrainingSet, chosen: Sequence[Any], available: Available
     written = {example.label for examples in available.examples.values() for example in examples}
     wanted = [label for label in schema.labels if label != schema.negative or label in written]
     return {label: counts[label] for label in wanted if counts[label] < settings.per_label}
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """How far the examples that LLMs wrote for a training set are masked copies of each other."""
+
+    every: Copies
+    labels: dict[str, Copies]
+
+    @classmethod
+    def of(cls, written: Sequence[Any], threshold: float, task: Task) -> "Repetition":
+        """Compare them, all and those of each label, from a similarity of `threshold` on."""
+        labels: dict[str, list[str]] = {}
+        for example in written:
+            labels.setdefault(example.label, []).append(task.masked(example))
+        every = [text for masked in labels.values() for text in masked]
+        return cls(
+            masked_copies(every, threshold=threshold),
+            {label: masked_copies(masked, threshold=threshold) for label, masked in labels.items()},
+        )
+
+    @property
+    def templates(self) -> dict[str, Copies]:
+        """The labels that are mostly masked copies."""
+        return {label: copies for label, copies in self.labels.items() if copies.most}

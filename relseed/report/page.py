@@ -21,7 +21,7 @@ from relseed.report.figures import (
     validation_figure,
 )
 from relseed.report.methods import methods_table
-from relseed.report.reliability import reliability_table
+from relseed.report.reliability import reliability_table, shares_table
 from relseed.report.table import experiment_header, table_of
 
 MOST_CONFUSED = 15
@@ -50,6 +50,7 @@ def page_of(card: Mapping[str, Any], systems: Mapping[str, Evaluation], methods:
         systems=[_section(system, evaluation) for system, evaluation in systems.items()],
         table=table_of(systems),
         reliable=reliability_table(systems),
+        shares=shares_table(systems),
         wire=first.wire,
         written=methods_table(methods),
         methods=list(methods),
@@ -62,8 +63,9 @@ def _section(system: str, evaluation: Evaluation) -> dict[str, Any]:
         "loss": loss_figure(evaluation),
         "labels": labels_figure(evaluation),
         "validation": validation_figure(evaluation),
+        "reliability": reliability_figure(evaluation),
+        "risk": risk_figure(evaluation),
     }
-    figures |= {"reliability": reliability_figure(evaluation), "risk": risk_figure(evaluation)}
     if evaluation.pretraining:
         figures["pretraining"] = pretraining_figure(evaluation)
     # Markup: vl-convert has escaped the labels.

@@ -20,40 +20,44 @@ class Table(NamedTuple):
 
 
 def table_of(systems: Mapping[str, Evaluation]) -> Table:
-    """The systems in their order, then the baselines; the official score only where a system has one."""
+    """The systems in their order, then the baselines.
+
+    F1 at another share of negatives is there where the test set has a negative label, the official score where a
+    system has one.
+    """
     official = any(evaluation.scores.semeval_macro_f1 for evaluation in systems.values())
     header = ["system", "real", "written", "micro-F1", "95 % interval", "precision", "recall", "macro-F1"]
-    header += [AT_80] * (shares := _has_shares(systems))
-    header += [OFFICIAL] * official
+    shares = any(evaluation.reliability.at_share for evaluation in systems.values())
+    header += [AT_80] * shares + [OFFICIAL] * official
     rows = [_row(system, evaluation, official, shares) for system, evaluation in systems.items()]
     for name, baseline in next(iter(systems.values())).baselines.items():
-        cells = [f"{name} (baseline)", DASH, DASH, _score(baseline.micro_f1), _interval(baseline.micro_f1)]
+        cells = [f"{name} (baseline)", DASH, DASH, percent(baseline.micro_f1), interval(baseline.micro_f1)]
         rows.append(cells + [DASH] * (len(header) - len(cells)))
     return Table(header, rows)
 
 
-def _has_shares(systems: Mapping[str, Evaluation]) -> bool:
-    """Whether the test set has a negative label, so that scores at other shares of it are known."""
-    return any(evaluation.reliability.at_share for evaluation in systems.values())
-
-
 def _row(system: str, evaluation: Evaluation, official: bool, shares: bool) -> list[str]:
     scores = evaluation.scores
-    at_80 = next((each.f1 for each in evaluation.reliability.at_share if each.negatives == 0.8), None)
     columns: list[Spread | None] = [scores.micro_precision, scores.micro_recall, scores.macro_f1]
-    columns += [*[at_80] * shares, *[scores.semeval_macro_f1] * official]
+    if shares:
+        at_80 = evaluation.reliability.at(0.8)
+        columns.append(None if at_80 is None else at_80.f1)
+    if official:
+        columns.append(scores.semeval_macro_f1)
     sizes = [f"{evaluation.real:,}", f"{evaluation.written:,}"]
-    return [system, *sizes, _score(scores.micro_f1), _interval(scores.micro_f1), *map(_score, columns)]
+    return [system, *sizes, percent(scores.micro_f1), interval(scores.micro_f1), *map(percent, columns)]
 
 
-def _score(spread: Spread | None) -> str:
+def percent(spread: Spread | None) -> str:
+    """A score in percent, with its standard deviation over random seeds where there is one."""
     if spread is None:
         return DASH
     mean = f"{100 * spread.mean:.1f}"
     return f"{mean} ± {100 * spread.std:.1f}" if spread.std else mean
 
 
-def _interval(spread: Spread) -> str:
+def interval(spread: Spread) -> str:
+    """The ends of the 95 % interval of a score, in percent."""
     if spread.low is None or spread.high is None:
         return DASH
     return f"{100 * spread.low:.1f} – {100 * spread.high:.1f}"

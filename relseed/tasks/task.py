@@ -210,6 +210,10 @@ class Task(ABC):
         """What may be wrong with an example that is well-formed, in words, and how it is told: a reason, or None."""
         return {}
 
+    @abstractmethod
+    def relabelled(self, example: Any, label: str) -> Any:
+        """The example with another label, all else as it is; whether the schema allows it is for `misfit` to say."""
+
     def masked(self, example: Any) -> str:
         """The text with what an example can be renamed in masked: new names alone are no diversity."""
         return self.text(example)
@@ -345,6 +349,13 @@ def _example(fields: Mapping[str, Any] | DataError, task: Task, schema: Any, pla
         where = f"line {first}" if isinstance(first, int) else first
         raise ValueError(f"id {example.id!r} was used before ({where}): ids must differ")
     return example
+
+
+def misfit_as(label: str, example: Any, task: Task, schema: Any) -> str | None:
+    """Why an example cannot have this label in place of its own; None where it can."""
+    if label not in schema.labels:
+        return f"unknown label {label!r}: the schema has {', '.join(schema.labels)}"
+    return task.misfit(task.relabelled(example, label), schema)
 
 
 def identity(*parts: Sequence[Any]) -> str:

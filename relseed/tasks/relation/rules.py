@@ -36,6 +36,7 @@ def rules_of(schema: Schema, seeds: Sequence[Example]) -> Rules:
         },
         text=TASK.text,
         item=TASK.item,
+        masked=TASK.masked,
     )
 
 

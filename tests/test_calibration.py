@@ -1,0 +1,174 @@
+"""Calibration: what held-out examples say of temperature, share of negatives and threshold."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from sklearn.metrics import precision_recall_fscore_support
+
+from relseed.classifier.calibration import Calibrate, Held, fit, weights
+from relseed.classifier.decision import Decision, Read, Score, log_odds, softmax
+from relseed.evaluation.reliability import calibration_error
+
+NEGATIVE = 1
+COUNT = 6000
+
+
+def settings(**changes: Any) -> Calibrate:
+    return Calibrate(**{"folds": 0, "negatives": 0.2, "threshold_negatives": 0.5} | changes)
+
+
+def sampled(temperature: float, seed: int = 1) -> Held:
+    """Logits of three labels, and labels drawn with the probabilities that they have at a temperature."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(scale=2.0, size=(COUNT, 3)) * temperature
+    chances = softmax(logits / temperature).cumsum(-1)
+    classes = (rng.random((COUNT, 1)) > chances).sum(-1)
+    return Held(Read(logits, rng.random(COUNT)), classes)
+
+
+def fitted(held: Held, negative: int | None = NEGATIVE, score: Score = "probability", **changes: Any) -> Decision:
+    return fit(held, negative, score, settings(**changes))
+
+
+def share_of(held: Held) -> float:
+    return float((held.classes == NEGATIVE).mean())
+
+
+# Temperature
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_from_which_labels_were_drawn_is_found(temperature):
+    assert fitted(sampled(temperature), None).temperature == pytest.approx(temperature, rel=0.06)
+
+
+def test_with_a_negative_label_the_temperature_is_found_as_well():
+    held = sampled(2.0)
+    found = fitted(held, negatives=share_of(held))
+    assert (found.temperature, found.bias) == (pytest.approx(2.0, rel=0.06), pytest.approx(0, abs=0.08))
+
+
+def test_calibrated_probabilities_of_other_examples_are_right_as_often_as_they_say():
+    decision, other = fitted(sampled(3.0), None), sampled(3.0, seed=2)
+    each = decision.probabilities(other.read.logits, None)
+    plain = softmax(other.read.logits)
+    right = each.argmax(-1) == other.classes
+    assert calibration_error(each.max(-1), right) < 0.03 < calibration_error(plain.max(-1), right)
+
+
+# The share of negatives
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.8])
+def test_examples_are_weighted_so_that_negatives_have_the_share_of_the_settings(share):
+    nothing = np.array([True, False, False, False, True, False])
+    found = weights(nothing, share)
+    assert found[nothing].sum() / found.sum() == pytest.approx(share)
+    assert found.mean() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+def test_the_bias_is_what_the_share_of_the_settings_changes_in_the_log_odds_of_the_negative_label(share):
+    held = sampled(1.0)
+    found = fitted(held, negatives=share)
+    assert found.bias == pytest.approx(log_odds(share) - log_odds(share_of(held)), abs=0.12)
+    assert found.negatives == share
+
+
+def test_probabilities_for_the_share_that_held_out_examples_had_are_those_from_which_they_were_drawn():
+    held = sampled(2.0)
+    found = fitted(held, negatives=0.8).probabilities(held.read.logits, NEGATIVE, share_of(held))
+    np.testing.assert_allclose(found, softmax(held.read.logits / 2.0), atol=0.04)
+
+
+@pytest.mark.parametrize("classes", [[0, 2, 0, 2], [NEGATIVE] * 4], ids=["none", "all"])
+def test_where_held_out_examples_tell_nothing_of_negatives_there_is_a_temperature_alone(classes):
+    held = Held(Read(np.eye(4, 3) * 2, np.ones(4)), np.array(classes))
+    found = fitted(held)
+    assert found == Decision(found.temperature, least_similarity=1.0)
+    assert found.negatives is None
+
+
+# The threshold
+
+
+def f1(held: Held, decision: Decision, share: float, threshold: float) -> float:
+    """By scikit-learn: micro-F1 of all labels but the negative one, examples weighted to a share of negatives."""
+    probabilities = decision.probabilities(held.read.logits, NEGATIVE)
+    answers = decision.answers(held.read, probabilities, NEGATIVE, threshold)
+    importance = weights(held.classes == NEGATIVE, share)
+    return precision_recall_fscore_support(
+        held.classes, answers, labels=[0, 2], average="micro", sample_weight=importance, zero_division=0
+    )[2]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.8])
+def test_the_threshold_has_nearly_the_best_f1_at_the_share_that_it_is_for(share):
+    held = sampled(1.0)
+    found = fitted(held, threshold_negatives=share)
+    best = max(f1(held, found, share, threshold) for threshold in np.linspace(0, 1, 101))
+    assert f1(held, found, share, found.threshold) >= best - 0.01
+    assert best > f1(held, found, share, 0.9) + 0.05
+
+
+def test_the_more_negatives_are_expected_the_higher_is_the_threshold():
+    held = sampled(1.0)
+    low, high = (fitted(held, threshold_negatives=share).threshold for share in (0.2, 0.95))
+    assert low < high - 0.1
+
+
+def separate(stated: NDArray[np.float64], unstated: NDArray[np.float64]) -> Held:
+    """Examples of the first label whatever they are: only the similarity tells which of them state anything."""
+    logits = np.tile([2.0, 0.0, -2.0], (len(stated) + len(unstated), 1))
+    similarities = np.concatenate([stated, unstated])
+    return Held(Read(logits, similarities), np.array([0] * len(stated) + [NEGATIVE] * len(unstated)))
+
+
+def test_of_thresholds_that_are_as_good_the_middle_one_is_taken():
+    held = separate(np.linspace(0.8, 1.0, 20), np.linspace(0.1, 0.4, 20))
+    assert fitted(held, score="distance").threshold == pytest.approx(0.6, abs=0.01)
+
+
+def test_scores_that_are_close_to_each_other_have_a_threshold_between_them():
+    held = separate(np.linspace(0.9990, 0.9995, 20), np.linspace(0.9970, 0.9975, 20))
+    assert 0.9975 < fitted(held, score="distance").threshold <= 0.9990
+
+
+def test_an_energy_score_has_its_own_threshold():
+    logits = np.array([[3.0, 2.0, 3.0]] * 10 + [[2.5, 2.0, -9.0]] * 10)
+    held = Held(Read(logits, np.ones(20)), np.array([0] * 10 + [NEGATIVE] * 10))
+    found = fitted(held, score="energy")
+    each = found.scores(held.read, found.probabilities(logits, NEGATIVE), NEGATIVE)
+    assert each[10] < found.threshold <= each[0]
+
+
+# Likeness, parts, settings
+
+
+def test_an_item_is_like_nothing_in_training_where_nearly_all_held_out_examples_are_more_like_it():
+    held = Held(Read(np.zeros((101, 3)), np.linspace(0, 1, 101)), np.array([0, 1] * 50 + [2]))
+    assert fitted(held).least_similarity == pytest.approx(0.02)
+
+
+def test_parts_that_were_held_out_from_different_extractors_are_put_together_in_their_order():
+    first, second = (Held(Read(np.full((2, 3), n), np.full(2, n)), np.full(2, int(n))) for n in (1.0, 2.0))
+    both = Held.of([first, second])
+    assert both.read.logits[:, 0].tolist() == both.read.similarities.tolist() == [1, 1, 2, 2]
+    assert both.classes.tolist() == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"folds": 1}, "one fold leaves nothing to learn from: give 0 or at least 2"),
+        ({"folds": -1}, "folds"),
+        ({"negatives": 0}, "negatives"),
+        ({"threshold_negatives": 1}, "threshold_negatives"),
+    ],
+)
+def test_settings_that_cannot_be_are_an_error(changes, says):
+    with pytest.raises(ValidationError, match=says):
+        settings(**changes)

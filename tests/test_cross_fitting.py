@@ -1,0 +1,96 @@
+"""Cross-fitting: folds of a training set, and what extractors say of examples that they did not learn from."""
+
+import warnings
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from relseed.classifier import cross_fitting
+from relseed.classifier.calibration import Calibrate, Held
+from relseed.classifier.cross_fitting import decision_of, folds_of, held_out
+from relseed.classifier.decision import Decision
+from relseed.classifier.inference import read, states_of
+from relseed.pipeline.errors import UserError
+from relseed.tasks.relation import TASK as RELATION
+from tests.boats import GOOD, OTHER, SCHEMA, SEEDS
+from tests.boats import seed as boat
+from tests.extractors import QUESTIONS, untrained
+
+WRITTEN = [question.model_copy(update={"id": f"written-{question.id}", "method": "m"}) for question in QUESTIONS[:8]]
+TRAIN = [*QUESTIONS, *WRITTEN]
+SETTINGS = Calibrate(folds=2, negatives=0.2, threshold_negatives=0.5)
+
+
+def test_each_example_is_outside_of_one_fold_and_inside_of_all_others():
+    folds = folds_of(TRAIN, 4, seed=1)
+    outside = [example.id for _, part in folds for example in part]
+    assert sorted(outside) == sorted(example.id for example in TRAIN)
+    for inside, part in folds:
+        assert {example.id for example in inside} == set(outside) - {example.id for example in part}
+
+
+def test_real_and_written_examples_of_each_label_are_spread_over_the_folds():
+    for _, outside in folds_of(TRAIN, 4, seed=1):
+        kinds = Counter((example.label, example.method) for example in outside)
+        assert kinds == {("true", None): 2, ("false", None): 2, ("true", "m"): 1, ("false", "m"): 1}
+
+
+def test_folds_are_the_same_each_time_and_others_with_another_random_seed():
+    assert folds_of(TRAIN, 2, seed=1) == folds_of(TRAIN, 2, seed=1) != folds_of(TRAIN, 2, seed=2)
+
+
+def test_a_label_with_fewer_examples_than_folds_is_in_some_of_them_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        folds = folds_of([*QUESTIONS, WRITTEN[0]], 3, seed=1)
+    assert [WRITTEN[0] in outside for _, outside in folds].count(True) == 1
+
+
+def test_more_folds_than_any_label_has_examples_are_an_error_with_the_cure():
+    with pytest.raises(UserError, match=r"calibrate\.folds is 9, and no label has so many examples.*0: validation alo"):
+        folds_of(QUESTIONS, 9, seed=1)
+
+
+def test_there_may_be_no_folds():
+    assert folds_of(TRAIN, 0, seed=1) == []
+
+
+def test_held_out_examples_are_compared_with_what_that_extractor_learnt_from(tiny_encoder):
+    extractor = untrained(tiny_encoder, "first_token")
+    held = held_out(extractor, QUESTIONS[:4], QUESTIONS[2:6])
+    np.testing.assert_allclose(held.read.similarities[:2], 1, atol=1e-5)
+    assert (held.read.similarities[2:] < 1 - 1e-5).all()
+    assert held.classes.tolist() == [extractor.schema.labels.index(question.label) for question in QUESTIONS[2:6]]
+
+
+def test_a_decision_is_fitted_to_validation_and_to_what_each_fold_s_extractor_says_of_its_outside(
+    tiny_encoder, monkeypatch
+):
+    whole, other = untrained(tiny_encoder, "first_token"), untrained(tiny_encoder, "first_token")
+    with torch.no_grad():
+        other.model.head[-1].bias += 1
+    seen: list[Held] = []
+    monkeypatch.setattr(cross_fitting, "fit", lambda held, *_: seen.append(held) or Decision(temperature=7))
+    fold = (WRITTEN[:4], WRITTEN[4:])
+    decision = decision_of(whole, TRAIN, QUESTIONS[:3], [(other, fold)], SETTINGS, "probability")
+    assert decision == Decision(temperature=7, fitted_on=decision.fitted_on)
+    [held] = seen
+    expected = [
+        read(whole, QUESTIONS[:3], states_of(whole, TRAIN)),
+        read(other, WRITTEN[4:], states_of(other, WRITTEN[:4])),
+    ]
+    np.testing.assert_allclose(held.read.logits, np.concatenate([part.logits for part in expected]), atol=1e-6)
+    np.testing.assert_allclose(
+        held.read.similarities, np.concatenate([part.similarities for part in expected]), atol=1e-6
+    )
+
+
+def test_a_decision_says_how_many_examples_of_which_kind_it_was_fitted_to(tiny_encoder):
+    extractor = untrained(tiny_encoder, "typed_marker", RELATION, SCHEMA, SEEDS)
+    nothing = boat("boats-8", OTHER).model_copy(update={"relation": "no_relation"})
+    written = nothing.model_copy(update={"id": "m/no_relation/0/0", "method": "m"})
+    decision = decision_of(extractor, SEEDS, [*SEEDS, boat("boats-9", GOOD), nothing, written], [], SETTINGS, "energy")
+    assert decision.fitted_on == {"real": 3, "written": 0, "negative real": 1, "negative written": 1}
+    assert (decision.score, decision.negatives) == ("energy", 0.2)
