@@ -136,6 +136,26 @@ def test_the_summary_counts_requests_and_candidates():
     assert (summary.prompt_tokens, summary.cost) == (None, None)
 
 
+MADE = {"loop": "rule_made", "llm": "none", "reads": "seeds.jsonl", "per_label": 2, "kind": "swapped", "seed": 1}
+
+
+def test_what_a_rule_makes_of_the_seeds_is_written_and_filtered_like_what_an_llm_writes(capsys):
+    params = PARAMS | {"methods": {"made": MADE}, "rules": RULES.model_dump()}
+    Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    generate.main("made", **GENERATE)
+    filter.main("made", **FILTER)
+    accepted = read_examples(Path("accepted/made.jsonl"), TASK, SCHEMA)
+    assert [example.id for example in accepted] == [
+        f"made/near/{label}/0/{number}" for label in SCHEMA.labels[:2] for number in range(2)
+    ]
+    assert {(example.label, example.text in {seed.text for seed in SEEDS}) for example in accepted} == {("none", True)}
+    summary = read_summary(Path("summary/made.json"))
+    assert (summary.model, summary.requests, summary.refused, summary.candidates) == ("", 0, 0, 4)
+    assert summary.per_unit == {"near/owns": 2, "near/rows_to": 2}
+    assert (summary.cost, summary.cost_per_accepted) == (None, None)
+    assert "accepted      4  100.0%" in capsys.readouterr().out
+
+
 def test_candidates_that_are_not_there_are_an_error_with_a_cure():
     with pytest.raises(
         UserError, match=r"one_by_one\.jsonl: file not found: build it with `dvc repro generate@one_by_one`"

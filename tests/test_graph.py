@@ -132,7 +132,8 @@ def test_what_an_entry_reads_is_written_by_a_stage(mapping):
 def test_what_an_entry_names_is_another_entry():
     methods, llms = PARAMS["methods"], PARAMS["llms"]
     assert {method["llm"] for method in methods.values()} <= set(llms)
-    assert {name for chosen in PARAMS["training_sets"].values() for name in chosen["methods"]} <= set(methods)
+    sets = PARAMS["training_sets"].values()
+    assert {name for chosen in sets for name in (*chosen["methods"], *chosen["negatives"])} <= set(methods)
     assert {pairs["method"] for pairs in PARAMS["pairs"].values()} <= set(methods)
 
 

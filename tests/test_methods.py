@@ -171,6 +171,11 @@ def test_the_exchanges_do_not_depend_on_the_order_in_which_responses_arrive(name
     assert [exchange.id for exchange in exchanges] == ids
 
 
+def test_an_exchange_knows_the_unit_that_it_was_asked_for_though_its_name_has_slashes():
+    exchange = Exchange(id="negatives/near/owns/0", request=None, response=None)
+    assert exchange.unit == "near/owns"
+
+
 def test_exchanges_hold_no_seconds():
     exchanges = written(Scripted(good), method("all_at_once"), "owns")
     assert {exchange.response.seconds for exchange in exchanges} == {None}

@@ -111,6 +111,21 @@ def test_a_method_whose_llm_is_not_built_yet_says_so_and_the_others_are_shown(pr
     assert "=== one_by_one: 18 examples" in text
 
 
+def test_a_method_that_makes_its_examples_by_rule_asks_nothing_and_says_so(project):
+    made = {"loop": "rule_made", "llm": "none", "reads": "data/seeds/train.jsonl", "per_label": 2, "kind": "swapped"}
+    set_params(project, methods={"made": made | {"seed": 1}} | METHODS)
+    text = shown("made", "one_by_one")
+    assert text.startswith("=== made: made by rule from the seeds, loop rule_made: asks nothing\n")
+    assert "=== one_by_one: 18 examples" in text
+
+
+def test_a_method_of_other_units_than_labels_counts_those(project):
+    few = {"per_label": 2, "co_occurrences": 3, "negatives": ["denied"]}
+    negatives = method("negatives", **few).settings.model_dump(mode="json", exclude_none=True)
+    set_params(project, methods={"negatives": negatives})
+    assert shown("negatives").startswith("=== negatives: 7 examples in 3 units, loop negatives, by teacher (claude)")
+
+
 @pytest.mark.parametrize("name", ["explain", "one_by_one"])
 def test_seeds_that_are_not_there_are_an_error_with_a_cure(project, name):
     (project / "data/seeds/train.jsonl").unlink()

@@ -9,8 +9,10 @@ from jinja2 import UndefinedError
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.templates import render
 from relseed.tasks.relation import TASK, Relation, Schema
+from relseed.tasks.relation.passage_prompt import PassagePrompt
+from relseed.tasks.relation.prompt import SentencePrompt
 from relseed.tasks.task import read_schema
-from tests.boats import SCHEMA, SEEDS, SHOWN, UNTYPED, explanation_prompt, prompt
+from tests.boats import SCHEMA, SEEDS, SHOWN, UNTYPED, ask, explanation_prompt, prompt
 from tests.graph import ROOT
 
 WORDINGS = ("all_at_once", "one_by_one")  # templates, by the loops that use them
@@ -19,6 +21,21 @@ WORDINGS = ("all_at_once", "one_by_one")  # templates, by the loops that use the
 def asked(*args, **changes) -> str:
     """The user's turn of a request for sentences."""
     return prompt(*args, **changes).messages(SHOWN)[-1].content
+
+
+KINDS = ("denied", "planned", "past", "hypothetical", "other_mention", "inverse", "neighbouring_fact")
+
+
+def near_miss(label: str = "owner_of", schema: Schema = SCHEMA, **changes) -> SentencePrompt:
+    """A request for sentences that come near a relation."""
+    fields = {"method": "negatives", "loop": "negatives", "kind": None, "near": label, "kinds": KINDS}
+    return prompt(schema.negative, schema, **fields | changes)
+
+
+def together(surface: tuple[str, str] | None, schema: Schema = SCHEMA, **changes) -> SentencePrompt:
+    """A request for sentences whose mentions merely occur together."""
+    fields = {"method": "negatives", "loop": "negatives", "kind": "co_occurrence", "surface": surface}
+    return prompt(schema.negative, schema, **fields | changes)
 
 
 # The names of relations
@@ -54,6 +71,10 @@ def test_no_raw_label_of_any_dataset_is_in_any_prompt(path: Path):
     for relation in schema.relations[:3] + tuple(relation for relation in schema.relations if relation.negative):
         texts = [asked(relation.relation, schema, loop=loop, kind="hard") for loop in WORDINGS]
         texts.append(explanation_prompt(relation.relation, schema).messages()[0].content)
+        if schema.negative and not relation.negative:
+            texts.append(near_miss(relation.relation, schema).messages(SHOWN)[-1].content)
+            passages = PassagePrompt.of(ask(relation.relation, schema, loop="passages"))
+            texts.append(passages.messages(SHOWN)[-1].content)
         assert all(relation.name in text for text in texts)
         assert [label for label in raw for text in texts if label in text] == []
 
@@ -131,6 +152,95 @@ def test_diversity_is_asked_for_by_a_system_turn_and_a_rule_or_not_at_all(loop):
     assert "as different as possible" not in plain[0].content
 
 
+# Sentences that state nothing
+
+
+FLEET = Schema.model_validate(
+    {
+        "relations": [
+            *(relation.model_dump() for relation in SCHEMA.relations),
+            {"relation": "twin_of", "head_type": "BOAT", "tail_type": "BOAT", "definition": "x", "symmetric": True},
+            {"relation": "tows", "head_type": "BOAT", "tail_type": "BOAT", "definition": "the head tows the tail"},
+            {
+                "relation": "mayor_of",
+                "head_type": "PERSON",
+                "tail_type": "PORT",
+                "definition": "the head rules the tail",
+            },
+        ]
+    }
+)
+
+
+def user(found: SentencePrompt) -> str:
+    return found.messages(SHOWN)[-1].content
+
+
+def test_a_near_miss_is_asked_for_with_sentences_that_do_state_the_relation():
+    text = user(near_miss())
+    assert 'Samples that do state "owner of", to know' in text
+    assert "\n1. {}\n2. {}\n3. {}\n".format(*SHOWN) in text
+    assert 'Write 3 new samples that come close to "owner of" without stating it.' in text
+
+
+def test_each_kind_of_near_miss_is_told_and_has_a_meaning():
+    text = user(near_miss("tows", FLEET))
+    meanings = dict(re.findall(r"^- (\w+): (the sentence|it|the two) ", text, re.MULTILINE))
+    assert tuple(meanings) == KINDS
+    assert '"samples": [{"kind": "...", "sentence": "..."' in text
+
+
+@pytest.mark.parametrize(
+    ("label", "reversible"), [("owner_of", False), ("twin_of", False), ("tows", True), ("boat:built_in", True)]
+)
+def test_the_inverse_is_asked_for_where_the_types_allow_it_and_it_would_not_be_the_same(label, reversible):
+    found = near_miss(label, FLEET)
+    kinds = found.response_schema()["properties"]["samples"]["items"]["properties"]["kind"]["enum"]
+    assert ("- inverse: " in user(found), "inverse" in kinds) == (reversible, reversible)
+
+
+@pytest.mark.parametrize(
+    ("found", "others"),
+    [
+        (near_miss("owner_of", FLEET), ["owner of", "boat:built in"]),
+        (near_miss("tows", FLEET), ["boat:built in", "twin of", "tows"]),
+        (near_miss("mayor_of", FLEET), ["mayor of"]),
+        (near_miss("boat:built_in", FLEET), ["owner of", "boat:built in", "twin of", "tows"]),
+        (together(("PERSON", "BOAT"), FLEET), ["owner of", "boat:built in"]),
+        (together(None, FLEET), ["owner of", "boat:built in", "twin of", "tows", "mayor of"]),
+    ],
+)
+def test_what_must_not_hold_are_the_relations_that_could_by_the_types_in_either_direction(found, others):
+    listed = user(found).partition("must not hold between head and tail:\n")[2].partition("\nSamples ")[0]
+    assert re.findall(r"^- (.*?) \(", listed, re.MULTILINE) == others
+
+
+def test_a_near_miss_has_the_types_of_its_relation_and_what_occurs_together_those_that_are_asked_for():
+    types = '"head_type": "PERSON", "tail_type": "PORT"'
+    assert types in user(near_miss("mayor_of", FLEET))
+    assert types in user(together(("PERSON", "PORT"), FLEET))
+    assert '"head_type": "PERSON" or "BOAT" or "PORT"' in user(together(None, FLEET))
+    assert "type" not in user(together(None, UNTYPED))
+
+
+def test_what_merely_occurs_together_is_asked_for_without_kinds_and_near_nothing():
+    text = user(together(("PERSON", "BOAT")))
+    assert "Write 3 new samples in which the two mentions merely occur together" in text
+    assert "come close to" not in text
+    assert '"samples": [{"sentence": "..."' in text
+
+
+def test_types_are_to_vary_only_where_any_may_be_used():
+    def system(found: SentencePrompt) -> str:
+        return found.messages(SHOWN)[0].content
+
+    wanted = {"diversity_instruction": True}
+    assert "vary the pairs of types" in system(prompt("no_relation", **wanted))
+    assert "vary the pairs of types" in system(together(None, **wanted))
+    assert "vary the pairs of types" not in system(together(("PERSON", "BOAT"), **wanted))
+    assert "vary the pairs of types" not in system(near_miss(**wanted))
+
+
 FIELDS = {
     "relation": SCHEMA.by_label["no_relation"],
     "kind": "hard",
@@ -143,11 +253,14 @@ FIELDS = {
     "longest": 40,
     "diversity": True,
 }
+OF_PASSAGES = ("relation", "others", "demonstrations", "count", "shortest", "longest", "diversity")
 ABOUT = ("relation", "others", "sentence", "head", "tail", "head_type", "tail_type")
 NEEDED = {
     "tasks/relation/all_at_once": FIELDS,
     "tasks/relation/one_by_one": FIELDS,
-    "tasks/relation/system": {"negative": True, "kind": "hard"},
+    "tasks/relation/negatives": FIELDS | {"near": SCHEMA.by_label["owner_of"], "kinds": KINDS},
+    "tasks/relation/passages": {name: FIELDS[name] for name in OF_PASSAGES} | {"types": ["PERSON", "BOAT"]},
+    "tasks/relation/system": {"negative": True, "kind": "hard", "varied": True},
     "explanations/explain": {**dict.fromkeys(ABOUT, "x"), "relation": FIELDS["relation"], "others": FIELDS["others"]},
 }
 

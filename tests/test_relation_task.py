@@ -3,9 +3,9 @@
 import pytest
 
 from relseed.records.candidates import Candidate
-from relseed.tasks.relation import TASK, Mention
+from relseed.tasks.relation import TASK, Example, Mention, Relation
 from relseed.tasks.task import load_task
-from tests.boats import FRENCH, OTHER, SCHEMA, SEEDS, candidate
+from tests.boats import FRENCH, OTHER, SCHEMA, SEEDS, UNTYPED, candidate
 
 NAMES = {"head": "Ines", "tail": "Sula"}
 TAIL_FIRST = TASK.read_item({"text": OTHER})
@@ -53,6 +53,50 @@ def test_an_example_fits_the_schema_if_its_types_are_those_of_its_relation():
     assert TASK.misfit(SEEDS[0], SCHEMA) is None
     built = SEEDS[0].model_copy(update={"relation": "boat:built_in"})
     assert "boat:built_in asks for BOAT -> any, the mentions are PERSON -> BOAT" in (TASK.misfit(built, SCHEMA) or "")
+
+
+def test_the_types_that_relations_ask_for_are_what_is_known_of_a_related_pair_beforehand():
+    assert TASK.surfaces(SCHEMA) == (("PERSON", "BOAT"), None)  # boats are built in anything
+    assert TASK.surfaces(UNTYPED) == (None,)
+
+
+def test_a_pair_whose_types_no_relation_has_is_fit_for_none_and_one_without_types_for_any():
+    types = {"head_type": "PERSON", "tail_type": "PERSON"}
+    pair = TASK.read_item({"text": OTHER, **types})
+    assert TASK.unfit(pair, SCHEMA) == "no relation has the types PERSON -> PERSON"
+    assert TASK.unfit(pair, UNTYPED) is None
+    assert TASK.unfit(TAIL_FIRST, SCHEMA) is None
+    assert TASK.unfit(SEEDS[0], SCHEMA) is None
+
+
+def test_an_example_is_about_its_relation_or_the_one_that_it_comes_near_or_about_none():
+    nothing = SEEDS[0].model_copy(update={"relation": "no_relation"})
+    near = Example.model_validate(nothing.model_dump() | {"near": "owner_of"})
+    assert [TASK.about(example, SCHEMA) for example in (SEEDS[0], nothing, near)] == ["owner_of", None, "owner_of"]
+
+
+@pytest.mark.parametrize(
+    ("types", "symmetric", "reversible"),
+    [
+        (("BOAT", "BOAT"), False, True),
+        (("BOAT", None), False, True),
+        ((None, None), False, True),
+        (("PERSON", "BOAT"), False, False),
+        (("BOAT", "BOAT"), True, False),
+    ],
+)
+def test_a_relation_can_be_reversed_where_its_types_allow_it_and_something_else_is_said_then(
+    types, symmetric, reversible
+):
+    head, tail = types
+    relation = Relation(relation="x", definition="x", head_type=head, tail_type=tail, symmetric=symmetric)
+    assert relation.reversible is reversible
+
+
+def test_an_item_is_the_sentence_with_its_pair_of_mentions_and_no_more():
+    renamed = SEEDS[0].model_copy(update={"id": "again", "relation": "no_relation"})
+    exchanged = SEEDS[0].model_copy(update={"head": SEEDS[0].tail, "tail": SEEDS[0].head})
+    assert TASK.item(SEEDS[0]) == TASK.item(renamed) != TASK.item(exchanged)
 
 
 # Items to label

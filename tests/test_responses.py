@@ -213,6 +213,37 @@ def test_a_sample_that_is_none_says_why_and_leaves_the_others_alone(sample, says
     assert json.loads(wrong.text) == sample
 
 
+def negatives(sample: dict, **changes) -> Candidate:
+    """The candidate that a sample of the negative label becomes."""
+    fields = {"method": "negatives", "loop": "negatives", "kind": None, "near": "owner_of", "kinds": ("denied", "past")}
+    asked = prompt("no_relation", **fields | changes)
+    [found] = asked.parse("negatives/near/owner_of/4", json.dumps({"samples": [sample]}), truncated=False)
+    return found
+
+
+def test_a_near_miss_keeps_its_kind_and_the_relation_that_it_comes_near():
+    found = negatives({"kind": "past", "sentence": GOOD})
+    assert (found.label, found.fields["kind"], found.fields["near"]) == ("no_relation", "past", "owner_of")
+
+
+@pytest.mark.parametrize("kind", ["denial", None])
+def test_a_kind_that_was_not_asked_for_is_none(kind):
+    assert "kind" not in negatives({"kind": kind, "sentence": GOOD}).fields
+
+
+def test_a_kind_of_which_all_samples_of_a_response_are_is_kept_whatever_the_response_says():
+    together = {"kind": "co_occurrence", "near": None, "kinds": ()}
+    found = negatives({"kind": "denied", "sentence": GOOD}, **together)
+    assert found.fields == {"relation": None, "head_type": None, "tail_type": None, "kind": "co_occurrence"}
+
+
+def test_a_near_miss_that_was_asked_for_fits_with_its_kind_and_without_not():
+    fields = {"loop": "negatives", "kind": None, "near": "owner_of", "kinds": ("denied", "past"), "count": 1}
+    sample = {"sentence": GOOD, "head_type": "PERSON", "tail_type": "BOAT"}
+    for kind, good in (({"kind": "past"}, True), ({}, False), ({"kind": "inverse"}, False)):
+        assert fits({"relation": "no relation", "samples": [kind | sample]}, "no_relation", **fields) is good
+
+
 # The response that would be right
 
 

@@ -103,9 +103,41 @@ def test_a_seed_is_never_repeated_whatever_its_case_blanks_and_punctuation(seed,
     assert (verdict(result), result.reason) == ("copy", f"like the seed {seed.id} (similarity 1.00)")
 
 
-def test_the_same_sentence_with_other_mentions_or_another_relation_is_a_duplicate():
-    moved = "Old Ines Falk sold her <e2>house</e2> in <e1>town</e1> to buy the Sula at last."
-    assert verdict(outcome(ACCEPTED, candidate(moved, label="no_relation"))) == "duplicate"
+MOVED = "Old Ines Falk sold her <e2>house</e2> in <e1>town</e1> to buy the Sula at last."
+
+
+def test_the_same_sentence_of_another_response_is_a_duplicate_whatever_its_mentions_and_its_relation():
+    assert verdict(outcome(ACCEPTED, candidate(MOVED, id="all_at_once/owner_of/1/0"))) == "duplicate"
+    assert verdict(outcome(ACCEPTED, candidate(MOVED, id="one_by_one/none/0/0", label="no_relation"))) == "duplicate"
+
+
+def test_several_pairs_of_a_sentence_of_one_response_are_accepted():
+    exchanged = GOOD.replace("e1>", "e0>").replace("e2>", "e1>").replace("e0>", "e2>")
+    for pair in (MOVED, exchanged):
+        assert verdict(outcome(ACCEPTED, candidate(pair, label="no_relation"))) == "accepted"
+
+
+def test_the_same_pair_of_a_sentence_is_a_duplicate_even_with_another_relation():
+    assert verdict(outcome(ACCEPTED, candidate(label="no_relation"))) == "duplicate"
+    assert verdict(outcome(ACCEPTED, candidate(MOVED, id="all_at_once/owner_of/0/1"), candidate())) == "duplicate"
+
+
+def test_other_pairs_of_nearly_the_same_sentence_are_near_duplicates():
+    assert verdict(outcome(ACCEPTED, candidate(MOVED.replace("house", "barn")))) == "near_duplicate"
+    assert verdict(outcome(ACCEPTED, candidate(MOVED.replace("last.", "last!")))) == "duplicate"
+
+
+def test_once_nothing_is_accepted_a_pair_is_new_again():
+    rules = RuleFilter(rules_of(SCHEMA, SEEDS), RULES, SEEDS)
+    assert verdict(rules.apply(ACCEPTED)) == "accepted"
+    assert verdict(rules.with_nothing_accepted().apply(ACCEPTED)) == "accepted"
+
+
+def test_rules_can_be_left_out_by_their_names():
+    rules = rules_of(SCHEMA, SEEDS)
+    assert rules.without(["copy", "length"]).names == tuple(
+        name for name in rules.names if name not in ("copy", "length")
+    )
 
 
 def test_what_was_rejected_does_not_stand_in_the_way_of_a_better_candidate():

@@ -12,6 +12,7 @@ import yaml
 from relseed.pipeline.errors import UserError
 from relseed.records.files import DataError
 from relseed.tasks.relation import Example
+from relseed.tasks.relation.tags import untag
 from tests.graph import PARAMS, pipeline
 from tests.training_sets import SEEDS, example, ids, prepare, renamed, run, selected
 
@@ -96,6 +97,104 @@ def test_a_second_run_writes_the_same():
     first = [file.read_bytes() for file in files]
     run()
     assert [file.read_bytes() for file in files] == first
+
+
+# Negatives
+
+
+def negative(
+    number: int,
+    near: str | None = None,
+    kind: str = "denied",
+    types: tuple[str, str] | None = None,
+    method: str = "negatives",
+) -> Example:
+    """An example of the negative label that comes near a label, or whose mentions merely occur together."""
+    fields = example("none", number, method).model_dump(exclude_unset=True) | {"kind": kind}
+    for role, type in zip(("head", "tail"), types or (), strict=False):
+        fields[role] |= {"type": type}
+    return Example.model_validate(fields | ({"near": near} if near else {}))
+
+
+def test_so_many_negatives_are_taken_of_each_label_that_they_come_near():
+    accepted = [negative(number, near) for number, near in enumerate(["owns"] * 3 + ["rows"] * 3)]
+    found = selected(*accepted, seeds=True, methods=[], negatives={"negatives": {"near": 2}})
+    assert found == [*ids_of(SEEDS), *(accepted[number].id for number in (0, 1, 3, 4))]
+
+
+def test_negatives_of_several_kinds_are_taken_in_turn():
+    accepted = [negative(number, "owns", kind) for number, kind in enumerate(["denied", "denied", "past", "past"])]
+    found = selected(*accepted, seeds=True, methods=[], negatives={"negatives": {"near": 3}})
+    assert found[2:] == [accepted[number].id for number in (0, 2, 1)]
+
+
+def test_so_many_are_taken_of_each_pair_of_types_that_merely_occurs_together():
+    types = [("PERSON", "BOAT")] * 2 + [("BOAT", "PERSON")] * 2
+    accepted = [negative(number, kind="co_occurrence", types=pair) for number, pair in enumerate(types)]
+    wanted = {"negatives": {"co_occurrence": 1, "near": 9}}
+    found = selected(*accepted, seeds=True, methods=[], negatives=wanted)
+    assert found[2:] == [accepted[0].id, accepted[2].id]
+
+
+def test_units_that_a_set_does_not_name_are_left_out():
+    accepted = [negative(0, "owns"), negative(1, kind="co_occurrence")]
+    found = selected(*accepted, seeds=True, methods=[], negatives={"negatives": {"co_occurrence": 1}})
+    assert found[2:] == [accepted[1].id]
+
+
+def test_negatives_come_after_what_is_taken_of_each_label_and_none_comes_twice():
+    accepted = [negative(number, "owns", method="all_at_once") for number in range(3)]
+    written = example("owns", 9)
+    wanted = {"per_label": 1, "negatives": {"all_at_once": {"near": 1}}}
+    assert selected(*accepted, written, **wanted) == [written.id, accepted[0].id, accepted[1].id]
+
+
+def test_what_a_method_of_negatives_wrote_is_no_part_of_what_is_taken_of_each_label():
+    accepted = [example("owns", 0), negative(1, "owns")]
+    wanted = {"methods": ["all_at_once"], "negatives": {"negatives": {"near": 0}}}
+    assert selected(*accepted, **wanted) == [accepted[0].id]
+
+
+def test_a_least_score_holds_for_negatives_too():
+    accepted = [negative(number, "owns") for number in range(3)]
+    scores, least = {"accuracy": [0.9, 0.1, 0.9]}, {"negatives": {"accuracy": 0.5}}
+    wanted = {"methods": [], "seeds": True, "negatives": {"negatives": {"near": 3}}}
+    found = selected(*accepted, scores=scores, at_least=least, **wanted)
+    assert found[2:] == [accepted[0].id, accepted[2].id]
+
+
+def test_a_unit_of_which_there_are_too_few_negatives_is_said(capsys):
+    wanted = {"methods": [], "seeds": True, "negatives": {"negatives": {"near": 2, "co_occurrence": 1}}}
+    prepare(negative(0, "owns"), negative(1, "rows"), negative(2, "rows"), negative(3, kind="co_occurrence"), **wanted)
+    assert said(capsys)[1:] == ["  near/owns by negatives: 1 of 2, no more were good enough"]
+
+
+# Pairs of a sentence
+
+
+def pairs(method: str, *relations: str) -> list[Example]:
+    """Pairs of one sentence of one response, each with a label."""
+    found = []
+    for number, (relation, name) in enumerate(zip(relations, ("Tove", "Bo", "Old"), strict=False)):
+        text = "Old <e1>Ines</e1> met Tove and Bo there.".replace(name, f"<e2>{name}</e2>")
+        id = f"{method}/owns/0/{number}"
+        found.append(Example(**dict(untag(text)) | {"id": id, "relation": relation, "method": method}))
+    return found
+
+
+def test_pairs_of_one_sentence_are_all_taken_whatever_their_labels():
+    found = pairs("passages", "owns", "rows", "none")
+    assert selected(example("owns", 7, "passages", request=1), *found) == ["passages/owns/1/7", *ids_of(found)]
+
+
+def test_of_the_sentence_of_another_method_none_is_taken():
+    first, other = pairs("passages", "owns", "rows"), pairs("one_by_one", "owns", "rows", "none")
+    assert selected(*first, *other) == ids_of(first)
+
+
+def test_a_sentence_counts_once_among_the_copies_however_many_of_its_pairs_are_taken(capsys):
+    prepare(*pairs("passages", "none", "none", "none"), example("owns", 0), per_label=3)
+    assert not [line for line in said(capsys) if "template" in line]
 
 
 # Scores
@@ -218,6 +317,13 @@ def test_what_a_rule_made_of_the_seeds_is_alike_by_design_and_not_warned_of(caps
 # What is wrong with its files
 
 
+def test_negatives_that_are_not_there_are_an_error_that_names_the_stage_which_accepts_them():
+    prepare(example("owns", 0), negatives={"negatives": {"near": 1}})
+    with pytest.raises(DataError) as caught:
+        run()
+    assert cures(caught.value) == ["filter@negatives"]
+
+
 @pytest.mark.parametrize("method", ["all_at_once", "tuned"])
 def test_accepted_examples_that_are_not_there_are_an_error_that_names_the_stage_which_accepts_them(method):
     prepare(example("owns", 0, method))
@@ -276,6 +382,10 @@ def add_line(path: str, line: dict[str, Any]) -> None:
         ({"other": ENTRY}, "training_sets has no entry 'crew', it has other"),
         ({"crew": ENTRY | {"per_label": -1}}, "training_sets.crew.per_label: Input should be greater"),
         ({"crew": ENTRY | {"of": 1}}, "training_sets.crew.of: Extra inputs"),
+        (
+            {"crew": ENTRY | {"negatives": {"one_by_one": {"hard": 1}}}},
+            "training_sets.crew.negatives.one_by_one.hard.[key]: Input should be 'near' or 'co_occurrence'",
+        ),
         ({"crew": ENTRY | {"seeds": "half"}}, "training_sets.crew.seeds: Input should be a valid boolean"),
         ({"crew": {}}, "training_sets.crew.reads: Field required"),
         (

@@ -117,11 +117,43 @@ def test_diversity_is_kept_before_and_after_the_rules_as_means_and_the_vendi_sco
 def test_what_was_accepted_has_the_diversity_that_it_would_have_alone():
     schema = read_schema(GAZETTE / "relations.jsonl", TASK)
     examples = read_examples(GAZETTE / "validation.jsonl", TASK, schema)
-    first, second = ([example for example in examples if example.label == label][:4] for label in schema.labels[:2])
+    first, second = (
+        [
+            example.model_copy(update={"id": f"all_at_once/{label}/{number}/0"})
+            for number, example in enumerate(example for example in examples if example.label == label)
+        ][:4]
+        for label in schema.labels[:2]
+    )
     whole = diversities_by_label([*first, *second], accepted=[*first, *second[1:]])
     alone = diversities_by_label([*first, *second[1:]], accepted=[*first, *second[1:]])
     assert whole[0] != whole[1] == alone[0] == alone[1]
     assert tuple(whole[1]) == schema.labels[:2]
+
+
+def in_response(example: Example, number: int, label: str) -> Example:
+    return example.model_copy(update={"id": f"passages/{label}/0/{number}"})
+
+
+def test_diversity_is_measured_unit_by_unit_whatever_the_labels():
+    schema = read_schema(GAZETTE / "relations.jsonl", TASK)
+    examples = read_examples(GAZETTE / "validation.jsonl", TASK, schema)[:4]
+    units = [
+        in_response(example, number, "leads" if number % 2 else "born_in") for number, example in enumerate(examples)
+    ]
+    before, after = diversities_of(TASK, {example.id: example for example in units}, units, "embed")
+    assert list(before) == list(after) == ["born_in", "leads"]
+
+
+def test_a_sentence_counts_once_in_a_response_however_many_of_its_pairs_it_holds():
+    schema = read_schema(GAZETTE / "relations.jsonl", TASK)
+    first, second, *_ = read_examples(GAZETTE / "validation.jsonl", TASK, schema)
+    one, other = in_response(first, 0, "leads"), in_response(second, 1, "leads")
+    beside = in_response(first, 2, "leads").model_copy(update={"head": first.tail, "tail": first.head})
+    alone, together = (
+        diversities_of(TASK, {example.id: example for example in found}, found, "embed")
+        for found in ([one, other], [one, other, beside])
+    )
+    assert alone == together
 
 
 def diversities_by_label(candidates: list[Example], accepted: list[Example]) -> Any:

@@ -17,7 +17,7 @@ from relseed.llm.llm import LLM
 from relseed.llm.request import Response
 from relseed.pipeline.errors import UserError
 from relseed.quality.rules import RuleFilter, RuleSettings
-from relseed.records.candidates import Rejected
+from relseed.records.candidates import Candidate, Rejected
 from relseed.records.files import DataError, write_json_lines, write_records
 from relseed.records.reviews import Decision
 from relseed.report.trace import trace
@@ -207,6 +207,18 @@ def test_a_declined_request_is_told_with_its_prompt_and_its_refusal_and_nothing_
     told = tell("all_at_once/owns/2")
     assert "\n--- user\n" in told
     assert told.endswith("\n--- response\nnone: refused: not that")
+
+
+def test_what_was_made_by_rule_is_told_without_prompt_and_response(tmp_path):
+    made = {"label": "none", "text": "<e2>Marit</e2> has the <e1>Sula</e1> now", "fields": {"kind": "swapped"}}
+    candidate = Candidate(id="swapped/near/owns/0/0", method="swapped", **made)
+    exchange = Exchange(id="swapped/near/owns/0", request=None, response=None, candidates=(candidate,))
+    write_records(tmp_path / "candidates/swapped.jsonl", [exchange])
+    assert trace("near/owns/0/0", tmp_path).startswith(
+        "\n--- request\nswapped/near/owns/0: none, it was made by rule from the seeds\n"
+        "\n--- response\nnone\n"
+        f"\n--- candidate swapped/near/owns/0/0\n{candidate.text}\nlabel none\nkind swapped\n"
+    )
 
 
 def test_a_part_of_an_id_is_enough_where_it_is_unique(tell):

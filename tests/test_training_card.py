@@ -122,6 +122,27 @@ def test_an_example_that_several_criteria_scored_counts_once():
     assert rows == [["`all_at_once`", "all_at_once", "`teacher`", "1", "–", "1"]]
 
 
+def test_what_rules_made_of_the_seeds_is_counted_apart_and_has_no_llm():
+    text = card_with(example("owns", 0), example("none", 1, "swapped"), example("none", 2, "swapped"))
+    assert (
+        "0 real examples, and 1 that language models wrote and relseed checked, and 2 that rules made of the " in text
+    )
+    assert table(text, "method") == [
+        ["`all_at_once`", "all_at_once", "`teacher`", "1", "–", "1"],
+        ["`swapped`", "rule_made", "–", "2", "–", "2"],
+    ]
+    assert [row[0] for row in table(text, "LLM")] == ["`teacher`"]
+    assert "\n| label | seeds | written or made |\n" in text
+
+
+def test_a_set_of_which_rules_made_all_names_no_llm():
+    text = card_with(example("none", 1, "swapped"), seeds=True)
+    assert (
+        "2 real examples, and 0 that language models wrote and relseed checked, and 1 that rules made of the " in text
+    )
+    assert "| LLM | model |" not in text
+
+
 # By which LLMs
 
 
