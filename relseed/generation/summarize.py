@@ -47,12 +47,15 @@ def summarize(
 def diversities_of(
     task: Task, read: Mapping[str, Any], accepted: Sequence[Any], title: str
 ) -> tuple[dict[str, Diversity], dict[str, Diversity]]:
-    """The diversity of all candidates that can be read, as examples by id, and of the accepted, each by unit."""
-    examples = list(read.values())
-    vectors = embedded(list(map(task.text, examples)), list(map(task.masked, examples)), f"embed candidates, {title}")
-    by_id = dict(zip(read, vectors, strict=True))
-    every = _by_unit(read, by_id)
-    passed = _by_unit([example.id for example in accepted], by_id)
+    """The diversity of all candidates that can be read, as examples by id, and of the accepted, each by unit.
+
+    A text that several examples of a response share, pairs of a sentence, counts once.
+    """
+    different = list({task.text(example): example for example in read.values()}.values())
+    vectors = embedded(list(map(task.text, different)), list(map(task.masked, different)), f"embed candidates, {title}")
+    by_text = {task.text(example): vector for example, vector in zip(different, vectors, strict=True)}
+    every = _by_unit(((id, task.text(example)) for id, example in read.items()), by_text)
+    passed = _by_unit(((example.id, task.text(example)) for example in accepted), by_text)
     before = diversity(every)
     # Self-BLEU is slow, and often all candidates of a unit are accepted.
     after = diversity({unit: found for unit, found in passed.items() if len(found) < len(every[unit])})
@@ -60,11 +63,13 @@ def diversities_of(
     return before, {unit: after[unit] for unit in before if unit in after}
 
 
-def _by_unit(ids: Iterable[str], vectors: Mapping[str, Embedded]) -> dict[str, list[Embedded]]:
-    groups: dict[str, list[Embedded]] = {}
-    for id in ids:
-        groups.setdefault(_unit(id), []).append(vectors[id])
-    return groups
+def _by_unit(texts: Iterable[tuple[str, str]], vectors: Mapping[str, Embedded]) -> dict[str, list[Embedded]]:
+    """The texts of each unit, given as pairs of a candidate's id and its text."""
+    groups: dict[str, dict[tuple[str, str], Embedded]] = {}
+    for id, text in texts:
+        request = request_of(id)
+        groups.setdefault(unit_of(request), {})[request, text] = vectors[text]
+    return {unit: list(found.values()) for unit, found in groups.items()}
 
 
 def _unit(candidate: str) -> str:
