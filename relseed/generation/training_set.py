@@ -140,8 +140,8 @@ def _check_scores(settings: TrainingSet, available: Available) -> None:
 def select(settings: TrainingSet, available: Available, schema: Any, near_duplicate: float, task: Task) -> list[Any]:
     """Examples of each label, of methods and responses in turn, sorted as they were accepted; then the negatives.
 
-    Of the negatives as many of each unit as the set says, of its kinds in turn. Alike ones, from a Jaccard similarity
-    of word trigrams of `near_duplicate` on, are taken once.
+    What several methods wrote alike, from a Jaccard similarity of word trigrams of `near_duplicate` on, is taken once.
+    Then of the negative label, of what is left, as many of each unit as the set says, of its kinds in turn.
     """
     good = {method: list(_good_enough(settings, available, method)) for method in settings.sources}
     place = {
@@ -155,10 +155,10 @@ def select(settings: TrainingSet, available: Available, schema: Any, near_duplic
         turns = _in_turn([_of_label(label, examples) for examples in lists])
         new = islice(filter(is_new, turns), settings.per_label)
         chosen += sorted(new, key=lambda example: place[example.id])
+    taken = {example.id for example in chosen}
     for method, wanted in settings.negatives.items():
-        negatives = [example for example in good[method] if example.label == schema.negative]
-        for unit, examples in _units(negatives, task):
-            chosen += islice(filter(is_new, examples), wanted.get(unit, 0))
+        left = [example for example in good[method] if example.label == schema.negative and example.id not in taken]
+        chosen += [example for unit, found in _units(left, task) for example in found[: wanted.get(unit, 0)]]
     return chosen
 
 
@@ -168,7 +168,7 @@ def _no_negatives(examples: Sequence[Any], available: Available, schema: Any) ->
 
 
 def _units(negatives: Sequence[Any], task: Task) -> Iterator[tuple[NegativeUnit, list[Any]]]:
-    """The examples of each label that they come near, and of each surface of others, of their kinds in turn."""
+    """The examples of each label that they come near, and of each surface of the others, of their kinds in turn."""
     units: dict[tuple[NegativeUnit, Hashable], dict[str, list[Any]]] = {}
     for example in negatives:
         near = getattr(example, "near", None)
@@ -214,25 +214,21 @@ def _in_turn(lists: Collection[Sequence[Any]]) -> list[Any]:
 
 
 class _New:
-    """Whether an example is unlike all that were new before it; pairs of one method's sentence may share its text.
+    """Whether an example is unlike those of other methods that were new before it.
 
-    What a method's examples may have in common was seen to by its rules.
+    Those of one method are as unlike as its rules want them: several pairs of a sentence share its text.
     """
 
     def __init__(self, near_duplicate: float, task: Task) -> None:
         self._known, self._task = Index(near_duplicate), task
-        self._methods: list[str] = []  # whose texts are known
-        self._items: set[Hashable] = set()
+        self._methods: list[str] = []  # that wrote the known texts
 
     def __call__(self, example: Any) -> bool:
-        text, item = self._task.text(example), self._task.item(example)
-        match = self._known.nearest(text)
-        if match is None:
-            self._known.add(text)
-            self._methods.append(example.method)
-        elif not match.same or self._methods[match.index] != example.method or item in self._items:
-            return False
-        self._items.add(item)
+        text = self._task.text(example)
+        if match := self._known.nearest(text):
+            return bool(self._methods[match.index] == example.method)
+        self._known.add(text)
+        self._methods.append(example.method)
         return True
 
 

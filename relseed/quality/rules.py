@@ -152,10 +152,11 @@ class RuleFilter:
 
     def _is_beside(self, match: Match | None, example: Any) -> bool:
         """Whether an example is of the response and of the text of an accepted one, and labels what no other does."""
-        if match is None or not match.same:
+        if match is None:
             return False
-        one_response = request_of(self._accepted[match.index].id) == request_of(example.id)
-        return one_response and self.rules.item(example) not in self._items
+        first, rules = self._accepted[match.index], self.rules
+        one_response = request_of(first.id) == request_of(example.id)
+        return one_response and rules.text(first) == rules.text(example) and rules.item(example) not in self._items
 
     def foreign_script(self, example: Any) -> str | None:
         """Whether more than a tenth of the letters are of a script that no seed uses."""
