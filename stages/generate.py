@@ -31,7 +31,8 @@ def main(method: Entry, labels: Path, seeds: Path, candidates: Path) -> None:
         written = asyncio.run(_write(chosen, params)) if chosen.asks else make(chosen)
         count = sum(len(exchange.candidates) for exchange in written.exchanges)
         print("\n".join(rejection_table(written.rejected, count - len(written.rejected))))
-        log.log_metrics({"requests": len(written.exchanges), "candidates": count, "rejected": len(written.rejected)})
+        requests = sum(exchange.request is not None for exchange in written.exchanges)
+        log.log_metrics({"requests": requests, "candidates": count, "rejected": len(written.rejected)})
         write_records(output, written.exchanges)
 
 

@@ -6,7 +6,15 @@ from typing import Any
 
 from relseed.generation.card import Origin, card_of
 from relseed.generation.reviews import describe_reviews
-from relseed.generation.training_set import Available, Repetition, TrainingSet, read_available, select, shortages
+from relseed.generation.training_set import (
+    Available,
+    Repetition,
+    TrainingSet,
+    negative_shortages,
+    read_available,
+    select,
+    shortages,
+)
 from relseed.llm.llm import llms_of
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.outputs import output_file
@@ -29,7 +37,7 @@ def main(training_set: Entry, labels: Path, seeds: Path, dataset_card: Path, rev
         rules = params.section("rules", RuleSettings)
         available = read_available(settings, task, schema, reviews)
         written = select(settings, available, schema, rules.near_duplicate, task)
-        _describe(settings, written, available, schema)
+        _describe(settings, written, available, schema, task)
         origin = _origin(params, settings, task, schema, rules, read_json(dataset_card, stage="ingest"))
         repetition = Repetition.of(list(filter(origin.by_llm, written)), rules.near_duplicate, task)
         _warn(repetition)
@@ -40,12 +48,14 @@ def main(training_set: Entry, labels: Path, seeds: Path, dataset_card: Path, rev
             partial.write_text(text.strip() + "\n", encoding="utf-8")
 
 
-def _describe(settings: TrainingSet, written: Sequence[Any], available: Available, schema: Any) -> None:
+def _describe(settings: TrainingSet, written: Sequence[Any], available: Available, schema: Any, task: Task) -> None:
     for line in describe_reviews(available.reviews):
         print(line)
     print(f"{len(written)} written examples of {len({example.label for example in written})} labels")
     for label, count in shortages(settings, written, available, schema).items():
         print(f"  {label}: {count} of {settings.per_label}, no more were good enough")
+    for method, unit, count, wanted in negative_shortages(settings, written, schema, task):
+        print(f"  {unit} by {method}: {count} of {wanted}, no more were good enough")
 
 
 def _warn(repetition: Repetition) -> None:

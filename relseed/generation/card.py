@@ -40,11 +40,12 @@ def card_of(
     """The card of the training set in `data`, as Markdown."""
     written = [example for example in examples if example.method is not None]
     taken = Counter(example.method for example in written)
+    made = sum(not origin.by_llm(example) for example in written)
     methods = [
         {
             "name": method,
             "loop": each["loop"],
-            "llm": each["llm"],
+            "llm": each["llm"] if each["llm"] in origin.llms else None,
             "accepted": len(available.examples[method]),
             "least": settings.at_least.get(method, {}),
             "taken": taken[method],
@@ -56,7 +57,8 @@ def card_of(
         name=name,
         md5=md5_of(data),
         seeds=len(examples) - len(written),
-        written=len(written),
+        written=len(written) - made,
+        made=made,
         labels=_counts(examples),
         methods=methods,
         repetition=repetition,
@@ -66,7 +68,7 @@ def card_of(
 
 
 def _counts(examples: Sequence[Any]) -> dict[str, tuple[int, int]]:
-    """Seeds and written examples of each label."""
+    """Seeds and other examples of each label."""
     seeds, written = (
         Counter(example.label for example in examples if (example.method is None) is real) for real in (True, False)
     )

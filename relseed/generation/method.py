@@ -19,7 +19,7 @@ from relseed.pipeline.errors import UserError
 from relseed.pipeline.named import load
 from relseed.pipeline.params import Params, Section
 from relseed.quality.rules import COPIES, RuleFilter, RuleSettings
-from relseed.records.candidates import request_id
+from relseed.records.candidates import negative_unit, request_id
 from relseed.tasks.task import Ask, Prompt, Task
 
 
@@ -49,28 +49,21 @@ class MethodSettings(MethodEntry):
 class Target:
     """What one unit of a method is for: which examples, and how many."""
 
-    unit: str  # in the ids of its requests
     label: str  # of its examples
     wanted: int  # accepted examples
-    kind: str | None = None  # of the negative label's examples; else the kinds of its method, in turn
+    kind: str | None = None  # of the negative label's examples; None: the kinds of its method, in turn
     near: str | None = None  # of the negative label's examples: the label that they come near
     surface: Hashable = None  # of the negative label's examples, one of `Task.surfaces`
+
+    @property
+    def unit(self) -> str:
+        """What it is called in the ids of its requests."""
+        return self.label if self.near is None and self.kind is None else negative_unit(self.near, self.surface)
 
     @property
     def shown(self) -> str:
         """The label whose seeds are shown."""
         return self.near or self.label
-
-
-def negative_unit(near: str | None, surface: Hashable) -> str:
-    """The name of a unit of the negative label: of what comes near a label, or of a surface that is no more than that.
-
-    `near/leads`, or `co_occurrence/PERSON-ORGANIZATION`; `any` stands for what nothing is known of.
-    """
-    if near is not None:
-        return f"near/{near}"
-    parts = surface if isinstance(surface, tuple) else (surface,)
-    return f"co_occurrence/{'-'.join('any' if part is None else str(part) for part in parts)}"
 
 
 @dataclass(frozen=True)
@@ -284,7 +277,7 @@ def targets_of(method: Method, loop: ModuleType) -> list[Target]:
 def label_targets(method: Method) -> list[Target]:
     """A target for each label; for the negative one only where it is wanted."""
     labels = [label for label in method.schema.labels if method.settings.negatives or label != method.schema.negative]
-    return [Target(label, label, method.settings.per_label) for label in with_seeds(method, labels)]
+    return [Target(label, method.settings.per_label) for label in with_seeds(method, labels)]
 
 
 def with_seeds(method: Method, wanted: Sequence[str]) -> list[str]:

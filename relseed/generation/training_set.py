@@ -1,7 +1,7 @@
 """Training sets: which examples of which methods an extractor learns from, as an entry of `training_sets` says."""
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -14,7 +14,7 @@ from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
 from relseed.quality.duplicates import Index
 from relseed.quality.templates import Copies, masked_copies
-from relseed.records.candidates import request_of
+from relseed.records.candidates import negative_unit, request_of
 from relseed.records.files import DataError, problem_of, read_json_lines
 from relseed.records.reviews import read_decisions, reviews_of
 from relseed.records.scores import ScoredExample
@@ -158,7 +158,8 @@ def select(settings: TrainingSet, available: Available, schema: Any, near_duplic
     taken = {example.id for example in chosen}
     for method, wanted in settings.negatives.items():
         left = [example for example in good[method] if example.label == schema.negative and example.id not in taken]
-        chosen += [example for unit, found in _units(left, task) for example in found[: wanted.get(unit, 0)]]
+        for unit, found in _units(left, task).items():
+            chosen += found[: _wanted(unit, wanted)]
     return chosen
 
 
@@ -167,15 +168,17 @@ def _no_negatives(examples: Sequence[Any], available: Available, schema: Any) ->
     return [example for example in examples if example.label != schema.negative and _approved(example, available)]
 
 
-def _units(negatives: Sequence[Any], task: Task) -> Iterator[tuple[NegativeUnit, list[Any]]]:
+def _units(negatives: Sequence[Any], task: Task) -> dict[str, list[Any]]:
     """The examples of each label that they come near, and of each surface of the others, of their kinds in turn."""
-    units: dict[tuple[NegativeUnit, Hashable], dict[str, list[Any]]] = {}
+    units: dict[str, dict[str, list[Any]]] = {}
     for example in negatives:
-        near = getattr(example, "near", None)
-        key: tuple[NegativeUnit, Hashable] = ("near", near) if near else ("co_occurrence", task.surface(example))
-        units.setdefault(key, {}).setdefault(getattr(example, "kind", ""), []).append(example)
-    for (unit, _), kinds in units.items():
-        yield unit, _in_turn(kinds.values())
+        unit = negative_unit(getattr(example, "near", None), task.surface(example))
+        units.setdefault(unit, {}).setdefault(getattr(example, "kind", ""), []).append(example)
+    return {unit: _in_turn(kinds.values()) for unit, kinds in units.items()}
+
+
+def _wanted(unit: str, wanted: Mapping[NegativeUnit, int]) -> int:
+    return next((count for start, count in wanted.items() if unit.startswith(f"{start}/")), 0)
 
 
 def _good_enough(settings: TrainingSet, available: Available, method: str) -> Iterator[Any]:
@@ -245,9 +248,20 @@ def shortages(settings: TrainingSet, chosen: Sequence[Any], available: Available
     return {label: counts[label] for label in wanted if counts[label] < settings.per_label}
 
 
+def negative_shortages(
+    settings: TrainingSet, chosen: Sequence[Any], schema: Any, task: Task
+) -> Iterator[tuple[str, str, int, int]]:
+    """The units of the negative label that fall short: method, unit, how many there are, how many were wanted."""
+    for method, wanted in settings.negatives.items():
+        own = [example for example in chosen if example.method == method and example.label == schema.negative]
+        for unit, found in _units(own, task).items():
+            if len(found) < (most := _wanted(unit, wanted)):
+                yield method, unit, len(found), most
+
+
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """How far the examples that LLMs wrote for a training set are masked copies of each other."""
+    """How far the texts that LLMs wrote for a training set are masked copies of each other, each text counted once."""
 
     every: Copies
     labels: dict[str, Copies]
@@ -255,13 +269,13 @@ class Repetition:
     @classmethod
     def of(cls, written: Sequence[Any], threshold: float, task: Task) -> "Repetition":
         """Compare them, all and those of each label, from a similarity of `threshold` on."""
-        labels: dict[str, list[str]] = {}
+        labels: dict[str, dict[str, str]] = {}  # the pairs of a sentence share its text, and all that is masked in it
         for example in written:
-            labels.setdefault(example.label, []).append(task.masked(example))
-        every = [text for masked in labels.values() for text in masked]
+            labels.setdefault(example.label, {}).setdefault(task.text(example), task.masked(example))
+        every = {text: masked for texts in labels.values() for text, masked in texts.items()}
         return cls(
-            masked_copies(every, threshold=threshold),
-            {label: masked_copies(masked, threshold=threshold) for label, masked in labels.items()},
+            masked_copies(list(every.values()), threshold=threshold),
+            {label: masked_copies(list(texts.values()), threshold=threshold) for label, texts in labels.items()},
         )
 
     @property

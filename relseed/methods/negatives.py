@@ -7,7 +7,7 @@ relations: pair of types) that a label other than the negative one can have.
 
 from pydantic import NonNegativeInt, PositiveInt, field_validator
 
-from relseed.generation.method import Method, MethodSettings, Target, Unit, negative_unit, with_seeds
+from relseed.generation.method import Method, MethodSettings, Target, Unit, with_seeds
 
 _BESIDE = "co_occurrence"
 
@@ -35,10 +35,8 @@ def targets(method: Method) -> list[Target]:
     negative, wanted = method.negative, method.settings.co_occurrences
     stated = with_seeds(method, [label for label in method.schema.labels if label != negative])
     surfaces = method.task.surfaces(method.schema) if wanted else ()
-    near = [Target(negative_unit(label, None), negative, method.settings.per_label, near=label) for label in stated]
-    return near + [
-        Target(negative_unit(None, surface), negative, wanted, kind=_BESIDE, surface=surface) for surface in surfaces
-    ]
+    near = [Target(negative, method.settings.per_label, near=label) for label in stated]
+    return near + [Target(negative, wanted, kind=_BESIDE, surface=surface) for surface in surfaces]
 
 
 async def write(unit: Unit) -> None:

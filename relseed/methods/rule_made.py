@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from relseed.generation.method import Method, MethodEntry, negative_unit
+from relseed.generation.method import Method, MethodEntry
 from relseed.pipeline.errors import UserError
 
 
@@ -26,7 +26,7 @@ def make(method: Method) -> dict[str, list[Any]]:
         raise UserError(f"methods.{method.name}.kind is {settings.kind!r}, the task {task.name} knows {known}")
     units: dict[str, dict[str, Any]] = {}
     for made in task.derived(settings.kind, method.schema, method.rules.seeds):
-        units.setdefault(negative_unit(made.near, made.surface), {})[made.text] = made  # seeds may share a sentence
+        units.setdefault(made.unit, {})[made.text] = made  # seeds may share a sentence
     if not units:
         raise UserError(f"the method {method.name} finds nothing in the seeds to make {settings.kind} of: leave it out")
     made_of = {unit: list(found.values()) for unit, found in units.items()}

@@ -157,8 +157,7 @@ class Ask:
 class Derived:
     """An example of the negative label that was made from seeds by rule, on its way to a candidate."""
 
-    near: str | None  # the label that it comes near; None where the pair merely occurs together
-    surface: Hashable  # as `Task.surface` has it
+    unit: str  # what it was made for: `near/<label>`, or `co_occurrence/<surface>`
     text: str  # as prompts show an example's text
     fields: dict[str, Any]  # of the candidate
 

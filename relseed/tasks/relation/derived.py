@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from relseed.pipeline.errors import UserError
+from relseed.records.candidates import negative_unit
 from relseed.records.files import problem_of
 from relseed.tasks.relation import TASK, Example, Mention, Schema, Sentence
 from relseed.tasks.task import Derived
@@ -83,4 +84,4 @@ def _moved(mention: Mention, shift: int) -> Mention:
 def _derived(kind: str, sentence: Sentence, near: str | None = None) -> Derived:
     said = {"head_type": sentence.head.type, "tail_type": sentence.tail.type, "kind": kind, "near": near}
     fields: dict[str, Any] = {name: value for name, value in said.items() if value}
-    return Derived(near, TASK.surface(sentence), TASK.show(sentence), fields)
+    return Derived(negative_unit(near, TASK.surface(sentence)), TASK.show(sentence), fields)
