@@ -77,7 +77,7 @@ def test_they_are_not_where_no_relation_has_such_types_or_nothing_else_would_be_
 
 
 def test_without_types_they_always_are_but_for_symmetric_relations():
-    bare = {"relations": [dict(relation=name, definition=name, negative=name == "none") for name in TYPES]}
+    bare = {"relations": [{"relation": name, "definition": name, "negative": name == "none"} for name in TYPES]}
     made = derived("swapped", *SEEDS, schema=Schema.model_validate(bare))
     assert [unit for unit, _ in made] == ["near/owner_of", "near/parent_of", "near/sister_of"]
 
