@@ -19,6 +19,7 @@ from relseed.evaluation.record import (
     Scores,
     Spread,
     TestError,
+    Wire,
 )
 from relseed.generation.summary import MethodSummary
 from relseed.quality.diversity import Diversity
@@ -162,6 +163,15 @@ def reliability(**changes: Any) -> Reliability:
 def unreliable() -> Reliability:
     """The same where the test set has no negative label."""
     return reliability(negatives_found=None, false_alarms=None, at_share=())
+
+
+def wire() -> Wire:
+    """Scores on running text."""
+    each = dict.fromkeys(
+        ("precision", "recall", "raw_precision", "raw_recall", "raw_f1_exact"), Spread(mean=0.5, std=0.0)
+    )
+    f1, raw = Spread(mean=0.5, std=0.0, low=0.4, high=0.6), Spread(mean=0.25, std=0.0)
+    return Wire(pairs=40, stated=8, negatives_found=Spread(mean=0.9, std=0.0), f1=f1, raw_f1=raw, **each)
 
 
 def decided(**changes: Any) -> Decided:

@@ -90,7 +90,8 @@ def test_an_item_that_is_far_from_all_that_was_learnt_is_marked_with_its_similar
     [note] = said(known)["unlike"]
     near = read(known, [ITEM]).similarities[0]
     assert note == (
-        f"its similarity to the nearest training example is {near:.3f}, that of nearly all others at least 1.010"
+        f"its similarity to the nearest training example is {near:.3f}, "
+        "that of nearly all held-out examples at least 1.010"
     )
 
 

@@ -41,7 +41,7 @@ def log_softmax(row: list[float], at: int) -> float:
 
 
 def test_there_are_four_losses():
-    assert names("relseed.classifier.losses") == ("adaptive_threshold", "factored", "one_vs_rest", "softmax")
+    assert names("relseed.classifier.losses") == ["adaptive_threshold", "factored", "one_vs_rest", "softmax"]
 
 
 def test_softmax_is_the_cross_entropy_over_all_labels_the_negative_one_among_them():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relseed.evaluation.f1 import micro_f1
-from relseed.evaluation.record import Bin, Reliability, RiskPoint
+from relseed.evaluation.record import Reliability
 from relseed.evaluation.reliability import SHARES, calibration_error, reliability
 
 NEGATIVE = 2
@@ -150,9 +150,8 @@ def test_answers_whose_probability_is_0_or_1_have_a_bin():
 def test_bins_hold_the_answers_of_all_random_seeds_by_their_probability():
     first, second = sure([0, 1], [0.41, 0.95]), sure([1, 1], [0.97, 0.99])
     result = reliability([0, 1], [[0, 1], [1, 1]], [first, second], None, resamples=2, seed=1)
-    low, high = result.bins
-    assert low == Bin(probability=pytest.approx(0.41), accuracy=1.0, count=1)
-    assert high == Bin(probability=pytest.approx(0.97), accuracy=pytest.approx(2 / 3), count=3)
+    assert [(each.accuracy, each.count) for each in result.bins] == [(1, 1), (pytest.approx(2 / 3), 3)]
+    assert [each.probability for each in result.bins] == pytest.approx([0.41, 0.97])
 
 
 def test_the_calibration_error_is_of_the_likeliest_label_whatever_the_threshold_made_of_it():
@@ -168,15 +167,11 @@ def test_the_calibration_error_is_of_the_likeliest_label_whatever_the_threshold_
 def test_risk_is_the_share_of_wrong_answers_among_the_surest():
     values = sure([0, 0, 0, 0], [0.9, 0.8, 0.7, 0.6])
     result = reliability([0, 1, 0, 1], [[0, 0, 0, 0]], [values], None, resamples=2, seed=1)
-    assert result.risk_coverage == (
-        RiskPoint(coverage=0.25, risk=0),
-        RiskPoint(coverage=0.5, risk=0.5),
-        RiskPoint(coverage=0.75, risk=pytest.approx(1 / 3)),
-        RiskPoint(coverage=1, risk=0.5),
-    )
+    assert [point.coverage for point in result.risk_coverage] == [0.25, 0.5, 0.75, 1]
+    assert [point.risk for point in result.risk_coverage] == pytest.approx([0, 1 / 2, 1 / 3, 1 / 2])
 
 
 def test_the_curve_has_at_most_twenty_points_and_ends_with_all_answers():
     result = found(ANSWERS * 30, gold=GOLD * 30)
     assert len(result.risk_coverage) == 20
-    assert result.risk_coverage[-1] == RiskPoint(coverage=1, risk=pytest.approx(3 / 8))
+    assert (result.risk_coverage[-1].coverage, result.risk_coverage[-1].risk) == (1, pytest.approx(3 / 8))

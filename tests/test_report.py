@@ -15,7 +15,18 @@ from relseed.evaluation.record import Evaluation, Spread
 from relseed.generation.summary import MethodSummary
 from relseed.pipeline.errors import UserError
 from stages.report import main
-from tests.evaluations import CARD, draw, error, evaluation, scores, summary
+from tests.evaluations import (
+    CARD,
+    decided,
+    draw,
+    error,
+    evaluation,
+    reliability,
+    scores,
+    summary,
+    unreliable,
+    wire,
+)
 from tests.graph import ROOT
 
 CARD_FILE, MEASURED = Path("data/dataset/card.json"), Path("results/measured")
@@ -65,28 +76,69 @@ def written() -> list[Path]:
     return [path for path in OUTPUTS.values() if path.exists()]
 
 
-def table() -> list[list[str]]:
-    lines = OUTPUTS["table"].read_text().splitlines()
-    assert lines[1] == ""
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+def table(number: int = 1) -> list[list[str]]:
+    """The cells of a table in the file: that of the systems, unless another is asked for."""
+    lines = OUTPUTS["table"].read_text().split("\n\n")[number].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def test_the_table_has_a_row_for_each_system_and_baseline_in_percent() -> None:
     report(evaluation("gold"), evaluation("silver", real=0, written=1024))
+    scored = ["65.1 ± 1.2", "61.0 – 69.0", "64.0 ± 2.0", "66.0 ± 3.0", "62.0 ± 4.0", "40.0 ± 2.0"]
+    header = ["micro-F1", "95 % interval", "precision", "recall", "macro-F1", "F1 at 80 % negatives"]
     assert table() == [
-        ["system", "real", "written", "micro-F1", "95 % interval", "precision", "recall", "macro-F1"],
+        ["system", "real", "written", *header],
         table()[1],
-        ["gold", "22", "0", "65.1 ± 1.2", "61.0 – 69.0", "64.0 ± 2.0", "66.0 ± 3.0", "62.0 ± 4.0"],
-        ["silver", "0", "1,024", "65.1 ± 1.2", "61.0 – 69.0", "64.0 ± 2.0", "66.0 ± 3.0", "62.0 ± 4.0"],
-        ["majority (baseline)", "–", "–", "12.5", "–", "–", "–", "–"],
-        ["random (baseline)", "–", "–", "10.0 ± 1.0", "–", "–", "–", "–"],
+        ["gold", "22", "0", *scored],
+        ["silver", "0", "1,024", *scored],
+        ["majority (baseline)", "–", "–", "12.5", "–", "–", "–", "–", "–"],
+        ["random (baseline)", "–", "–", "10.0 ± 1.0", "–", "–", "–", "–", "–"],
     ]
     assert all(re.fullmatch(":?-+:?", cell) for cell in table()[1])
+
+
+def test_a_second_table_says_what_can_be_relied_on() -> None:
+    silent = reliability(false_alarms=Spread(mean=0.0, std=0.0), negatives_found=Spread(mean=1.0, std=0.0))
+    report(evaluation("gold"), evaluation("silver", reliability=silent, decisions=[decided(threshold=0.25)] * 2))
+    assert table(2) == [
+        ["system", "threshold", "negatives found", "false alarms per 100", "calibration error"],
+        table(2)[1],
+        ["gold", "0.62", "75.0 ± 5.0", "25.0", "0.062"],
+        ["silver", "0.25", "100.0", "0.0", "0.062"],
+    ]
+
+
+def test_a_third_table_has_precision_and_f1_at_each_share_of_negatives_with_their_intervals() -> None:
+    report(evaluation("gold"), evaluation("silver"))
+    rows = [
+        ["20 %", "30.0 ± 1.0", "25.0 – 35.0", "70.0", "60.0 – 80.0"],
+        ["80 %", "30.0 ± 1.0", "25.0 – 35.0", "40.0 ± 2.0", "36.0 – 44.0"],
+    ]
+    assert table(3) == [
+        ["system", "negatives", "precision", "95 % interval", "F1", "95 % interval"],
+        table(3)[1],
+        *[[system, *row] for system in ("gold", "silver") for row in rows],
+    ]
+
+
+def test_a_dataset_without_a_negative_label_has_no_tables_about_it() -> None:
+    report(evaluation(reliability=unreliable()))
+    assert OUTPUTS["table"].read_text().count("\n\n") == 1
+    assert table()[0][-1] == "macro-F1"
+
+
+def test_scores_on_running_text_stand_beside_the_others_where_a_system_has_them() -> None:
+    report(evaluation("gold", wire=wire()), evaluation("silver"))
+    header, _, gold, silver = table(2)
+    assert header[5:] == ["wire: negatives found", "wire: F1", "95 % interval", "wire: F1 from raw text"]
+    assert gold[5:] == ["90.0", "50.0", "40.0 – 60.0", "25.0"]
+    assert silver[5:] == ["–"] * 4
 
 
 def test_the_official_macro_f1_has_a_column_only_where_there_is_one() -> None:
     report(evaluation("gold", scores=scores(semeval_macro_f1=Spread(mean=0.5, std=0.01))), evaluation("silver"))
     assert [row[-1] for row in table()] == ["official macro-F1", table()[1][-1], "50.0 ± 1.0", "–", "–", "–"]
+    assert table()[2][-2:] == ["40.0 ± 2.0", "50.0 ± 1.0"]
 
 
 def test_the_line_above_the_table_says_what_was_measured() -> None:
@@ -101,11 +153,9 @@ def test_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == OUTPUTS["table"].read_text()
 
 
-def test_what_the_methods_wrote_stands_in_a_second_table_below_the_systems() -> None:
+def test_what_the_methods_wrote_stands_in_the_last_table() -> None:
     report(evaluation(), methods=[summary(), summary("one_by_one")])
-    _, systems, methods = OUTPUTS["table"].read_text().split("\n\n")
-    assert systems.endswith("|")
-    assert [line.split("|")[1].strip() for line in methods.splitlines()[2:]] == ["all_at_once", "one_by_one"]
+    assert [row[0] for row in table(-1)[2:]] == ["all_at_once", "one_by_one"]
 
 
 def test_the_errors_of_every_system_are_on_a_page_of_their_own() -> None:
@@ -128,6 +178,17 @@ def test_metrics_hold_a_key_for_each_system_and_baseline() -> None:
         "accuracy": {"mean": 0.7, "std": 0.05},
         "draw": "0123456789ab",
         "trained_on": {"real": 22, "written": 0},
+        "reliability": {
+            "negatives_found": {"mean": 0.75, "std": 0.05},
+            "false_alarms_per_100": {"mean": 25.0, "std": 5.0},
+            "calibration_error": {"mean": 0.0625, "std": 0.01},
+            "f1_at_20": {"mean": 0.7, "std": 0.0, "low": 0.6, "high": 0.8},
+            "precision_at_20": {"mean": 0.3, "std": 0.01, "low": 0.25, "high": 0.35},
+            "f1_at_80": {"mean": 0.4, "std": 0.02, "low": 0.36, "high": 0.44},
+            "precision_at_80": {"mean": 0.3, "std": 0.01, "low": 0.25, "high": 0.35},
+            "negatives_share": 5 / 7,
+            "thresholds": [0.75, 0.5],
+        },
     }
     assert metrics["majority"] == {"micro_f1": {"mean": 0.125, "std": 0.0}}
 
@@ -185,6 +246,17 @@ def test_an_evaluation_of_another_version_is_an_error_with_the_field_that_is_wro
 def test_a_confusion_matrix_that_does_not_fit_the_labels_is_an_error() -> None:
     with pytest.raises(ValueError, match="not 3 x 3"):
         evaluation(confusion=[[1, 2], [3, 4]])
+
+
+def test_a_decision_for_each_random_seed_is_what_an_evaluation_holds() -> None:
+    with pytest.raises(ValueError, match="not one decision for each random seed"):
+        evaluation(decisions=[decided()])
+
+
+def test_without_a_negative_label_metrics_say_nothing_of_negatives() -> None:
+    report(evaluation(reliability=unreliable(), negative=None))
+    metrics = json.loads(OUTPUTS["metrics"].read_text())["gold"]["reliability"]
+    assert set(metrics) == {"calibration_error", "thresholds"}
 
 
 def test_systems_evaluated_on_different_draws_are_not_put_side_by_side() -> None:

@@ -103,5 +103,6 @@ def _far(extractor: Extractor, near: float) -> str | None:
     if near >= least:
         return None
     return (
-        f"its similarity to the nearest training example is {near:.3f}, that of nearly all others at least {least:.3f}"
+        f"its similarity to the nearest training example is {near:.3f}, "
+        f"that of nearly all held-out examples at least {least:.3f}"
     )

@@ -128,7 +128,7 @@ def reliability_figure(evaluation: Evaluation) -> str:
     share = alt.Scale(domain=[0, 1])
     points = (
         alt.Chart(alt.Data(values=bins), width=300, height=300)
-        .mark_line(color=ACCENT, point=alt.OverlayMarkDef(size=40))
+        .mark_line(color=ACCENT, point=alt.OverlayMarkDef(size=40, color=ACCENT))
         .encode(
             x=alt.X("probability:Q", title="mean probability", scale=share),
             y=alt.Y("accuracy:Q", title="share that is right", scale=share),
@@ -144,7 +144,7 @@ def risk_figure(evaluation: Evaluation) -> str:
     points = [each.model_dump() for each in evaluation.reliability.risk_coverage]
     return _svg(
         alt.Chart(alt.Data(values=points), width=300, height=300)
-        .mark_line(color=ACCENT, point=alt.OverlayMarkDef(size=22))
+        .mark_line(color=ACCENT, point=alt.OverlayMarkDef(size=22, color=ACCENT))
         .encode(
             x=alt.X("coverage:Q", title="coverage: share of answers, surest first", scale=alt.Scale(domain=[0, 1])),
             y=alt.Y("risk:Q", title="risk: share that is wrong", scale=alt.Scale(zero=True)),
