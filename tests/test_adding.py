@@ -12,13 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from dvc.repo import Repo
 
+from relseed.generation.method import read_method
+from relseed.generation.writing import make
+from relseed.pipeline.params import Params
 from relseed.records.files import write_json_lines, write_records
+from relseed.tasks.relation import TASK, Example
 from tests.conftest import keep_entries, run, set_params
 from tests.graph import ROOT, covers
 from tests.hostile import Behaviour, Handler, Server, chat, serving
-from tests.methods import SCHEMA, SEEDS
+from tests.methods import PARAMS, SCHEMA, SEEDS
 
 TEXT = (ROOT / "docs/adding.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## An? (\w+)$(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
@@ -158,6 +163,17 @@ def test_the_new_loop_shows_the_newest_accepted_examples_after_the_seeds(place):
     shown = sorted(len(re.findall(r"^\d+\. ", prompt, re.MULTILINE)) for prompt in server.requests)
     assert shown == [5, 5, 8, 8]  # of two labels, four examples and then two
     assert counts == {"accepted": 12}
+
+
+def test_the_entry_of_a_method_without_an_llm_makes_negatives_of_the_mentions_of_seeds():
+    [name] = entries = yaml.safe_load(block("method", "yaml"))
+    text = SEEDS[0].text
+    names = ("Marit", "Sula", "ever")
+    spans = [{"start": text.index(name), "end": text.index(name) + len(name)} for name in names]
+    seed = Example.model_validate(SEEDS[0].model_dump() | {"mentions": spans, "related": [[0, 1]]})
+    method = read_method(Params(PARAMS | {"methods": entries}), name, TASK, SCHEMA, [seed])
+    [exchange] = make(method).exchanges
+    assert len(exchange.candidates) == 4  # two pairs that nobody said to be related, in both directions
 
 
 def test_the_new_rule_rejects_a_text_that_does_not_end_as_a_sentence_does(place):

@@ -258,7 +258,8 @@ ABOUT = ("relation", "others", "sentence", "head", "tail", "head_type", "tail_ty
 NEEDED = {
     "tasks/relation/all_at_once": FIELDS,
     "tasks/relation/one_by_one": FIELDS,
-    "tasks/relation/negatives": FIELDS | {"near": SCHEMA.by_label["owner_of"], "kinds": KINDS},
+    "tasks/relation/negatives": {name: value for name, value in FIELDS.items() if name != "kind"}
+    | {"near": SCHEMA.by_label["owner_of"], "kinds": KINDS},
     "tasks/relation/passages": {name: FIELDS[name] for name in OF_PASSAGES} | {"types": ["PERSON", "BOAT"]},
     "tasks/relation/system": {"negative": True, "kind": "hard", "varied": True},
     "explanations/explain": {**dict.fromkeys(ABOUT, "x"), "relation": FIELDS["relation"], "others": FIELDS["others"]},
