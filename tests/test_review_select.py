@@ -115,7 +115,7 @@ def test_a_second_run_with_decisions_writes_the_same():
 def near(number: int, label: str = "owns") -> Example:
     """A near-miss of a label, by the method `negatives`."""
     made = example("none", number, "negatives")
-    return made.model_copy(update={"id": f"negatives/near/{label}/0/{number}"})
+    return made.model_copy(update={"id": f"negatives/near/{label}/0/{number}", "near": label})
 
 
 def test_a_negative_that_states_something_after_all_counts_for_its_label_and_for_no_negative():
@@ -151,7 +151,7 @@ def test_a_decision_about_an_example_that_is_no_longer_there_is_said_and_harms_n
 
 @pytest.mark.parametrize("words", ["drop", "relabel rows"])
 def test_a_decision_about_another_text_is_not_applied(capsys, words):
-    changed = KEPT.model_copy(update={"text": KEPT.text.replace("Old0", "New0")})
+    changed = KEPT.model_copy(update={"text": KEPT.text.replace("Old", "New")})
     prepare(changed)
     review((KEPT, words))
     assert f"have changed: 1 ({KEPT.id}); review the new ones" in said(capsys)[0]
