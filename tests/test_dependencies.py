@@ -22,6 +22,9 @@ UNUSED_BY_DEFAULT = {
     "relseed.llm.engines.vllm.Vllm",
     "relseed.llm.prices.Prices",
     "relseed.methods.all_at_once.Settings",
+    "relseed.methods.negatives.Settings",
+    "relseed.methods.passages.Settings",
+    "relseed.methods.rule_made.Settings",
 }
 # Folders of modules that are found by name, where DVC cannot say which: it does not nest `${a.${b}}`.
 FAMILIES = {"relseed/tasks/relation", "relseed/classifier/heads", "relseed/datasets"}

@@ -1,6 +1,7 @@
 """What the repository ships of an LLM's responses: complete, right in every span, and apart from the test set."""
 
 import asyncio
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from relseed.llm.request import Response
 from relseed.pipeline.params import Params
 from relseed.quality.duplicates import nearest
 from relseed.quality.templates import masked_copies
+from relseed.records.files import read_records
 from relseed.tasks.relation import TASK, Example
-from relseed.tasks.relation.tags import tagged
+from relseed.tasks.relation.passages import Passage
+from relseed.tasks.relation.tags import tagged, untag
 from relseed.tasks.task import read_examples, read_schema
 
 PARAMS = Params.read()
@@ -137,8 +140,38 @@ def test_no_written_sentence_comes_near_one_of_validation_or_test(accepted, spli
     assert [match for match in nearest(texts, known, threshold=0.3) if match] == []
 
 
+def test_no_written_sentence_comes_near_one_of_a_passage_of_wire(accepted):
+    passages = [passage for _, passage in read_records(Path("data/gazette/wire.jsonl"), Passage)]
+    known = [passage.text[span.start : span.end] for passage in passages for span in passage.sentences]
+    texts = list({example.text for method in METHODS for example in accepted[method]})
+    assert [match for match in nearest(texts, known, threshold=0.3) if match] == []
+
+
+def test_each_near_miss_says_of_which_kind_it_is_and_the_kinds_are_spread(accepted):
+    kinds: dict[str, Counter[str]] = {}
+    for example in accepted["negatives"]:
+        if near := getattr(example, "near", None):
+            kinds.setdefault(near, Counter())[example.kind] += 1
+    wanted = set(PARAMS.value("methods.negatives")["negatives"])
+    for near, counts in kinds.items():
+        assert set(counts) == (wanted if SCHEMA.by_label[near].reversible else wanted - {"inverse"})
+        assert min(counts.values()) >= 2
+
+
+@pytest.mark.parametrize("path", sorted(Path("data/recorded/semeval").glob("*.jsonl")), ids=lambda path: path.stem)
+def test_the_sentences_recorded_for_semeval_have_their_mentions_in_tags_and_no_two_are_the_same(path):
+    """Which requests they answer is known where SemEval is."""
+    texts = []
+    for response in read_responses(path).values():
+        samples = json.loads(response.text)["samples"]
+        texts += [untag(sample["sentence"]).text for sample in samples]
+    assert len(texts) == len(set(texts)) == {"all_at_once": 576, "negatives": 196}[path.stem]
+
+
 def test_the_data_card_says_who_wrote_them_and_counts_right(written):
     card = Path("data/recorded/README.md").read_text(encoding="utf-8")
     assert "Claude" in card
     for method, exchanges in written.items():
         assert f"| {method}.jsonl | {len(exchanges)} |" in card
+    for path in Path("data/recorded/semeval").glob("*.jsonl"):
+        assert f"| semeval/{path.name} | {len(read_responses(path))} |" in card
