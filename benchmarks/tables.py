@@ -237,6 +237,7 @@ def _tuned_in_short(run: Mapping[str, Any]) -> dict[str, float]:
 
 def _tuned_figures(run: Mapping[str, Any], rules: Sequence[str]) -> dict[str, float]:
     percent = 100 / run["candidates"]
+    measured = [name for name in Diversity.model_fields if name in run["diversity"]]  # some are newer than the runs
     return {
         "accepted by the rules, %": percent * run["accepted"],
         **{f"rejected: {rule.replace('_', ' ')}, %": percent * run["rejected"].get(rule, 0) for rule in rules},
@@ -244,7 +245,7 @@ def _tuned_figures(run: Mapping[str, Any], rules: Sequence[str]) -> dict[str, fl
         "similarity to an example shown ≥ 0.2, %": percent * run["similar_to_shown"]["0.2"],
         "4-grams of an example shown, %": 100 * run["copied_grams"],
         "accepted by the classifier, too, %": percent * run["accepted_by_classifier"],
-        **{name.replace("_", "-"): run["diversity"][name] for name in Diversity.model_fields},
+        **{name.replace("_", "-"): run["diversity"][name] for name in measured},
         "tokens per accepted": run["tokens_per_accepted"],
         "seconds per accepted": run["seconds_per_accepted"],
     }

@@ -10,6 +10,8 @@ from relseed.pipeline.command import guarded
 from relseed.pipeline.errors import UserError
 
 app = Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
+review = Typer(no_args_is_help=True, help="Have people review what was written, before anything is trained on it.")
+app.add_typer(review, name="review")
 Tagged = Annotated[list[str] | None, Argument(help="texts; for relations sentences with <e1>..</e1> and <e2>..</e2>")]
 Methods = Annotated[list[str] | None, Argument(help="of `methods` in params.yaml, or `explain`; all if none is named")]
 Threshold = Annotated[float | None, Option(help="least score of an assertion, instead of the extractor's own")]
@@ -134,7 +136,7 @@ def trace(
     id: Annotated[str, Argument(help="of a candidate, or a unique part of one")],
     data: Annotated[Path, Option(help="where candidates, accepted, rejected and training are")] = Path("data"),
 ) -> None:
-    """Trace one candidate: its prompt, the response, the rules, its scores, where it ended up.
+    """Trace one candidate: its prompt, the response, the rules, its scores, its review, where it ended up.
 
     An id is that of a candidate (as in data/accepted, data/rejected and the report), or that of a request from which
     none came (without the last number), or a part of one that is unique.
@@ -142,6 +144,45 @@ def trace(
     from relseed.report.trace import trace as render
 
     print(render(id, data))
+
+
+@review.command("export")
+def export_sheet(
+    method: Annotated[str, Argument(help="of `methods` in params.yaml, whose accepted examples are reviewed")],
+    output: Annotated[Path, Option(help="sheet.csv, sheet.html, or a folder for Argilla")],
+    training_set: Annotated[str | None, Option(help="only what this training set holds of them")] = None,
+    data: Annotated[Path, Option(help="where accepted, training and reviews are")] = Path("data"),
+) -> None:
+    """Write a sheet: each accepted example with its label and the label's definition, to decide about.
+
+    A decision is keep, drop, or relabel LABEL. Examples that were decided before have their decision in the sheet.
+    """
+    from relseed.pipeline.params import Params
+    from relseed.review.export import export
+
+    count = export(Params.read(), method, training_set, output, data)
+    print(f"{output}: {count} to review, then `relseed review import`")
+
+
+@review.command("import")
+def import_sheet(
+    sheet: Annotated[Path, Argument(help="a filled .csv, or what Argilla exports: a .json file or a folder")],
+    data: Annotated[Path, Option(help="where accepted and reviews are")] = Path("data"),
+) -> None:
+    """Read a filled sheet into data/reviews, which git versions and `select` applies.
+
+    Every line is checked first; if one is wrong, nothing is imported. A decision replaces an earlier one about the same
+    example; a line without a decision changes nothing.
+    """
+    from relseed.pipeline.params import Params
+    from relseed.review.importing import describe, import_sheet
+
+    imported, notes = import_sheet(Params.read(), sheet, data)
+    for method in imported:
+        print(describe(method))
+    if notes:
+        print(f"notes without a decision, which are not kept: {len(notes)}, such as that of {notes[0]}")
+    print("`dvc repro` applies them; commit them with git")
 
 
 @app.command()

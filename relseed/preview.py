@@ -34,7 +34,7 @@ def _method(params: Params, name: str, data: Path) -> str:
     task = load_task(params.value("task"))
     schema, seeds = _read(data, task)
     method = read_method(params, name, task, schema, seeds)
-    if method.llm is None:
+    if method.asks is None:
         return f"=== {name}: made by rule from the seeds, loop {method.settings.loop}: asks nothing\n"
     settings, targets = method.settings, targets_of(method, loop_of(params, name))
     try:

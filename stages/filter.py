@@ -36,7 +36,7 @@ def main(
         passed, failed = chosen.rules.apply_all(found for exchange in exchanges for found in exchange.candidates)
         print("\n".join(rejection_table(failed, len(passed))))
         diversities = diversities_of(task, _readable(exchanges, chosen.rules.rules), passed, method)
-        measured = summarize(exchanges, passed, failed, diversities, chosen.llm.prices if chosen.llm else Prices())
+        measured = summarize(exchanges, passed, failed, diversities, chosen.llm.prices if chosen.asks else Prices())
         write_records(lines[0], passed)
         write_records(lines[1], failed)
         _write(measured, writes[2], log)

@@ -121,7 +121,9 @@ def main(system: Entry, labels: Path, validation: Path, extractors: Path) -> Non
 
 
 def _training_config(config: Finetune, chosen: System) -> TrainingConfig:
-    own = {} if chosen.max_steps is None else {"max_steps": chosen.max_steps}
+    own = {}
+    if chosen.max_steps is not None:  # as many evaluations as others have: the best of more would be a luckier one
+        own = {"max_steps": chosen.max_steps, "eval_steps": chosen.max_steps * config.eval_steps // config.max_steps}
     return TrainingConfig.model_validate(config.model_dump(include=set(TrainingConfig.model_fields)) | own)
 
 

@@ -25,18 +25,19 @@ def main(method: Entry, labels: Path, seeds: Path, candidates: Path) -> None:
     schema = read_schema(labels, task)
     chosen = read_method(params, method, task, schema, read_examples(seeds, task, schema))
     output = candidates / f"{method}.jsonl"
-    described = {"method": method, **chosen.settings.model_dump(), **(chosen.llm.model_dump() if chosen.llm else {})}
+    described = {"method": method, **chosen.settings.model_dump(), **(chosen.llm.model_dump() if chosen.asks else {})}
     reads = [labels, seeds, Path(chosen.settings.reads)]
     with tracked("generate", params=described, reads=reads, writes=[output]) as log:
-        written = asyncio.run(_write(chosen, params)) if chosen.llm else make(chosen)
+        written = asyncio.run(_write(chosen, params)) if chosen.asks else make(chosen)
         count = sum(len(exchange.candidates) for exchange in written.exchanges)
         print("\n".join(rejection_table(written.rejected, count - len(written.rejected))))
-        log.log_metrics({"requests": len(written.exchanges), "candidates": count, "rejected": len(written.rejected)})
+        requests = sum(exchange.request is not None for exchange in written.exchanges)
+        log.log_metrics({"requests": requests, "candidates": count, "rejected": len(written.rejected)})
         write_records(output, written.exchanges)
 
 
 async def _write(method: Method, params: Params) -> Written:
-    async with open_client(method.writer, f"generate-{method.name}", Path(method.settings.reads), params) as client:
+    async with open_client(method.llm, f"generate-{method.name}", Path(method.settings.reads), params) as client:
         return await write(method, client)
 
 

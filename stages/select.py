@@ -5,43 +5,70 @@ from pathlib import Path
 from typing import Any
 
 from relseed.generation.card import Origin, card_of
-from relseed.generation.training_set import Available, TrainingSet, read_available, select, shortages
+from relseed.generation.reviews import describe_reviews
+from relseed.generation.training_set import (
+    Available,
+    Repetition,
+    TrainingSet,
+    negative_shortages,
+    read_available,
+    select,
+    shortages,
+)
 from relseed.llm.llm import llms_of
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.outputs import output_file
 from relseed.pipeline.params import Params
-from relseed.quality.duplicates import Index
 from relseed.quality.rules import RuleSettings
 from relseed.records.files import read_json, write_records
 from relseed.tasks.task import Task, load_task, read_examples, read_schema
 from relseed.tracking.run import tracked
 
 
-def main(training_set: Entry, labels: Path, seeds: Path, dataset_card: Path, training: Path) -> None:
+def main(training_set: Entry, labels: Path, seeds: Path, dataset_card: Path, reviews: Path, training: Path) -> None:
     """Select, and write the data and its card."""
     params = Params.read()
     task, settings = load_task(params.value("task")), params.section(f"training_sets.{training_set}", TrainingSet)
     data, card = training / f"{training_set}.jsonl", training / f"{training_set}.md"
-    reads = [Path(settings.reads), labels, seeds, dataset_card]
+    reads = [Path(settings.reads), labels, seeds, dataset_card, reviews]
     with tracked("select", params=settings.model_dump(), reads=reads, writes=[data, card]) as log:
         schema = read_schema(labels, task)
         real = read_examples(seeds, task, schema) if settings.seeds else []
         rules = params.section("rules", RuleSettings)
-        available = read_available(settings, task)
-        written = select(settings, available, schema, Index(rules.near_duplicate), task)
-        _describe(settings, written, available, schema)
-        log.log_metrics({"seeds": len(real), "written": len(written)})
-        write_records(data, [*real, *written])
+        available = read_available(settings, task, schema, reviews)
+        written = select(settings, available, schema, rules.near_duplicate, task)
+        _describe(settings, written, available, schema, task)
         origin = _origin(params, settings, task, schema, rules, read_json(dataset_card, stage="ingest"))
+        repetition = Repetition.of(list(filter(origin.by_llm, written)), rules.near_duplicate, task)
+        _warn(repetition)
+        log.log_metrics({"seeds": len(real), "written": len(written), "masked_copies": repetition.every.copies})
+        write_records(data, [*real, *written])
         with output_file(card) as partial:
-            text = card_of(training_set, data, settings, [*real, *written], available, origin)
+            text = card_of(training_set, data, settings, [*real, *written], available, repetition, origin)
             partial.write_text(text.strip() + "\n", encoding="utf-8")
 
 
-def _describe(settings: TrainingSet, written: Sequence[Any], available: Available, schema: Any) -> None:
+def _describe(settings: TrainingSet, written: Sequence[Any], available: Available, schema: Any, task: Task) -> None:
+    for line in describe_reviews(available.reviews):
+        print(line)
     print(f"{len(written)} written examples of {len({example.label for example in written})} labels")
     for label, count in shortages(settings, written, available, schema).items():
         print(f"  {label}: {count} of {settings.per_label}, no more were good enough")
+    for method, unit, count, wanted in negative_shortages(settings, written, schema, task):
+        print(f"  {unit} by {method}: {count} of {wanted}, no more were good enough")
+
+
+def _warn(repetition: Repetition) -> None:
+    every, labels = repetition.every, repetition.templates
+    if not every.most and not labels:
+        return
+    print(
+        f"warning: {'this set is' if every.most else 'these labels are'} mostly templates. Once names and numbers are "
+        f"masked, {every.copies} of {every.texts} texts by LLMs are like another one (different: {every.different}). "
+        "Which of them are rejected is up to rules.near_duplicate_masked in params.yaml"
+    )
+    for label, copies in labels.items():
+        print(f"  {label}: {copies.copies} of {copies.texts} (different: {copies.different})")
 
 
 def _origin(

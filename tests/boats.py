@@ -35,7 +35,7 @@ UNTYPED = Schema.model_validate(
         ]
     }
 )
-RULES = RuleSettings(min_words=4, max_words=24, near_duplicate=0.5, language="en")
+RULES = RuleSettings(min_words=4, max_words=24, near_duplicate=0.5, near_duplicate_masked=0.85, language="en")
 GOOD = "Old <e1>Ines Falk</e1> sold her house in town to buy the <e2>Sula</e2> at last."
 OTHER = "Last spring the bank gave the <e2>Sula</e2> back to <e1>Ines Falk</e1> without a word."
 FRENCH = "La vieille <e1>Ines</e1> a vendu sa maison pour acheter la <e2>Sula</e2>."

@@ -188,7 +188,16 @@ def decided(**changes: Any) -> Decided:
     return Decided(**values | changes)
 
 
-DIVERSITY = Diversity(distinct_1=0.25, distinct_2=0.75, self_bleu=0.125, distance=0.5, distance_masked=0.375, vendi=7.5)
+DIVERSITY = Diversity(
+    distinct_1=0.25,
+    distinct_2=0.75,
+    self_bleu=0.125,
+    distance=0.5,
+    distance_masked=0.375,
+    distinct_masked=0.875,
+    vendi=7.5,
+    vendi_masked=6.5,
+)
 
 
 def summary(method: str = "all_at_once", **changes: Any) -> MethodSummary:

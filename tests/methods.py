@@ -38,7 +38,7 @@ SETTINGS = {
     "max_tokens_per_example": 20,
     "negatives": ["co_occurrence", "hard"],
 }
-RULES = RuleSettings(min_words=3, max_words=30, near_duplicate=0.9, language=None)
+RULES = RuleSettings(min_words=3, max_words=30, near_duplicate=0.9, near_duplicate_masked=None, language=None)
 BAD = "<e1>Marit</e1> <e2>Sula</e2>"  # too short
 
 

@@ -1,6 +1,5 @@
 """docs/adding.md: each of its diffs is short, applies to the checkout, and what it adds works."""
 
-import csv
 import hashlib
 import json
 import re
@@ -239,21 +238,20 @@ def test_an_extractor_of_the_new_task_trains_and_labels_texts(place, tiny_encode
     assert re.match(rf"(sport|farming)  {WHEAT}\n", labelled)
 
 
-def test_the_new_reader_reads_tables_and_says_which_record_is_no_example(place):
+def test_the_new_reader_reads_lines_and_says_which_hold_no_example(place):
     add("reader", place)
     shutil.rmtree(place / "data/dataset")
     write_records(place / "data/mine/relations.jsonl", SCHEMA.relations)
-    rows = [["<e1>Ada</e1>, once more, owns <e2>Isa</e2>", "owns", "letters"], ["<e1>Ada</e1> rows", "rows_to", ""]]
-    for split, count in (("train", 1), ("validation", 1), ("test", 2)):
-        with (place / f"data/mine/{split}.csv").open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([["text", "relation", "register"], *rows[:count]])
+    good, bad = "owns\t<e1>Ada</e1>, once more, owns <e2>Isa</e2>\n", "rows_to\t<e1>Ada</e1> rows\n"
+    for split in ("train", "validation", "test"):
+        (place / f"data/mine/{split}.txt").write_text(good + bad * 2 if split == "test" else good, encoding="utf-8")
     problem = stage(place, "ingest", {"dataset": "data/dataset"}, check=False)
-    assert "data/mine/test.csv: record 2: no <e2>" in problem
-    shutil.copy(place / "data/mine/train.csv", place / "data/mine/test.csv")
+    assert re.findall(r"data/mine/test\.txt:(\d): no <e2>", problem) == ["2", "3"]
+    shutil.copy(place / "data/mine/train.txt", place / "data/mine/test.txt")
     stage(place, "ingest", {"dataset": "data/dataset"})
     [example] = lines(place / "data/dataset/train.jsonl")
     assert example["text"] == "Ada, once more, owns Isa"
-    assert (example["relation"], example["register"], example["tail"]) == ("owns", "letters", {"start": 21, "end": 24})
+    assert (example["id"], example["relation"], example["tail"]) == ("train-1", "owns", {"start": 21, "end": 24})
 
 
 RESPONDS = """

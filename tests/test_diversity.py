@@ -26,7 +26,7 @@ def embedded_texts(texts: Sequence[str], vectors: np.ndarray | None = None) -> l
     if vectors is None:
         different = list(dict.fromkeys(texts))
         vectors = np.eye(len(different))[[different.index(text) for text in texts]]
-    return list(map(Embedded, texts, vectors, vectors))
+    return list(map(Embedded, texts, texts, vectors, vectors))
 
 
 def figures(texts: Sequence[str], vectors: np.ndarray | None = None) -> Diversity:
@@ -49,7 +49,9 @@ def test_copies_are_the_least_diverse_in_every_figure():
     assert copies.self_bleu > different.self_bleu
     assert copies.distance < different.distance
     assert copies.distance_masked < different.distance_masked
+    assert copies.distinct_masked < different.distinct_masked
     assert copies.vendi < different.vendi
+    assert copies.vendi_masked < different.vendi_masked
 
 
 def test_copies_count_as_one_text_at_no_distance():
@@ -116,9 +118,10 @@ def test_every_figure_stays_within_its_bounds_whatever_the_texts_are(texts, data
     vectors = data.draw(arrays.arrays(float, shape, elements=st.floats(0.1, 1) | st.floats(-1, -0.1)).map(units))
     found = figures(texts, vectors)
     slack = 1e-9
-    assert all(-slack <= share <= 1 + slack for share in (found.distinct_1, found.distinct_2, found.self_bleu))
+    shares = found.distinct_1, found.distinct_2, found.distinct_masked, found.self_bleu
+    assert all(-slack <= share <= 1 + slack for share in shares)
     assert -slack <= found.distance <= 2 + slack
-    assert 1 - slack <= found.vendi <= len(texts) + slack
+    assert all(1 - slack <= vendi <= len(texts) + slack for vendi in (found.vendi, found.vendi_masked))
 
 
 def test_the_mean_counts_each_label_once_however_many_texts_it_has():
@@ -156,6 +159,14 @@ def test_new_names_alone_make_no_masked_distance(led):
 
 def test_other_words_make_a_masked_distance(led):
     assert diversity({"leads": led[1:]})["leads"].distance_masked > 0.2
+
+
+def test_new_names_alone_make_no_other_text_once_they_are_masked(led):
+    renamed, different = diversity({"leads": led[:2]})["leads"], diversity({"leads": led[1:]})["leads"]
+    assert (renamed.distinct_masked, different.distinct_masked) == (1 / 2, 1)
+    assert renamed.vendi_masked == pytest.approx(1, abs=1e-3)
+    assert renamed.vendi > 1.05
+    assert different.vendi_masked > 1.2
 
 
 def test_each_text_gets_its_own_unit_vectors_whatever_their_order(led):

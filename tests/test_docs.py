@@ -8,6 +8,7 @@ import pytest
 from docs.generate import PARTS, generated, pages
 from relseed.datasets import folder
 from relseed.tasks.relation import TASK
+from relseed.tasks.relation.passages import Passage
 from tests.graph import PARAMS, ROOT, declared
 
 README = ROOT / "README.md"
@@ -109,3 +110,26 @@ def test_the_lines_of_the_recipe_for_own_data_are_read_as_own_data(tmp_path):
     [read] = dataset.splits["train"]
     assert dataset.schema.labels == ("founded_by", "no_relation")
     assert (read.head.text_of(read.text), read.tail.text_of(read.text)) == ("Nordlys", "Ada Holm")
+
+
+def test_the_table_and_the_tagged_line_of_the_data_page_are_the_same_example(tmp_path):
+    [table] = re.findall(r"```csv\n(.*?)```", text("docs/data.md"), re.S)
+    [line] = re.findall(r'```json\n(\{"text".*?)```', text("docs/data.md"), re.S)
+    (tmp_path / "relations.jsonl").write_text(re.findall(r"```json\n(.*?)```", text("README.md"), re.S)[0])
+    (tmp_path / "train.csv").write_text(table, encoding="utf-8")
+    for split in ("validation", "test"):
+        (tmp_path / f"{split}.jsonl").write_text(line, encoding="utf-8")
+
+    splits = folder.read(tmp_path, task=TASK, domain=None).splits
+    assert splits["train"][0].model_dump(exclude={"id"}) == splits["test"][0].model_dump(exclude={"id"})
+    assert splits["train"][1].text == "Nordlys, founded by Ada Holm, is for sale."
+
+
+def test_the_passage_of_the_data_page_is_one():
+    [line] = re.findall(r'```json\n(\{.*"sentences".*)\n```', text("docs/data.md"))
+    passage = Passage.model_validate_json(line)
+    assert [mention.text_of(passage.text) for mention in passage.mentions] == ["Ada Holm", "Nordlys", "Bodø"]
+    assert [passage.text[span.start : span.end] for span in passage.sentences] == [
+        "Ada Holm left Nordlys.",
+        "Its barn in Bodø is for sale.",
+    ]

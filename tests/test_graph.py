@@ -96,9 +96,10 @@ def test_a_stage_of_one_entry_depends_on_no_other_entry_of_its_mapping(stage):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.split("@")[0] not in ("ingest", "evaluate", "report")])
-def test_no_path_leads_from_the_test_split_to_a_stage_that_writes_trains_or_chooses(name):
+@pytest.mark.parametrize("tested", ["test", "wire"])
+def test_no_path_leads_from_the_test_data_to_a_stage_that_writes_trains_or_chooses(name, tested):
     reached = {path for stage in upstream(named(name)) for path in paths(stage.deps)}
-    assert not [path for path in reached if covers([path], "data/dataset/test.jsonl")]
+    assert not [path for path in reached if covers([path], f"data/dataset/{tested}.jsonl")]
 
 
 def test_evaluate_does_read_the_test_split():

@@ -61,7 +61,7 @@ def project(folder: Path, server: Server) -> Path:
     params["llms"]["teacher"] |= {"engine": "openai", "model": "m"}
     params["engines"]["openai"]["url"] = server.url
     params["methods"]["one_by_one"] |= {"per_label": PER_LABEL, "max_request_factor": 1.0}
-    params["rules"] |= {"language": None, "near_duplicate": 1.0, "min_words": 1}
+    params["rules"] |= {"language": None, "near_duplicate": 1.0, "near_duplicate_masked": None, "min_words": 1}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     relations = [{"relation": label, "definition": label, "negative": label == "no_relation"} for label in LABELS]
     types = {"head_type": "PERSON", "tail_type": "LOCATION"}

@@ -112,7 +112,7 @@ def test_lines_of_all_splits_are_named_at_once(tmp_path):
 
 
 def test_a_table_with_tags_is_read(tmp_path):
-    [example] = train(own(tmp_path, train=f"\ufeff{HEADER},id,register\r\n{ROW},a,letters\r\n"))
+    [example] = train(own(tmp_path, train=f"\ufeff{HEADER.replace(',', ', ')},id,register\r\n{ROW},a,letters\r\n"))
     assert example == train(own(tmp_path / "lines", train=[{"id": "a", **TYPED, "register": "letters"}]))[0]
 
 

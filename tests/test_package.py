@@ -43,4 +43,7 @@ def test_it_is_imported_and_its_command_runs_where_there_is_no_checkout(wheel, t
     )
     done = run(tmp_path, sys.executable, "-I", "-c", program, str(tmp_path / "site"), "--help")
     assert done.stdout.splitlines()[0].startswith(f"{tmp_path}{os.sep}site")
-    assert all(command in done.stdout for command in ("predict", "extract", "preview", "trace", "fetch"))
+    assert all(
+        command in done.stdout
+        for command in ("predict", "extract", "preview", "trace", "fetch", "review", "check", "init")
+    )

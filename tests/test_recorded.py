@@ -18,6 +18,7 @@ from relseed.llm.llm import LLM
 from relseed.llm.request import Response
 from relseed.pipeline.params import Params
 from relseed.quality.duplicates import nearest
+from relseed.quality.templates import masked_copies
 from relseed.tasks.relation import TASK, Example
 from relseed.tasks.relation.tags import tagged
 from relseed.tasks.task import read_examples, read_schema
@@ -70,6 +71,12 @@ def test_thirty_two_sentences_of_each_relation_are_accepted(accepted, method):
     for example in accepted[method]:
         counts[example.label] += 1
     assert set(counts.values()) == {32}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_sentence_comes_near_another_or_a_seed_but_for_names(accepted, method):
+    masked = [TASK.masked(example) for example in [*SEEDS, *accepted[method]]]
+    assert masked_copies(masked, threshold=0.4).copies == 0  # the rule draws the line at 0.85
 
 
 @pytest.mark.parametrize("method", METHODS)

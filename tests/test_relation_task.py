@@ -79,6 +79,7 @@ def test_fields_that_are_not_the_task_s_are_kept():
         ({}, "no <e1>: mark the head"),
         ({"text": "Ines keeps the Sula."}, "no <e1>: mark the head"),
         ({"text": "Ines keeps the Sula.", "head": {"start": 0, "end": 4}}, "tail"),
+        ({"text": FRENCH, "head_type": 7}, "head.type"),
         ({"text": "Ines keeps the Sula.", "head": {"start": 0, "end": 4}, "tail": {"start": 2, "end": 9}}, "overlap"),
     ],
 )

@@ -149,7 +149,7 @@ def test_a_type_that_only_seeds_have_may_be_written_where_the_relation_names_non
 
 def test_lengths_between_which_nothing_lies_are_an_error():
     with pytest.raises(ValidationError, match=r"min_words \(9\) is above max_words \(8\): nothing would pass"):
-        RuleSettings(min_words=9, max_words=8, near_duplicate=0.5, language=None)
+        RuleSettings(min_words=9, max_words=8, near_duplicate=0.5, near_duplicate_masked=None, language=None)
 
 
 def test_any_language_will_do_where_none_is_asked_for():

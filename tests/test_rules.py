@@ -1,6 +1,7 @@
 """The rules for sentences: what each accepts and rejects, and which comes first."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import combinations
 
 import pytest
@@ -8,7 +9,26 @@ import pytest
 from relseed.records.candidates import Candidate, Rejected
 from relseed.tasks.relation import Example
 from relseed.tasks.relation.rules import rules_of
-from tests.boats import FRENCH, GOOD, OTHER, RUSSIAN, SCHEMA, SEEDS, TOVE, as_seed, candidate, outcome, swap, verdict
+from tests.boats import (
+    FRENCH,
+    GOOD,
+    OTHER,
+    RUSSIAN,
+    SCHEMA,
+    SEEDS,
+    TOVE,
+    as_seed,
+    candidate,
+    outcome,
+    seed,
+    swap,
+    verdict,
+)
+
+
+def renamed(text: str) -> str:
+    return text.replace("Ines Falk", "Marit Ness").replace("Sula", "Grey Heron")
+
 
 NAMES = rules_of(SCHEMA, SEEDS).names
 EARLIER = candidate(id="all_at_once/owner_of/0/9")  # accepted before the cases of duplicates
@@ -35,6 +55,14 @@ ACCEPTED = [
     ("near_copy", candidate("Nobody but <e1>Tove</e1> would ever moor the <e2>Petrel</e2> in such a gale.")),
     ("duplicate", candidate(OTHER)),
     ("near_duplicate", candidate(OTHER)),
+    (
+        "masked_near_copy",
+        candidate("Nobody but <e1>Ines Falk</e1> may ever sail the fast <e2>Sula</e2> out of the bay."),
+    ),
+    (
+        "masked_near_duplicate",
+        candidate("Old <e1>Marit</e1> sold her <e2>Grey Heron</e2> to buy a house in town at last."),
+    ),
     ("script", swap("Sula", "Σύλη")),
     ("script", candidate("<e1>007</e1> - 3 - 2 - 1 - <e2>42</e2>")),
     ("language", candidate()),
@@ -91,6 +119,16 @@ REJECTED = [
     ("near_copy", swap(".", " at all.", TOVE), "like the seed boats-2 (similarity 0.83)"),
     ("duplicate", swap("last.", "last!"), "like all_at_once/owner_of/0/9 (similarity 1.00)"),
     ("near_duplicate", swap("house", "barn"), "like all_at_once/owner_of/0/9 (similarity 0.60)"),
+    (
+        "masked_near_copy",
+        candidate("Nobody but <e1>Ines Falk</e1> has ever held the papers of the <e2>Sula</e2>."),
+        "like the seed boats-2 but for names (similarity 1.00)",
+    ),
+    (
+        "masked_near_duplicate",
+        candidate(renamed(GOOD)),
+        "like all_at_once/owner_of/0/9 but for names (similarity 1.00)",
+    ),
     ("script", candidate(RUSSIAN), "written in Cyrillic"),
     ("script", swap("last", "λεπτομέρεια"), "written in Greek"),
     ("language", candidate(FRENCH), "in the language fr, not en"),
@@ -103,7 +141,7 @@ REJECTED = [
 
 
 def before(name: str) -> list[Candidate]:
-    return [EARLIER] if name in ("duplicate", "near_duplicate") else []
+    return [EARLIER] if name.endswith("duplicate") else []
 
 
 @pytest.mark.parametrize("cases", [ACCEPTED, REJECTED], ids=["accepted", "rejected"])
@@ -141,6 +179,8 @@ SPOILERS: dict[str, Callable[[Candidate], dict]] = {
     "copy": lambda _: {},
     "near_copy": lambda _: {},
     "near_duplicate": lambda flawed: {"text": flawed.text + " indeed"},
+    "masked_near_copy": lambda _: {},
+    "masked_near_duplicate": lambda _: {},
     "script": lambda flawed: {"text": flawed.text + " парусничество"},
     "language": lambda flawed: {"text": flawed.text + " comme elle l'avait toujours voulu depuis des années"},
 }
@@ -156,7 +196,12 @@ def spoiled(*names: str) -> Example | Rejected:
         seeds.append(as_seed(flawed.text))
     if "near_copy" in names:  # close to this candidate, and not to the one accepted before it
         seeds.append(as_seed("sold" + flawed.text.partition("sold")[2] + " by the way he said again"))
-    return outcome(*(before("duplicate") if "near_duplicate" in names else []), flawed, seeds=seeds)
+    if "masked_near_copy" in names:  # the same but for names
+        with suppress(ValueError):  # without tags that can be read no rule of copies is reached
+            seeds.append(seed("boats-4", renamed(flawed.text) + " and then he said it again by the way so"))
+    earlier = [EARLIER] if "near_duplicate" in names else []
+    earlier += [candidate(renamed(GOOD), id="a/0")] if "masked_near_duplicate" in names else []
+    return outcome(*earlier, flawed, seeds=seeds, near_duplicate_masked=0.5)
 
 
 @pytest.mark.parametrize("name", SPOILERS)

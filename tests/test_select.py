@@ -13,9 +13,9 @@ from relseed.pipeline.errors import UserError
 from relseed.records.files import DataError
 from relseed.tasks.relation import Example
 from tests.graph import PARAMS, pipeline
-from tests.training_sets import SEEDS, example, ids, prepare, run, selected
+from tests.training_sets import SEEDS, example, ids, prepare, renamed, run, selected
 
-ENTRY = {"reads": "accepted", "seeds": True, "methods": ["one_by_one"], "per_label": 7}
+ENTRY = {"reads": "accepted", "seeds": True, "methods": ["one_by_one"], "per_label": 7, "negatives": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -180,6 +180,39 @@ def test_no_label_falls_short_where_nothing_written_is_wanted(capsys):
     assert said(capsys) == ["0 written examples of 0 labels"]
     prepare(example("owns", 0), seeds=True, methods=[])
     assert said(capsys) == ["0 written examples of 0 labels"]
+
+
+# What is mostly templates
+
+
+def test_a_set_of_which_most_texts_are_alike_but_for_names_is_said_with_figures_before_it_is_trained_on(capsys):
+    prepare(renamed("owns", "Ada"), renamed("owns", "Britt"), renamed("rows", "Chidi"), example("rows", 0), per_label=2)
+    assert said(capsys)[1:] == [
+        "warning: this set is mostly templates. Once names and numbers are masked, 3 of 4 texts by LLMs are like "
+        "another one (different: 2). Which of them are rejected is up to rules.near_duplicate_masked in params.yaml",
+        "  owns: 2 of 2 (different: 1)",
+    ]
+
+
+def test_a_label_of_which_most_texts_are_alike_but_for_names_is_said_though_the_set_has_others(capsys):
+    others = [example("rows", number) for number in range(3)]
+    prepare(renamed("owns", "Ada"), renamed("owns", "Britt"), *others, per_label=2)
+    assert said(capsys)[1:] == [
+        "warning: these labels are mostly templates. Once names and numbers are masked, 2 of 4 texts by LLMs are like "
+        "another one (different: 3). Which of them are rejected is up to rules.near_duplicate_masked in params.yaml",
+        "  owns: 2 of 2 (different: 1)",
+    ]
+
+
+def test_a_few_copies_among_other_texts_are_not_warned_of(capsys):
+    others = [example("owns", number) for number in range(2)]
+    prepare(renamed("owns", "Ada"), renamed("owns", "Britt"), *others, per_label=4)
+    assert not [line for line in said(capsys) if "template" in line]
+
+
+def test_what_a_rule_made_of_the_seeds_is_alike_by_design_and_not_warned_of(capsys):
+    prepare(*(renamed("none", name, "re_paired") for name in ("Ada", "Britt", "Chidi")), per_label=3)
+    assert not [line for line in said(capsys) if "template" in line]
 
 
 # What is wrong with its files

@@ -20,6 +20,7 @@ from tests.evaluations import DIVERSITY, accepted, evaluation, rejected, summary
 from tests.graph import ROOT
 
 PRICES = Prices(prompt=2.0, response=10.0)
+FIGURES = ("0.250", "0.750", "0.125", "0.500", "0.375", "0.875", "7.5", "6.5")  # of tests.evaluations.DIVERSITY
 GAZETTE = ROOT / "data/gazette"
 
 
@@ -97,12 +98,12 @@ def test_candidates_are_counted_by_label_where_accepted_and_by_rule_where_not():
     turned_down = [rejected(rule="length"), rejected(), rejected(rule="length")]
     found = summarize([exchange(0)], examples, turned_down, ({}, {}), Prices())
     assert (found.candidates, found.accepted) == (6, 3)
-    assert found.per_label == {"brews": 2, "mends": 1}
+    assert found.per_unit == {"brews": 2, "mends": 1}
     assert found.rejected == {"length": 2, "mention_missing": 1}
 
 
 def test_a_label_that_was_asked_for_in_vain_is_counted_as_such():
-    assert summed(exchange(0), accepted_examples=0).per_label == {"brews": 0}
+    assert summed(exchange(0), accepted_examples=0).per_unit == {"brews": 0}
 
 
 def test_diversity_is_kept_before_and_after_the_rules_as_means_and_the_vendi_score_by_label():
@@ -144,9 +145,10 @@ def test_the_table_has_a_row_for_each_method_with_counts_cost_and_diversity():
     )
     assert header == [
         "method", "requests", "candidates", "accepted", "rejected", "cost per accepted",
-        "distinct-1", "distinct-2", "self-BLEU", "distance", "masked", "Vendi",
+        "distinct-1", "distinct-2", "self-BLEU", "distance", "masked distance", "masked distinct", "Vendi",
+        "masked Vendi",
     ]  # fmt: skip
-    figures = [f"{figure} → {figure}" for figure in ("0.250", "0.750", "0.125", "0.500", "0.375", "7.5")]
+    figures = [f"{figure} → {figure}" for figure in FIGURES]
     assert rows == [
         ["all_at_once", "4", "5", "3", "2", "0.00100", *figures],
         ["one_by_one", "4", "1,234", "1,000", "234", "0.00100", *figures],
@@ -162,10 +164,10 @@ def test_an_unknown_cost_is_a_dash_in_the_table():
 
 
 def test_a_method_of_which_nothing_was_accepted_has_the_diversity_of_its_candidates_alone_in_the_table():
-    cells = row(accepted=0, per_label={}, after=None, vendi={}, cost_per_accepted=None)
+    cells = row(accepted=0, per_unit={}, after=None, vendi={}, cost_per_accepted=None)
     assert list(cells.values())[5:] == [
         "–",
-        *(f"{figure} → –" for figure in ("0.250", "0.750", "0.125", "0.500", "0.375", "7.5")),
+        *(f"{figure} → –" for figure in FIGURES),
     ]
 
 

@@ -1,6 +1,7 @@
 """The whole life of one candidate, traced through the files that the stages leave."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from relseed.pipeline.errors import UserError
 from relseed.quality.rules import RuleFilter, RuleSettings
 from relseed.records.candidates import Rejected
 from relseed.records.files import DataError, write_json_lines, write_records
+from relseed.records.reviews import Decision
 from relseed.report.trace import trace
 from relseed.tasks.relation import TASK, Example, Schema
 from relseed.tasks.relation.prompt import SentencePrompt
@@ -35,7 +37,7 @@ SCHEMA = Schema.model_validate(
     }
 )
 SEED = Example(**dict(untag("<e1>Marit</e1> has the <e2>Sula</e2> now")) | {"id": "boats-7", "relation": "owns"})
-RULES = RuleSettings(min_words=4, max_words=30, near_duplicate=0.9, language=None)
+RULES = RuleSettings(min_words=4, max_words=30, near_duplicate=0.9, near_duplicate_masked=None, language=None)
 WRITER = LLM(
     engine="batch",
     model="oar",
@@ -255,3 +257,16 @@ def test_the_command_looks_into_data_or_into_the_folder_that_it_is_given(data, t
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "rejected by length" in done.stdout
+
+
+def test_a_candidate_that_a_person_reviewed_is_told_with_the_decision_and_the_note(data, tmp_path):
+    copied = Path(shutil.copytree(data, tmp_path / "data"))
+    others = {"label": None, "hash": "sha256:0"}
+    decided = [
+        Decision(id="all_at_once/owns/0/2", decision="drop", note="too stiff", **others),
+        Decision(id="all_at_once/owns/0/3", decision="keep", note="", **others),
+    ]
+    write_records(copied / "reviews/all_at_once.jsonl", decided)
+    assert trace("all_at_once/owns/0/2", copied).endswith("\n\n--- review\ndrop (too stiff)")
+    assert trace("all_at_once/owns/0/3", copied).endswith("\n\n--- review\nkeep")
+    assert "--- review" not in trace("all_at_once/owns/0/4", copied)

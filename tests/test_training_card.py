@@ -9,7 +9,7 @@ import pytest
 from relseed.quality.rules import RuleSettings
 from relseed.tasks.relation import TASK, Schema
 from tests.graph import PARAMS
-from tests.training_sets import RELATIONS, card, example, prepare, run
+from tests.training_sets import RELATIONS, card, example, prepare, renamed, run
 
 LLM = PARAMS["llms"]["teacher"] | {
     "engine": "openai",
@@ -75,6 +75,27 @@ def test_the_md5_on_the_card_is_that_of_the_file():
 def test_the_card_says_where_the_seeds_come_from_where_there_are_any(seeds):
     line = "- Seeds: of Harbour, licence CC BY 4.0, source a log book\n"
     assert (line in card_with(seeds=seeds)) is seeds
+
+
+def test_the_card_counts_texts_that_are_alike_but_for_names_and_warns_of_none_where_they_are_few():
+    text = card_with(renamed("owns", "Ada"), renamed("owns", "Britt"), example("owns", 0), example("owns", 1))
+    assert (
+        "- Masked copies: 2 of 4 texts that LLMs wrote are like another one once names and numbers are masked " in text
+    )
+    assert " (similarity 0.5 or more); different: 3\n" in text
+    assert "Mostly templates" not in text
+
+
+def test_the_card_warns_of_a_set_and_of_labels_that_are_mostly_templates():
+    text = card_with(renamed("owns", "Ada"), renamed("owns", "Britt"), example("owns", 0), example("rows", 1))
+    assert (
+        "**Mostly templates** (texts of a label that are like another one: `owns` 2 of 3, different: 2): "
+        "an extractor learns less from these texts than their number says.\n"
+    ) in text
+
+
+def test_the_card_says_nothing_of_copies_where_no_llm_wrote():
+    assert "Masked copies" not in card_with(seeds=True, methods=[])
 
 
 # By which methods

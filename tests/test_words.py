@@ -19,7 +19,11 @@ RETIRED = {
     "pools?|Pools?": (),
     "mixtures?|Mixtures?": (),
     "refused|refuses|refuse": ("relseed/llm/", "relseed/generation/", "params.yaml"),  # by a provider
-    "samples|Samples": ("tasks/structured.py", "tasks/relation/prompt.py"),  # a field of responses
+    "samples|Samples": (
+        "tasks/structured.py",
+        "tasks/relation/prompt.py",
+        "tasks/relation/passage_prompt.py",
+    ),  # a field of responses
     "ALIKE|Told|put_away|Kind|Pair": (),
     "training[ _-]seeds?": (),
     "chances?": (),

@@ -15,7 +15,7 @@ from relseed.tasks.yes_no import AnsweredQuestion
 from tests.graph import PARAMS
 
 TASK = load_task("yes_no")
-RULES = RuleSettings(min_words=3, max_words=30, near_duplicate=0.5, language=None)
+RULES = RuleSettings(min_words=3, max_words=30, near_duplicate=0.5, near_duplicate_masked=None, language=None)
 CLOSED = AnsweredQuestion(id="q-1", question="Is the sea salty?", answer=True)
 OPEN = AnsweredQuestion(id="q-2", question="Is the boat sold?", passage="Ines sold the boat.", answer=True)
 

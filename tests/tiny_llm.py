@@ -27,7 +27,7 @@ _TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n\n{% endfor 
 
 def born_in(count: int) -> SentencePrompt:
     """A request for so many sentences, of any length, of the one relation that states something."""
-    rules = RuleSettings(min_words=1, max_words=500, near_duplicate=1.0, language=None)
+    rules = RuleSettings(min_words=1, max_words=500, near_duplicate=1.0, near_duplicate_masked=None, language=None)
     return SentencePrompt.of(
         Ask(
             method="one_by_one",

@@ -19,15 +19,30 @@ RELATIONS = [
     Relation(relation="none", definition="neither", negative=True),
 ]
 DATASET = {"name": "Harbour", "licence": "CC BY 4.0", "source": "a log book"}
-FILES = {"labels": "relations.jsonl", "seeds": "seeds.jsonl", "dataset_card": "card.json", "training": "training"}
+FILES = {
+    "labels": "relations.jsonl",
+    "seeds": "seeds.jsonl",
+    "dataset_card": "card.json",
+    "reviews": "reviews",
+    "training": "training",
+}
 
 
 def example(relation: str, number: int, method: str | None = "all_at_once", request: int = 0) -> Example:
     """One that shares no word with those of another number; a seed where no method wrote it."""
     written = {"method": method} if method else {}
     id = f"{method}/{relation}/{request}/{number}" if method else f"harbour-{relation}-{number}"
-    text = f"Old{number} <e1>Marit{number}</e1> {relation}{number} <e2>Sula{number}</e2> {method}"
+    word = "".join("abcdefghij"[int(digit)] for digit in str(number))  # names and numbers alone would be copies
+    text = f"Old{word} <e1>Marit{word}</e1> {relation}{word} <e2>Sula{word}</e2> {method}"
     return Example(**dict(untag(text)) | {"id": id, "relation": relation} | written)
+
+
+def renamed(relation: str, name: str, method: str = "all_at_once") -> Example:
+    """One that is like those of other names but for the name."""
+    text = f"Before dawn <e1>{name}</e1> takes the <e2>{name} Star</e2> over to the far island."
+    return Example(
+        **dict(untag(text)) | {"id": f"{method}/{relation}/0/{name}", "relation": relation, "method": method}
+    )
 
 
 SEEDS = [example("owns", 100, None), example("none", 101, None)]
@@ -44,7 +59,13 @@ def prepare(
     `changes` are those of the training set, `params` sections that take the place of others.
     """
     methods = list(dict.fromkeys(found.method for found in accepted))
-    entry = {"reads": "scores" if scores else "accepted", "seeds": False, "methods": methods, "per_label": 9}
+    entry = {
+        "reads": "scores" if scores else "accepted",
+        "seeds": False,
+        "methods": methods,
+        "per_label": 9,
+        "negatives": {},
+    }
     written = PARAMS | {"training_sets": {"crew": entry | changes}} | dict(params or {})
     Path("params.yaml").write_text(yaml.safe_dump(written, sort_keys=False), encoding="utf-8")
     Path("card.json").write_text(json.dumps(DATASET), encoding="utf-8")

@@ -87,7 +87,7 @@ def _likeliest(held: Held, negative: int | None, importance: NDArray[np.float64]
 
 
 def _best_threshold(decision: Decision, held: Held, negative: int, importance: NDArray[np.float64]) -> float:
-    """The middle of the thresholds whose F1 is nearly the best: a single peak is chance."""
+    """The middle of the thresholds whose F1 is nearly the best: a single peak says little."""
     probabilities = decision.probabilities(held.read.logits, negative)
     scores = decision.scores(held.read, probabilities, negative)
     grid = np.linspace(scores.min(), scores.max(), _STEPS)

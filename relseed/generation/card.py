@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relseed.generation.training_set import Available, TrainingSet
+from relseed.generation.training_set import Available, Repetition, TrainingSet
 from relseed.llm.llm import LLM
 from relseed.pipeline.templates import render
 from relseed.quality.rules import RuleSettings
@@ -23,18 +23,29 @@ class Origin:
     rules: RuleSettings
     rule_names: Sequence[str]
 
+    def by_llm(self, example: Any) -> bool:
+        """Whether an LLM wrote an example of one of the methods, and no rule made it of the seeds."""
+        return self.methods[example.method]["llm"] in self.llms
+
 
 def card_of(
-    name: str, data: Path, settings: TrainingSet, examples: Sequence[Any], available: Available, origin: Origin
+    name: str,
+    data: Path,
+    settings: TrainingSet,
+    examples: Sequence[Any],
+    available: Available,
+    repetition: Repetition,
+    origin: Origin,
 ) -> str:
     """The card of the training set in `data`, as Markdown."""
     written = [example for example in examples if example.method is not None]
     taken = Counter(example.method for example in written)
+    made = sum(not origin.by_llm(example) for example in written)
     methods = [
         {
             "name": method,
             "loop": each["loop"],
-            "llm": each["llm"],
+            "llm": each["llm"] if each["llm"] in origin.llms else None,
             "accepted": len(available.examples[method]),
             "least": settings.at_least.get(method, {}),
             "taken": taken[method],
@@ -46,15 +57,18 @@ def card_of(
         name=name,
         md5=md5_of(data),
         seeds=len(examples) - len(written),
-        written=len(written),
+        written=len(written) - made,
+        made=made,
         labels=_counts(examples),
         methods=methods,
+        repetition=repetition,
+        reviews={method: reviewed for method, reviewed in available.reviews.items() if reviewed.count},
         origin=origin,
     )
 
 
 def _counts(examples: Sequence[Any]) -> dict[str, tuple[int, int]]:
-    """Seeds and written examples of each label."""
+    """Seeds and other examples of each label."""
     seeds, written = (
         Counter(example.label for example in examples if (example.method is None) is real) for real in (True, False)
     )

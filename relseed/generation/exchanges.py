@@ -12,7 +12,7 @@ from relseed.records.files import read_records
 class Exchange(BaseModel):
     """One request, the response verbatim, and the candidates that it was parsed into.
 
-    What is made by rule has neither: its candidates alone, under the id of what they were made for.
+    What is made by rule has candidates alone, under the id that a request for its unit would have.
 
     Seconds are left out of the file: data that depends on a clock is never the same twice. The cache keeps them.
     """
@@ -20,8 +20,8 @@ class Exchange(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str  # of the request
-    request: Request | None
-    response: Response | None  # None where the engine refused
+    request: Request | None  # None where the candidates were made by rule
+    response: Response | None  # None where the engine refused, or where nothing was asked
     refusal: str | None = None
     candidates: tuple[Candidate, ...] = ()
 

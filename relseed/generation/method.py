@@ -2,7 +2,7 @@
 
 A loop is a module of relseed.methods with an async function `write(unit)`. It decides what to ask next; everything
 about concurrency, budgets, counting and rejecting lies in here and in the runner. Its units are the labels, unless it
-has a function `targets(method)`.
+has a function `targets(method)`. A loop that asks no LLM has a function `make(method)` instead of `write`.
 """
 
 import random
@@ -19,7 +19,7 @@ from relseed.pipeline.errors import UserError
 from relseed.pipeline.named import load
 from relseed.pipeline.params import Params, Section
 from relseed.quality.rules import COPIES, RuleFilter, RuleSettings
-from relseed.records.candidates import request_id
+from relseed.records.candidates import negative_unit, request_id
 from relseed.tasks.task import Ask, Prompt, Task
 
 
@@ -27,9 +27,9 @@ class MethodEntry(Section):
     """What every entry of `methods` has; a loop may add settings of its own."""
 
     loop: str  # a module of relseed.methods
-    llm: str  # an entry of `llms`
+    llm: str  # an entry of `llms`; one that is null where examples are made by rule
     reads: str  # the one thing that the method reads beside the seeds: recorded responses, or the weights of its LLM
-    per_label: PositiveInt  # accepted examples wanted
+    per_label: PositiveInt  # examples wanted of each unit
 
 
 class MethodSettings(MethodEntry):
@@ -49,12 +49,16 @@ class MethodSettings(MethodEntry):
 class Target:
     """What one unit of a method is for: which examples, and how many."""
 
-    unit: str  # in the ids of its requests
     label: str  # of its examples
     wanted: int  # accepted examples
-    kind: str | None = None  # of the negative label's examples; else the kinds of its method, in turn
+    kind: str | None = None  # of the negative label's examples; None: the kinds of its method, in turn
     near: str | None = None  # of the negative label's examples: the label that they come near
-    surface: Hashable = None  # of the negative label's examples, as `Task.surface` has it
+    surface: Hashable = None  # of the negative label's examples, one of `Task.surfaces`
+
+    @property
+    def unit(self) -> str:
+        """What it is called in the ids of its requests."""
+        return self.label if self.near is None and self.kind is None else negative_unit(self.near, self.surface)
 
     @property
     def shown(self) -> str:
@@ -68,14 +72,14 @@ class Method:
 
     name: str
     settings: Any  # MethodEntry, or what the loop made of it
-    llm: LLM | None  # None: its examples are made by rule
+    asks: LLM | None  # None: its examples are made by rule
     task: Task
     schema: Any
     rules: RuleFilter  # with nothing accepted
 
     def request(self, target: Target, number: int, count: int, shown: Sequence[str]) -> tuple[Prompt, Request]:
         """The request number `number` for `count` examples of a target, where `shown` are those in the prompt."""
-        llm = self.writer.for_label(target.shown)
+        llm = self.llm.for_label(target.shown)
         prompt = self.task.prompt(self._ask(target, number, count), llm.form)
         tokens, seeded = self.settings.max_tokens_per_example * (count + 1), self.seeded_id(target.unit, number)
         return prompt, llm.request(seeded, prompt.messages(shown), prompt.response_schema(), tokens)
@@ -86,39 +90,51 @@ class Method:
         return [self.task.show(seed) for seed in own[: self.settings.demonstrations]]
 
     @property
-    def writer(self) -> LLM:
-        """The LLM that writes.
+    def llm(self) -> LLM:
+        """The LLM that is asked: `read_method` sees to it that there is one unless examples are made by rule."""
+        assert self.asks is not None, f"the method {self.name} makes its examples by rule"
+        return self.asks
+
+    @property
+    def negative(self) -> str:
+        """The negative label.
 
         Raises:
-            UserError: There is none.
+            UserError: The schema has none.
         """
-        if self.llm is None:
+        if (label := self.schema.negative) is None:
             raise UserError(
-                f"methods.{self.name}: the loop {self.settings.loop} needs an LLM, and {self.settings.llm} is null"
+                f"the method {self.name} is for examples of the negative label, and the schema has none: mark the "
+                'label that asserts nothing with `"negative": true`, or leave the method out'
             )
-        return self.llm
+        return str(label)
 
     def seeded_id(self, unit: str, number: int) -> str:
         """What the random numbers of a request are made from."""
         return request_id(self.settings.seeded_as or self.name, unit, number)
 
     def _ask(self, target: Target, number: int, count: int) -> Ask:
-        kinds = self.settings.negatives if target.label == self.schema.negative else ()
         return Ask(
             method=self.name,
             loop=self.settings.loop,
             schema=self.schema,
             label=target.label,
-            kind=target.kind or (kinds[number % len(kinds)] if kinds and not target.near else None),
+            kind=self._kind(target, number),
             near=target.near,
-            kinds=kinds if target.near else (),
+            kinds=self.settings.negatives if target.near else (),
             surface=target.surface,
             count=count,
             rules=self.rules.settings,
             seeds=self.rules.seeds,
             diversity_instruction=self.settings.diversity_instruction,
-            characters=self.writer.prompt_characters,
+            characters=self.llm.prompt_characters,
         )
+
+    def _kind(self, target: Target, number: int) -> str | None:
+        kinds = self.settings.negatives
+        if target.kind or target.near or not kinds or target.label != self.schema.negative:
+            return target.kind
+        return str(kinds[number % len(kinds)])
 
 
 def loop_of(params: Params, name: str) -> ModuleType:
@@ -132,7 +148,7 @@ def loop_of(params: Params, name: str) -> ModuleType:
 
 
 def read_method(params: Params, name: str, task: Task, schema: Any, seeds: Sequence[Any]) -> Method:
-    """The method of a name, with its LLM and its rules.
+    """The method of a name, with its LLM, if it asks one, and its rules.
 
     Raises:
         UserError: There is no such method, loop or LLM, or a setting does not fit.
@@ -140,20 +156,35 @@ def read_method(params: Params, name: str, task: Task, schema: Any, seeds: Seque
     loop = loop_of(params, name)
     settings = params.section(f"methods.{name}", loop.Settings)
     rules = task.rules(schema, seeds, rule_settings := params.section("rules", RuleSettings))
-    if hasattr(loop, "make"):  # by rule, from the seeds: all are copies of theirs
-        return Method(name, settings, None, task, schema, RuleFilter(rules.without(COPIES), rule_settings, seeds))
+    if asks := hasattr(loop, "write"):
+        _check_kinds(params, name, settings, task)
+    else:
+        rules = rules.without(COPIES)  # what is made of the seeds by rule has their texts
+    llm = _llm_of(params, name, settings, task, asks=asks)
+    return Method(name, settings, llm, task, schema, RuleFilter(rules, rule_settings, seeds))
+
+
+def _check_kinds(params: Params, name: str, settings: Any, task: Task) -> None:
     if unknown := [kind for kind in settings.negatives if kind not in task.negative_kinds]:
         known = ", ".join(task.negative_kinds) or "none"
         raise UserError(
             f"{params.path}: methods.{name}.negatives has {unknown[0]!r}, the task {task.name} knows {known}"
         )
+
+
+def _llm_of(params: Params, name: str, settings: Any, task: Task, *, asks: bool) -> LLM | None:
+    if asks is (params.value(f"llms.{settings.llm}") is None):
+        wrong = "asks an LLM, and this entry is null" if asks else "asks no LLM: name an entry of llms that is null"
+        raise UserError(f"{params.path}: methods.{name}.llm is {settings.llm}: the loop {settings.loop} {wrong}")
+    if not asks:
+        return None
     llm = params.section(f"llms.{settings.llm}", LLM)
     if llm.form not in task.forms:
         raise UserError(
             f"{params.path}: llms.{settings.llm}.form is {llm.form}, the task {task.name} has prompts of the form "
             f"{', '.join(task.forms)}"
         )
-    return Method(name, settings, llm, task, schema, RuleFilter(rules, rule_settings, seeds))
+    return llm
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +201,7 @@ class Sender(Protocol):
     """Sends the requests of one unit."""
 
     async def __call__(self, asked: Sequence[Asked]) -> list[str]:
-        """Send all at the same time; the examples that were accepted of the responses, in order, as prompts show them.
+        """Send all at the same time; the unit's examples that were accepted, in order, as prompts show them.
 
         Raises:
             StoppedError: A response did not come.
@@ -195,7 +226,7 @@ class Unit:
     def shuffled(self, number: int) -> list[str]:
         """The demonstrations in an order of request `number`, so that it is not always the last one that is copied."""
         shown = list(self.demonstrations)
-        random.Random(f"{self.method.writer.seed}/{self.method.seeded_id(self.target.unit, number)}").shuffle(shown)
+        random.Random(f"{self.method.llm.seed}/{self.method.seeded_id(self.target.unit, number)}").shuffle(shown)
         return shown
 
     async def ask(self, count: int, shown: Sequence[str]) -> list[str]:
@@ -222,6 +253,16 @@ class Unit:
         self.accepted += len(accepted)
         return accepted
 
+    async def ask_for_missing(self, size: int) -> None:
+        """Ask for what is missing until it is there: `size` examples in a response, all requests at the same time.
+
+        Raises:
+            StoppedError: A response did not come.
+        """
+        while missing := self.missing:
+            counts = [min(size, missing - done) for done in range(0, missing, size)]
+            await self.ask_together([(count, self.shuffled(number)) for number, count in enumerate(counts, self.next)])
+
 
 def targets_of(method: Method, loop: ModuleType) -> list[Target]:
     """What a method writes: what its loop says, else examples of each label.
@@ -236,7 +277,7 @@ def targets_of(method: Method, loop: ModuleType) -> list[Target]:
 def label_targets(method: Method) -> list[Target]:
     """A target for each label; for the negative one only where it is wanted."""
     labels = [label for label in method.schema.labels if method.settings.negatives or label != method.schema.negative]
-    return [Target(label, label, method.settings.per_label) for label in with_seeds(method, labels)]
+    return [Target(label, method.settings.per_label) for label in with_seeds(method, labels)]
 
 
 def with_seeds(method: Method, wanted: Sequence[str]) -> list[str]:

@@ -13,6 +13,8 @@ from relseed.quality.diversity import Diversity, Embedded, diversity, embedded, 
 from relseed.records.candidates import Rejected, method_of, request_of, unit_of
 from relseed.tasks.task import Task
 
+Sentence = tuple[str, str]  # the request whose response holds it, and its text
+
 
 def summarize(
     exchanges: Sequence[Exchange],
@@ -22,19 +24,20 @@ def summarize(
     prices: Prices,
 ) -> MethodSummary:
     """Sum up; `diversities` are those of all candidates and of the accepted, by unit."""
+    requests = sum(exchange.request is not None for exchange in exchanges)  # none where examples are made by rule
     responses = [exchange.response for exchange in exchanges if exchange.response]
     usage = usage_of(exchanges, prices)
     before, after = diversities
     return MethodSummary(
         method=method_of(exchanges[0].id),
         model=", ".join(sorted({response.model for response in responses})),
-        requests=(requests := sum(exchange.request is not None for exchange in exchanges)),
+        requests=requests,
         refused=requests - len(responses),
         candidates=len(accepted) + len(rejected),
         accepted=len(accepted),
         rejected=dict(Counter(candidate.rule for candidate in rejected).most_common()),
         per_unit=dict.fromkeys((exchange.unit for exchange in exchanges), 0)
-        | Counter(_unit(example.id) for example in accepted),
+        | Counter(unit_of(request_of(example.id)) for example in accepted),
         **asdict(usage),
         cost_per_accepted=None if usage.cost is None or not accepted else usage.cost / len(accepted),
         before=mean(before),
@@ -47,12 +50,18 @@ def summarize(
 def diversities_of(
     task: Task, read: Mapping[str, Any], accepted: Sequence[Any], title: str
 ) -> tuple[dict[str, Diversity], dict[str, Diversity]]:
-    """The diversity of all candidates that can be read, as examples by id, and of the accepted, each by unit."""
-    examples = list(read.values())
-    vectors = embedded(list(map(task.text, examples)), list(map(task.masked, examples)), f"embed candidates, {title}")
-    by_id = dict(zip(read, vectors, strict=True))
-    every = _by_unit(read, by_id)
-    passed = _by_unit([example.id for example in accepted], by_id)
+    """The diversity of all candidates that can be read, as examples by id, and of the accepted, each by unit.
+
+    A sentence of a response counts once, however many of its pairs it holds.
+    """
+    sentences: dict[Sentence, Any] = {}
+    for example in read.values():
+        sentences.setdefault(_sentence(task, example), example)
+    masked = list(map(task.masked, sentences.values()))
+    vectors = embedded([text for _, text in sentences], masked, f"embed candidates, {title}")
+    known = dict(zip(sentences, vectors, strict=True))
+    every = _by_unit(sentences, known)
+    passed = _by_unit(dict.fromkeys(_sentence(task, example) for example in accepted), known)
     before = diversity(every)
     # Self-BLEU is slow, and often all candidates of a unit are accepted.
     after = diversity({unit: found for unit, found in passed.items() if len(found) < len(every[unit])})
@@ -60,12 +69,12 @@ def diversities_of(
     return before, {unit: after[unit] for unit in before if unit in after}
 
 
-def _by_unit(ids: Iterable[str], vectors: Mapping[str, Embedded]) -> dict[str, list[Embedded]]:
+def _sentence(task: Task, example: Any) -> Sentence:
+    return request_of(example.id), task.text(example)
+
+
+def _by_unit(sentences: Iterable[Sentence], known: Mapping[Sentence, Embedded]) -> dict[str, list[Embedded]]:
     groups: dict[str, list[Embedded]] = {}
-    for id in ids:
-        groups.setdefault(_unit(id), []).append(vectors[id])
+    for request, text in sentences:
+        groups.setdefault(unit_of(request), []).append(known[request, text])
     return groups
-
-
-def _unit(candidate: str) -> str:
-    return unit_of(request_of(candidate))

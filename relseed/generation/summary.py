@@ -14,7 +14,7 @@ class MethodSummary(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: str
-    model: str  # that answered
+    model: str  # that answered; empty where examples were made by rule
     requests: int
     refused: int  # requests that the provider declined
     candidates: int

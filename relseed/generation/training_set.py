@@ -1,7 +1,7 @@
 """Training sets: which examples of which methods an extractor learns from, as an entry of `training_sets` says."""
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -9,15 +9,18 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
+from relseed.generation.reviews import Reviewed, apply_reviews
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
 from relseed.quality.duplicates import Index
-from relseed.records.candidates import request_of
+from relseed.quality.templates import Copies, masked_copies
+from relseed.records.candidates import negative_unit, request_of
 from relseed.records.files import DataError, problem_of, read_json_lines
+from relseed.records.reviews import read_decisions, reviews_of
 from relseed.records.scores import ScoredExample
 from relseed.tasks.task import Task
 
-Unit = Literal["near", "co_occurrence"]  # what comes near a label, what merely occurs together
+NegativeUnit = Literal["near", "co_occurrence"]  # what comes near a label, what merely occurs together
 
 _SCORES = "scores"  # the name of the folder of scores
 
@@ -31,7 +34,7 @@ class TrainingSet(Section):
     per_label: NonNegativeInt  # written examples at most, of all methods together
     # Of the negative label, beside those: methods, and how many of each label that is nearly stated (`near`), and of
     # each surface, such as a pair of types, that merely occurs together (`co_occurrence`).
-    negatives: dict[str, dict[Unit, NonNegativeInt]]
+    negatives: dict[str, dict[NegativeUnit, NonNegativeInt]]
     at_least: dict[str, dict[str, float]] = Field(default={})  # the least score of a method's examples, by criterion
 
     @model_validator(mode="after")
@@ -54,17 +57,18 @@ class Available:
 
     examples: dict[str, list[Any]]
     scores: dict[str, dict[str, float]]
+    reviews: dict[str, Reviewed]  # the same examples after decisions of people
 
 
-def read_available(settings: TrainingSet, task: Task) -> Available:
-    """Read what a training set selects from.
+def read_available(settings: TrainingSet, task: Task, schema: Any, reviews: Path) -> Available:
+    """Read what a training set selects from; `reviews` is the folder of the decisions of people.
 
     Raises:
-        DataError: A file is missing, or a line does not hold an example of the task.
+        DataError: A file is missing, or a line does not hold an example of the task, or a decision.
         UserError: A score or a method that it asks for is not there.
     """
     path, wanted = Path(settings.reads), set(settings.sources)
-    available = Available({method: [] for method in settings.sources}, {})
+    available = Available({method: [] for method in settings.sources}, {}, {})
     for file in _files(path, settings):
         scores = available.scores.setdefault(file.stem, {}) if file.parent.name == _SCORES else None
         first = len(available.scores) < 2  # each criterion scores the same examples
@@ -80,6 +84,9 @@ def read_available(settings: TrainingSet, task: Task) -> Available:
                 available.examples[example.method].append(example)
     _check_methods(settings, available)
     _check_scores(settings, available)
+    for method, examples in available.examples.items():
+        decisions = read_decisions(reviews_of(reviews, method))
+        available.reviews[method] = apply_reviews(decisions, examples, task, schema)
     return available
 
 
@@ -130,47 +137,66 @@ def _check_scores(settings: TrainingSet, available: Available) -> None:
                 )
 
 
-def select(settings: TrainingSet, available: Available, schema: Any, known: Index, task: Task) -> list[Any]:
-    """Examples of each label, of methods and responses in turn, sorted as they were accepted, alike ones once.
+def select(settings: TrainingSet, available: Available, schema: Any, near_duplicate: float, task: Task) -> list[Any]:
+    """Examples of each label, of methods and responses in turn, sorted as they were accepted; then the negatives.
 
-    Then the negatives, as many of each unit as the set says.
+    What several methods wrote alike, from a Jaccard similarity of word trigrams of `near_duplicate` on, is taken once.
+    Then of the negative label, of what is left, as many of each unit as the set says, of its kinds in turn.
     """
     good = {method: list(_good_enough(settings, available, method)) for method in settings.sources}
     place = {
         example.id: place for place, example in enumerate(example for examples in good.values() for example in examples)
     }
-    chosen = []
+    lists = [good[method] for method in settings.methods]
+    only_negatives = [method for method in settings.sources if method not in settings.methods]
+    lists += [_no_negatives(good[method], available, schema) for method in only_negatives]
+    chosen, is_new = [], _New(near_duplicate, task)
     for label in schema.labels:
-        turns = _in_turn([_of_label(label, good[method]) for method in settings.methods])
-        new = islice(_unlike_known(turns, known, task), settings.per_label)
+        turns = _in_turn([_of_label(label, examples) for examples in lists])
+        new = islice(filter(is_new, turns), settings.per_label)
         chosen += sorted(new, key=lambda example: place[example.id])
-    taken, negative = {example.id for example in chosen}, schema.negative
+    taken = {example.id for example in chosen}
     for method, wanted in settings.negatives.items():
-        free = [example for example in good[method] if example.label == negative and example.id not in taken]
-        chosen += _negatives(free, wanted, task)
+        left = [example for example in good[method] if example.label == schema.negative and example.id not in taken]
+        for unit, found in _units(left, task).items():
+            chosen += found[: _wanted(unit, wanted)]
     return chosen
 
 
-def _negatives(examples: Sequence[Any], wanted: Mapping[Unit, int], task: Task) -> list[Any]:
-    """So many of each unit, of its kinds in turn."""
-    units: dict[tuple[Unit, Hashable], dict[str, list[Any]]] = {}
-    for example in examples:
-        near = getattr(example, "near", None)
-        unit: tuple[Unit, Hashable] = ("near", near) if near else ("co_occurrence", task.surface(example))
+def _no_negatives(examples: Sequence[Any], available: Available, schema: Any) -> list[Any]:
+    """What people found to state something after all, among negatives."""
+    return [example for example in examples if example.label != schema.negative and _approved(example, available)]
+
+
+def _units(negatives: Sequence[Any], task: Task) -> dict[str, list[Any]]:
+    """The examples of each label that they come near, and of each surface of the others, of their kinds in turn."""
+    units: dict[str, dict[str, list[Any]]] = {}
+    for example in negatives:
+        unit = negative_unit(getattr(example, "near", None), task.surface(example))
         units.setdefault(unit, {}).setdefault(getattr(example, "kind", ""), []).append(example)
-    return [
-        example for (unit, _), kinds in units.items() for example in _in_turn(kinds.values())[: wanted.get(unit, 0)]
-    ]
+    return {unit: _in_turn(kinds.values()) for unit, kinds in units.items()}
+
+
+def _wanted(unit: str, wanted: Mapping[NegativeUnit, int]) -> int:
+    return next((count for start, count in wanted.items() if unit.startswith(f"{start}/")), 0)
 
 
 def _good_enough(settings: TrainingSet, available: Available, method: str) -> Iterator[Any]:
     least = settings.at_least.get(method, {})
-    for example in available.examples[method]:
+    for example in available.reviews[method].examples:
+        if _approved(example, available):  # a person's decision stands above a score, which may be of another label
+            yield example
+            continue
         scores = [(available.scores[criterion].get(example.id), score) for criterion, score in least.items()]
         if any(found is None for found, _ in scores):
             raise UserError(f"{example.id} has no score of every criterion: score again with `dvc repro score`")
         if all(found >= score for found, score in scores if found is not None):
             yield example
+
+
+def _approved(example: Any, available: Available) -> bool:
+    """Whether a person has kept or relabelled it."""
+    return example.id in available.reviews[example.method].approved
 
 
 def _of_label(label: str, examples: Sequence[Any]) -> list[Any]:
@@ -190,16 +216,23 @@ def _in_turn(lists: Collection[Sequence[Any]]) -> list[Any]:
     return [example for turn in zip_longest(*lists) for example in turn if example is not None]
 
 
-def _unlike_known(examples: Iterable[Any], known: Index, task: Task) -> Iterator[Any]:
-    requests: list[str] = []  # of what is known
-    for example in examples:
-        match, request = known.nearest(task.text(example)), request_of(example.id)
-        if match is None:
-            known.add(task.text(example))
-            requests.append(request)
-        elif not match.same or requests[match.index] != request:  # pairs of one sentence share its text
-            continue
-        yield example
+class _New:
+    """Whether an example is unlike those of other methods that were new before it.
+
+    Those of one method are as unlike as its rules want them: several pairs of a sentence share its text.
+    """
+
+    def __init__(self, near_duplicate: float, task: Task) -> None:
+        self._known, self._task = Index(near_duplicate), task
+        self._methods: list[str] = []  # that wrote the known texts
+
+    def __call__(self, example: Any) -> bool:
+        text = self._task.text(example)
+        if match := self._known.nearest(text):
+            return bool(self._methods[match.index] == example.method)
+        self._known.add(text)
+        self._methods.append(example.method)
+        return True
 
 
 def shortages(settings: TrainingSet, chosen: Sequence[Any], available: Available, schema: Any) -> dict[str, int]:
@@ -213,3 +246,39 @@ def shortages(settings: TrainingSet, chosen: Sequence[Any], available: Available
     written = {example.label for examples in available.examples.values() for example in examples}
     wanted = [label for label in schema.labels if label != schema.negative or label in written]
     return {label: counts[label] for label in wanted if counts[label] < settings.per_label}
+
+
+def negative_shortages(
+    settings: TrainingSet, chosen: Sequence[Any], schema: Any, task: Task
+) -> Iterator[tuple[str, str, int, int]]:
+    """The units of the negative label that fall short: method, unit, how many there are, how many were wanted."""
+    for method, wanted in settings.negatives.items():
+        own = [example for example in chosen if example.method == method and example.label == schema.negative]
+        for unit, found in _units(own, task).items():
+            if len(found) < (most := _wanted(unit, wanted)):
+                yield method, unit, len(found), most
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """How far the texts that LLMs wrote for a training set are masked copies of each other, each text counted once."""
+
+    every: Copies
+    labels: dict[str, Copies]
+
+    @classmethod
+    def of(cls, written: Sequence[Any], threshold: float, task: Task) -> "Repetition":
+        """Compare them, all and those of each label, from a similarity of `threshold` on."""
+        labels: dict[str, dict[str, str]] = {}  # the pairs of a sentence share its text, and all that is masked in it
+        for example in written:
+            labels.setdefault(example.label, {}).setdefault(task.text(example), task.masked(example))
+        every = {text: masked for texts in labels.values() for text, masked in texts.items()}
+        return cls(
+            masked_copies(list(every.values()), threshold=threshold),
+            {label: masked_copies(list(texts.values()), threshold=threshold) for label, texts in labels.items()},
+        )
+
+    @property
+    def templates(self) -> dict[str, Copies]:
+        """The labels that are mostly masked copies."""
+        return {label: copies for label, copies in self.labels.items() if copies.most}

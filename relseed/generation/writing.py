@@ -10,7 +10,8 @@ from relseed.generation.runner import CostEstimate, RequestRunner, gather
 from relseed.llm.client import Client
 from relseed.llm.request import Request
 from relseed.pipeline.named import load
-from relseed.records.candidates import Rejected
+from relseed.records.candidates import Candidate, Rejected, candidate_id, request_id
+from relseed.tasks.task import Derived
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,9 @@ class _Checked:
     So units can be written side by side, and end with the same bytes.
     """
 
-    def __init__(self, method: Method, runner: RequestRunner) -> None:
+    def __init__(self, method: Method, target: Target, runner: RequestRunner) -> None:
         self._show, self._rules, self._runner = method.task.show, method.rules.with_nothing_accepted(), runner
+        self._label = target.label
         self.exchanges: list[Exchange] = []
         self.rejected: list[Rejected] = []
 
@@ -42,8 +44,9 @@ class _Checked:
         self.exchanges.append(exchange)
         accepted, rejected = self._rules.apply_all(exchange.candidates)
         self.rejected += rejected
-        self._runner.count_accepted(len(accepted))
-        return list(map(self._show, accepted))
+        own = [example for example in accepted if example.label == self._label]  # a response may hold others beside
+        self._runner.count_accepted(len(own))
+        return list(map(self._show, own))
 
 
 async def write(method: Method, client: Client) -> Written:
@@ -57,7 +60,7 @@ async def write(method: Method, client: Client) -> Written:
     estimate = CostEstimate.of(await rehearse(method, targets))
     print(estimate.describe(client.engine.name, client.prices), flush=True)
     runner = RequestRunner(client, f"generate, {method.name}", sum(target.wanted for target in targets))
-    checked = [_Checked(method, runner) for _ in targets]
+    checked = [_Checked(method, target, runner) for target in targets]
     units = [Unit(method, target, send) for target, send in zip(targets, checked, strict=True)]
     await runner.run([loop.write(unit) for unit in units])
     return Written(
@@ -67,15 +70,24 @@ async def write(method: Method, client: Client) -> Written:
 
 
 def make(method: Method) -> Written:
-    """What a method without an LLM makes of the seeds by rule.
+    """What a method that asks no LLM makes of the seeds by rule: an exchange without a request for each unit.
 
     Raises:
-        UserError: The method does not fit the task, or there is nothing to make it of.
+        UserError: The schema has no negative label, the method does not fit the task, or the seeds have nothing for it.
     """
-    loop = load("relseed.methods", method.settings.loop, "loop of a method")
-    exchanges: list[Exchange] = list(loop.make(method))
+    label, loop = method.negative, load("relseed.methods", method.settings.loop, "loop of a method")
+    exchanges = [_made(method.name, label, unit, found) for unit, found in loop.make(method).items()]
     _, rejected = method.rules.apply_all(candidate for exchange in exchanges for candidate in exchange.candidates)
     return Written(exchanges, rejected)
+
+
+def _made(method: str, label: str, unit: str, found: Sequence[Derived]) -> Exchange:
+    id = request_id(method, unit, 0)
+    candidates = tuple(
+        Candidate(id=candidate_id(id, number), method=method, label=label, text=made.text, fields=made.fields)
+        for number, made in enumerate(found)
+    )
+    return Exchange(id=id, request=None, response=None, candidates=candidates)
 
 
 async def rehearse(method: Method, targets: Sequence[Target]) -> list[Request]:

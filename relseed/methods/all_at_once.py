@@ -13,7 +13,4 @@ class Settings(MethodSettings):
 
 async def write(unit: Unit) -> None:
     """Ask for what is missing, all its requests at the same time, until it is there."""
-    size = unit.settings.per_request
-    while missing := unit.missing:
-        counts = [min(size, missing - done) for done in range(0, missing, size)]
-        await unit.ask_together([(count, unit.shuffled(number)) for number, count in enumerate(counts, unit.next)])
+    await unit.ask_for_missing(unit.settings.per_request)

@@ -7,11 +7,7 @@ relations: pair of types) that a label other than the negative one can have.
 
 from pydantic import NonNegativeInt, PositiveInt, field_validator
 
-from relseed.generation.method import Method, MethodSettings, Target, with_seeds
-from relseed.methods.all_at_once import write
-from relseed.pipeline.errors import UserError
-
-__all__ = ["Settings", "targets", "write"]
+from relseed.generation.method import Method, MethodSettings, Target, Unit, with_seeds
 
 _BESIDE = "co_occurrence"
 
@@ -36,20 +32,13 @@ def targets(method: Method) -> list[Target]:
     Raises:
         UserError: The schema has no negative label, or no label has seeds.
     """
-    negative, settings = method.schema.negative, method.settings
-    if negative is None:
-        raise UserError(
-            f"the method {method.name} writes examples of the negative label, and the schema has none: declare it "
-            'with `"negative": true`'
-        )
+    negative, wanted = method.negative, method.settings.co_occurrences
     stated = with_seeds(method, [label for label in method.schema.labels if label != negative])
-    near = [Target(f"near/{label}", negative, settings.per_label, near=label) for label in stated]
-    surfaces = method.task.surfaces(method.schema) if settings.co_occurrences else ()
-    return near + [
-        Target(f"{_BESIDE}/{_named(surface)}", negative, settings.co_occurrences, kind=_BESIDE, surface=surface)
-        for surface in surfaces
-    ]
+    surfaces = method.task.surfaces(method.schema) if wanted else ()
+    near = [Target(negative, method.settings.per_label, near=label) for label in stated]
+    return near + [Target(negative, wanted, kind=_BESIDE, surface=surface) for surface in surfaces]
 
 
-def _named(surface: object) -> str:
-    return "any" if surface is None else "-".join(map(str, surface)) if isinstance(surface, tuple) else str(surface)
+async def write(unit: Unit) -> None:
+    """Ask for what is missing, all its requests at the same time, until it is there."""
+    await unit.ask_for_missing(unit.settings.per_request)

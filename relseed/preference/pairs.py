@@ -33,7 +33,7 @@ def pairs_of(
     """
     mine = [seed for seed in seeds if seed.relation == label]
     others = [seed for seed in seeds if seed.relation != label]
-    target = Target(label, label, len(mine))
+    target = Target(label, len(mine))
     for number, (seed, shown) in enumerate(_growing_prompts(mine, own, method.settings.demonstrations, rng)):
         prompt, request = method.request(target, number, 1, list(map(TASK.show, shown)))
         recent = [example for example in shown if TASK.show(example) in request.messages[-1].content][-RECENT:]

@@ -10,7 +10,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from vendi_score import vendi
 
+from relseed.quality.duplicates import normalise
 from relseed.quality.self_bleu import self_bleu
+from relseed.quality.templates import template
 
 
 class Diversity(BaseModel):
@@ -23,14 +25,17 @@ class Diversity(BaseModel):
     self_bleu: float  # mean BLEU of each text against the others, 0 to 1: low is diverse (Zhu et al. 2018)
     distance: float  # mean pairwise cosine distance of sentence embeddings, 0 to 2
     distance_masked: float  # the same with the two mentions masked: new names alone don't count
+    distinct_masked: float  # different texts among all, names and numbers masked, 0 to 1
     vendi: float  # effective number of different texts, 1 to all (Friedman and Dieng 2023)
+    vendi_masked: float  # the same with the two mentions masked
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A text and its unit vectors, as it is and with its mentions masked."""
+    """A text and its unit vector, its template, and the unit vector with its mentions masked."""
 
     text: str
+    template: str
     vector: np.ndarray
     masked: np.ndarray
 
@@ -40,7 +45,7 @@ def embedded(texts: Sequence[str], masked: Sequence[str], desc: str) -> list[Emb
     from relseed.quality.embeddings import embed  # late: it loads PyTorch, which those who only read figures don't need
 
     vectors = embed([*texts, *masked], desc)
-    return list(map(Embedded, texts, vectors[: len(texts)], vectors[len(texts) :]))
+    return list(map(Embedded, texts, map(template, masked), vectors[: len(texts)], vectors[len(texts) :]))
 
 
 def diversity(texts: Mapping[str, Sequence[Embedded]]) -> dict[str, Diversity]:
@@ -61,13 +66,16 @@ def _figures(points: Sequence[Embedded]) -> Diversity:
     texts = [point.text for point in points]
     words = [re.findall(r"\w+", text.casefold()) for text in texts]
     vectors = np.stack([point.vector for point in points])
+    masked = np.stack([point.masked for point in points])
     return Diversity(
         distinct_1=_distinct([[(word,) for word in text] for text in words]),
         distinct_2=_distinct([list(pairwise(text)) for text in words]),
         self_bleu=self_bleu(texts),
         distance=_distance(vectors),
-        distance_masked=_distance(np.stack([point.masked for point in points])),
+        distance_masked=_distance(masked),
+        distinct_masked=len({normalise(point.template) for point in points}) / len(points),
         vendi=float(vendi.score_dual(vectors.astype(float))),
+        vendi_masked=float(vendi.score_dual(masked.astype(float))),
     )
 
 

@@ -3,7 +3,7 @@
 What rules need of a task they are given; those in here hold for every task.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import Field, PositiveInt, model_validator
 
 from relseed.pipeline.params import Section
-from relseed.quality.duplicates import Index
+from relseed.quality.duplicates import Index, Match
 from relseed.quality.language import language_of, length, scripts
+from relseed.quality.templates import template
 from relseed.records.candidates import Candidate, Rejected, request_of
 
 _FOREIGN = 0.1  # share of letters in scripts that no seed uses
@@ -24,6 +25,7 @@ class RuleSettings(Section):
     min_words: PositiveInt  # of a text
     max_words: PositiveInt
     near_duplicate: float = Field(gt=0, le=1)  # Jaccard similarity of word trigrams
+    near_duplicate_masked: float | None = Field(gt=0, le=1)  # the same, names and numbers masked; None: off
     language: str | None  # ISO 639-1 code; None: any
 
     @model_validator(mode="after")
@@ -45,6 +47,8 @@ class Rules:
     example: Callable[[Candidate], Any]  # makes an example of a candidate that passed them
     on_examples: Mapping[str, ExampleRule]
     text: Callable[[Any], str]  # of an example
+    item: Callable[[Any], Hashable]  # what an example labels, as `Task.item` has it
+    masked: Callable[[Any], str]  # the text with what an example is about masked
 
     def without(self, names: Collection[str]) -> "Rules":
         """The same without the rules of these names."""
@@ -56,21 +60,42 @@ class Rules:
         return (*self.on_candidates, *self.on_examples)
 
 
+class _Known:
+    """Texts that a candidate must differ from, as they are and masked."""
+
+    def __init__(self, rules: Rules, settings: RuleSettings) -> None:
+        self._rules, self._texts = rules, Index(settings.near_duplicate)
+        masked = settings.near_duplicate_masked
+        self._templates = None if masked is None else Index(masked)
+
+    def add(self, example: Any) -> None:
+        self._texts.add(self._rules.text(example))
+        if self._templates:
+            self._templates.add(template(self._rules.masked(example)))
+
+    def nearest(self, example: Any) -> Match | None:
+        return self._texts.nearest(self._rules.text(example))
+
+    def nearest_masked(self, example: Any) -> Match | None:
+        return self._templates.nearest(template(self._rules.masked(example))) if self._templates else None
+
+
 class RuleFilter:
     """The rules over candidates in turn: what was accepted is what later ones must differ from."""
 
     def __init__(self, rules: Rules, settings: RuleSettings, seeds: Sequence[Any]) -> None:
         self.rules, self.settings, self.seeds = rules, settings, seeds
         self._accepted: list[Any] = []
-        self._accepted_texts, self._seed_texts = Index(settings.near_duplicate), Index(settings.near_duplicate)
+        self._items: set[Hashable] = set()  # of those
+        self._known_accepted, self._known_seeds = _Known(rules, settings), _Known(rules, settings)
         for seed in seeds:
-            self._seed_texts.add(rules.text(seed))
+            self._known_seeds.add(seed)
         self._scripts = {script for seed in seeds for script in scripts(rules.text(seed))}
 
     def with_nothing_accepted(self) -> "RuleFilter":
         """The same rules before anything was accepted; what was made of the seeds is shared."""
         other = copy(self)
-        other._accepted, other._accepted_texts = [], Index(self.settings.near_duplicate)
+        other._accepted, other._items, other._known_accepted = [], set(), _Known(self.rules, self.settings)
         return other
 
     def apply(self, candidate: Candidate) -> Any | Rejected:
@@ -86,7 +111,8 @@ class RuleFilter:
             if reason := holds(self, example):
                 return Rejected(candidate=candidate, rule=name, reason=reason)
         self._accepted.append(example)
-        self._accepted_texts.add(self.rules.text(example))
+        self._items.add(self.rules.item(example))
+        self._known_accepted.add(example)
         return example
 
     def apply_all(self, candidates: Iterable[Candidate]) -> tuple[list[Any], list[Rejected]]:
@@ -99,27 +125,38 @@ class RuleFilter:
 
     def repeats_seed(self, example: Any, *, same: bool) -> str | None:
         """Whether an example has the text of a seed (`same`), or nearly."""
-        match = self._seed_texts.nearest(self.rules.text(example))
-        if match is None or match.same is not same:
-            return None
-        return f"like the seed {self.seeds[match.index].id} (similarity {match.similarity:.2f})"
+        match = self._known_seeds.nearest(example)
+        return _like(f"the seed {self.seeds[match.index].id}", match) if match and match.same is same else None
 
     def repeats_accepted(self, example: Any, *, same: bool) -> str | None:
         """Whether an example has the text of an accepted one (`same`), or nearly.
 
-        Of one response several examples may share a text, such as the pairs of a sentence, if they differ in the rest.
+        Examples of one response may share a text if it is not the same of it that they label: pairs of a sentence.
         """
-        match = self._accepted_texts.nearest(self.rules.text(example))
-        if match is None or match.same is not same:
+        match = self._known_accepted.nearest(example)
+        if match is None or match.same is not same or self._is_beside(match, example):
             return None
-        first = self._accepted[match.index]
-        if same and request_of(first.id) == request_of(example.id) and self._is_new(example):
-            return None
-        return f"like {first.id} (similarity {match.similarity:.2f})"
+        return _like(self._accepted[match.index].id, match)
 
-    def _is_new(self, example: Any) -> bool:
-        """Whether no accepted example is the same but for its id."""
-        return all(example != other.model_copy(update={"id": example.id}) for other in self._accepted)
+    def renames_seed(self, example: Any) -> str | None:
+        """Whether an example has nearly the text of a seed once names and numbers are masked."""
+        match = self._known_seeds.nearest_masked(example)
+        return _like(f"the seed {self.seeds[match.index].id} but for names", match) if match else None
+
+    def renames_accepted(self, example: Any) -> str | None:
+        """Whether an example has nearly the text of an accepted one once names and numbers are masked."""
+        match = self._known_accepted.nearest_masked(example)
+        if match is None or self._is_beside(self._known_accepted.nearest(example), example):
+            return None
+        return _like(f"{self._accepted[match.index].id} but for names", match)
+
+    def _is_beside(self, match: Match | None, example: Any) -> bool:
+        """Whether an example is of the response and of the text of an accepted one, and labels what no other does."""
+        if match is None:
+            return False
+        first, rules = self._accepted[match.index], self.rules
+        one_response = request_of(first.id) == request_of(example.id)
+        return one_response and rules.text(first) == rules.text(example) and rules.item(example) not in self._items
 
     def foreign_script(self, example: Any) -> str | None:
         """Whether more than a tenth of the letters are of a script that no seed uses."""
@@ -151,11 +188,17 @@ def _language(checks: RuleFilter, example: Any) -> str | None:
     return None if found in (None, wanted) else f"in the language {found}, not {wanted}"
 
 
+def _like(what: str, match: Match) -> str:
+    return f"like {what} (similarity {match.similarity:.2f})"
+
+
 FORM: Mapping[str, ExampleRule] = {"length": _length}
 COPIES: Mapping[str, ExampleRule] = {
     "copy": lambda checks, example: checks.repeats_seed(example, same=True),
     "near_copy": lambda checks, example: checks.repeats_seed(example, same=False),
     "duplicate": lambda checks, example: checks.repeats_accepted(example, same=True),
     "near_duplicate": lambda checks, example: checks.repeats_accepted(example, same=False),
+    "masked_near_copy": RuleFilter.renames_seed,
+    "masked_near_duplicate": RuleFilter.renames_accepted,
 }
 LANGUAGE: Mapping[str, ExampleRule] = {"script": RuleFilter.foreign_script, "language": _language}

@@ -1,5 +1,6 @@
 """What is written, on its way from a response to a training example: candidates, and those that a rule rejected."""
 
+from collections.abc import Hashable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -43,6 +44,17 @@ def request_id(method: str, unit: str, number: int) -> str:
 def candidate_id(request: str, number: int) -> str:
     """The id of candidate number `number` in the response to a request."""
     return f"{request}/{number}"
+
+
+def negative_unit(near: str | None, surface: Hashable) -> str:
+    """The unit of what comes near a label without stating it, or of a surface whose parts merely occur together.
+
+    `near/leads`, or `co_occurrence/PERSON-ORGANIZATION`; `any` stands for a part of which nothing is known.
+    """
+    if near is not None:
+        return f"near/{near}"
+    parts = surface if isinstance(surface, tuple) else (surface,)
+    return f"co_occurrence/{'-'.join('any' if part is None else str(part) for part in parts)}"
 
 
 def method_of(id: str) -> str:

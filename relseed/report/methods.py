@@ -10,7 +10,8 @@ from relseed.report.table import DASH, Table
 def methods_table(methods: Mapping[str, MethodSummary]) -> Table:
     """A row a method; diversity is that of the candidates, then of the accepted examples, means over units."""
     header = ["method", "requests", "candidates", "accepted", "rejected", "cost per accepted"]
-    header += ["distinct-1", "distinct-2", "self-BLEU", "distance", "masked", "Vendi"]
+    header += ["distinct-1", "distinct-2", "self-BLEU", "distance", "masked distance", "masked distinct"]
+    header += ["Vendi", "masked Vendi"]
     return Table(header, [_row(name, summary) for name, summary in methods.items()])
 
 
@@ -31,5 +32,7 @@ def _figures(diversity: Diversity | None) -> list[str]:
         diversity.self_bleu,
         diversity.distance,
         diversity.distance_masked,
+        diversity.distinct_masked,
     )
-    return [*(f"{share:.3f}" for share in shares), f"{diversity.vendi:.1f}"]
+    numbers = diversity.vendi, diversity.vendi_masked
+    return [*(f"{share:.3f}" for share in shares), *(f"{number:.1f}" for number in numbers)]

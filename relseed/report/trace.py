@@ -1,4 +1,4 @@
-"""Trace one candidate: its prompt, the response, the rule that rejected it or the sets that hold it."""
+"""Trace one candidate: its prompt, the response, the rule that rejected it or the sets that hold it, its review."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,7 @@ from relseed.generation.exchanges import Exchange, read_exchanges
 from relseed.pipeline.errors import UserError
 from relseed.records.candidates import Candidate
 from relseed.records.files import read_json_lines
+from relseed.records.reviews import read_decisions, reviews_of
 
 _LISTED = 10  # ids that an error lists
 
@@ -36,7 +37,7 @@ def trace(id: str, data: Path) -> str:
         stated = ", ".join(f"{name} {value}" for name, value in candidate.fields.items() if value is not None)
         lines += [_title(f"candidate {candidate.id}"), candidate.text, f"label {candidate.label}"]
         lines += [stated] if stated else []
-        lines += [_title("rules"), _outcome(candidate, data), *_scores(candidate, data)]
+        lines += [_title("rules"), _outcome(candidate, data), *_scores(candidate, data), *_review(candidate, data)]
     return "\n".join(lines)
 
 
@@ -111,6 +112,14 @@ def _scores(candidate: Candidate, data: Path) -> list[str]:
                 note = f" ({record['note']})" if record.get("note") else ""
                 lines.append(f"{path.stem} {record['score']:.2f}{note}")
     return [_title("scores"), *lines] if lines else []
+
+
+def _review(candidate: Candidate, data: Path) -> list[str]:
+    """What a person decided about it."""
+    decision = read_decisions(reviews_of(data / "reviews", candidate.method)).get(candidate.id)
+    if decision is None:
+        return []
+    return [_title("review"), f"{decision.words} ({decision.note})" if decision.note else decision.words]
 
 
 def _title(text: str) -> str:

@@ -81,8 +81,10 @@ class SamplesParser:
         """The candidates of a sample of a response, the first of them number `number` of the response."""
         raise NotImplementedError
 
-    def _candidate(self, id: str, number: int, text: str, **others: Any) -> Candidate:
-        return Candidate(id=candidate_id(id, number), method=self.ask.method, label=self.ask.label, text=text, **others)
+    def _candidate(self, id: str, number: int, text: str, *, label: str | None = None, **others: Any) -> Candidate:
+        """One with this label, or with that which was asked for."""
+        label = self.ask.label if label is None else label
+        return Candidate(id=candidate_id(id, number), method=self.ask.method, label=label, text=text, **others)
 
 
 @dataclass(frozen=True, slots=True)

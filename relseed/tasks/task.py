@@ -150,7 +150,7 @@ class Ask:
     characters: int | None  # continuation: of the examples that are shown, at most
     near: str | None = None  # of the negative label's examples: the label that they come near
     kinds: tuple[str, ...] = ()  # over which those of one response are spread, each of `negative_kinds`
-    surface: Any = None  # of the negative label's examples, as `Task.surface` has it
+    surface: Any = None  # of the negative label's examples, one of `Task.surfaces`
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class Derived:
 
     unit: str  # what it was made for: `near/<label>`, or `co_occurrence/<surface>`
     text: str  # as prompts show an example's text
-    fields: dict[str, Any]
+    fields: dict[str, Any]  # of the candidate
 
 
 class Task(ABC):
@@ -209,6 +209,10 @@ class Task(ABC):
         """What may be wrong with an example that is well-formed, in words, and how it is told: a reason, or None."""
         return {}
 
+    @abstractmethod
+    def relabelled(self, example: Any, label: str) -> Any:
+        """The example with another label, all else as it is; whether the schema allows it is for `misfit` to say."""
+
     def masked(self, example: Any) -> str:
         """The text with what an example can be renamed in masked: new names alone are no diversity."""
         return self.text(example)
@@ -233,8 +237,12 @@ class Task(ABC):
         """The same of a candidate, whatever it holds."""
         return [(candidate.text, None, None)]
 
-    def derived(self, kind: str, schema: Any, seeds: Sequence[Any]) -> "Iterator[Derived]":
-        """Examples of the negative label that are made from seeds by rule, of one of `derived_kinds`."""
+    def derived(self, kind: str, schema: Any, seeds: Sequence[Any]) -> Iterator[Derived]:
+        """Examples of the negative label that are made from seeds by rule, of one of `derived_kinds`.
+
+        Raises:
+            UserError: A seed has fields for it that cannot be read.
+        """
         raise NotImplementedError
 
     @abstractmethod
@@ -340,6 +348,13 @@ def _example(fields: Mapping[str, Any] | DataError, task: Task, schema: Any, pla
         where = f"line {first}" if isinstance(first, int) else first
         raise ValueError(f"id {example.id!r} was used before ({where}): ids must differ")
     return example
+
+
+def misfit_as(label: str, example: Any, task: Task, schema: Any) -> str | None:
+    """Why an example cannot have this label in place of its own; None where it can."""
+    if label not in schema.labels:
+        return f"unknown label {label!r}: the schema has {', '.join(schema.labels)}"
+    return task.misfit(task.relabelled(example, label), schema)
 
 
 def identity(*parts: Sequence[Any]) -> str:

@@ -1,6 +1,6 @@
 """Two questions: which label is an example about, and is that stated? P(label) = P(stated) P(label | about).
 
-Near-misses answer both: one of `founded_by` is about it and does not state it. So they teach what the label looks like
+Near-misses answer both: one of `founded_by` is about it and does not state it. So they show what the label looks like
 instead of blurring it, as they do in one softmax over all labels, where they stand for the opposite of what they say.
 The negative label's logit answers the second question, the others the first.
 """

@@ -208,6 +208,10 @@ class RelationTask(Task):
             "with types that no relation but the negative one has": lambda example: unrelated_types(example, schema),
         }
 
+    def relabelled(self, example: Example, label: str) -> Example:
+        """The same sentence with another relation."""
+        return example.model_copy(update={"relation": label})
+
     def masked(self, example: Sentence) -> str:
         """The sentence with both mentions masked."""
         from relseed.tasks.relation.tags import replace_mentions

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relseed.llm.request import Message
+from relseed.pipeline.errors import UserError
 from relseed.records.candidates import Candidate, candidate_id
 from relseed.tasks.relation import TASK, Example, Relation
 from relseed.tasks.task import Ask
@@ -30,7 +31,15 @@ class Continuation:
 
     @classmethod
     def of(cls, ask: Ask) -> "Continuation":
-        """The request that asks for this."""
+        """The request that asks for this.
+
+        Raises:
+            UserError: Its loop asks for more than can be said without instructions.
+        """
+        if ask.near or ask.surface or ask.loop == "passages":
+            raise UserError(
+                f"the method {ask.method}: the loop {ask.loop} needs an LLM whose form is chat, not continuation"
+            )
         assert ask.characters is not None, "an LLM whose form is `continuation` has `prompt_characters`"
         return cls(ask.method, ask.schema.by_label[ask.label], ask.count, ask.characters)
 

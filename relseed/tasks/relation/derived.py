@@ -1,13 +1,16 @@
 """Pairs of mentions that state no relation, made from seeds by rule."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
+from relseed.pipeline.errors import UserError
+from relseed.records.candidates import negative_unit
+from relseed.records.files import problem_of
 from relseed.tasks.relation import TASK, Example, Mention, Schema, Sentence
 from relseed.tasks.task import Derived
-
-Types = tuple[str | None, str | None]
 
 
 def swapped(schema: Schema, seeds: Sequence[Example]) -> Iterator[Derived]:
@@ -16,38 +19,55 @@ def swapped(schema: Schema, seeds: Sequence[Example]) -> Iterator[Derived]:
         relation = schema.by_label[seed.relation]
         if relation.negative or relation.symmetric or not schema.relates(seed.tail, seed.head):
             continue
-        yield _derived(f"near/{seed.relation}", _sentence(seed.text, seed.tail, seed.head), "swapped", seed.relation)
+        yield _derived("swapped", Sentence(text=seed.text, head=seed.tail, tail=seed.head), near=seed.relation)
 
 
 def re_paired(schema: Schema, seeds: Sequence[Example]) -> Iterator[Derived]:
     """Each seed and the one half of all seeds further on as one text: a mention of each is head, one of each tail."""
     for place, one in enumerate(seeds):
         other = seeds[(place + len(seeds) // 2) % len(seeds)]
-        text, shift = f"{one.text} {other.text}", len(one.text) + 1
         if one.text == other.text:
             continue
-        for first in (one.head, one.tail):
-            for second in (_moved(mention, shift) for mention in (other.head, other.tail)):
-                for head, tail in ((first, second), (second, first)):
-                    if schema.relates(head, tail) and head.text_of(text) != tail.text_of(text):
-                        unit = f"co_occurrence/{head.type or 'any'}-{tail.type or 'any'}"
-                        yield _derived(unit, _sentence(text, head, tail), "re_paired", None)
+        text, shift = f"{one.text} {other.text}", len(one.text) + 1
+        for first, second in product((one.head, one.tail), (_moved(other.head, shift), _moved(other.tail, shift))):
+            for head, tail in ((first, second), (second, first)):
+                if schema.relates(head, tail) and head.text_of(text) != tail.text_of(text):
+                    yield _derived("re_paired", Sentence(text=text, head=head, tail=tail))
 
 
 def other_pairs(schema: Schema, seeds: Sequence[Example]) -> Iterator[Derived]:
-    """The pairs of a seed's `mentions` that are not among its `related` pairs, where the data holds both."""
-    for text, fields in {seed.text: seed.model_extra or {} for seed in seeds}.items():
-        if "mentions" not in fields or "related" not in fields:
-            continue
-        mentions = [Mention.model_validate(mention) for mention in fields["mentions"]]
-        related = {frozenset(pair) for pair in fields["related"]}
-        for one, other in permutations(range(len(mentions)), 2):
-            head, tail = mentions[one], mentions[other]
-            if frozenset((one, other)) in related or (head.start < tail.end and tail.start < head.end):
-                continue
-            if schema.relates(head, tail):
-                unit = f"co_occurrence/{head.type or 'any'}-{tail.type or 'any'}"
-                yield _derived(unit, _sentence(text, head, tail), "other_pairs", None)
+    """The pairs of a seed's `mentions` that are not among its `related` pairs, where the data holds both.
+
+    Raises:
+        UserError: They cannot be read.
+    """
+    for seed in {seed.text: seed for seed in seeds}.values():
+        try:
+            yield from _other_pairs(schema, seed)
+        except ValueError as error:
+            raise UserError(f"example {seed.id}: its mentions and related pairs: {problem_of(error)}") from None
+
+
+class _Marked(BaseModel):
+    """Fields that a dataset may add to a sentence."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    mentions: tuple[Mention, ...] = ()
+    related: tuple[tuple[NonNegativeInt, NonNegativeInt], ...] | None = None  # pairs of numbers of mentions, from 0
+
+
+def _other_pairs(schema: Schema, seed: Example) -> Iterator[Derived]:
+    marked = _Marked.model_validate(seed.model_extra)
+    if marked.related is None:  # nobody says which pairs are unrelated
+        return
+    if missing := [number for pair in marked.related for number in pair if number >= len(marked.mentions)]:
+        raise ValueError(f"there is no mention {missing[0]}, there are {len(marked.mentions)}, counted from 0")
+    related = set(map(frozenset, marked.related))
+    for (one, head), (other, tail) in permutations(enumerate(marked.mentions), 2):
+        apart = head.end <= tail.start or tail.end <= head.start
+        if apart and {one, other} not in related and schema.relates(head, tail):
+            yield _derived("other_pairs", Sentence(text=seed.text, head=head, tail=tail))
 
 
 DERIVED: Mapping[str, Callable[[Schema, Sequence[Example]], Iterator[Derived]]] = {
@@ -61,15 +81,7 @@ def _moved(mention: Mention, shift: int) -> Mention:
     return mention.model_copy(update={"start": mention.start + shift, "end": mention.end + shift})
 
 
-def _sentence(text: str, head: Mention, tail: Mention) -> Sentence:
-    return Sentence(text=text, head=head, tail=tail)
-
-
-def _derived(unit: str, sentence: Sentence, kind: str, near: str | None) -> Derived:
-    fields: dict[str, Any] = {
-        "head_type": sentence.head.type,
-        "tail_type": sentence.tail.type,
-        "kind": kind,
-        "near": near,
-    }
-    return Derived(unit, TASK.show(sentence), {name: value for name, value in fields.items() if value})
+def _derived(kind: str, sentence: Sentence, near: str | None = None) -> Derived:
+    said = {"head_type": sentence.head.type, "tail_type": sentence.tail.type, "kind": kind, "near": near}
+    fields: dict[str, Any] = {name: value for name, value in said.items() if value}
+    return Derived(negative_unit(near, TASK.surface(sentence)), TASK.show(sentence), fields)

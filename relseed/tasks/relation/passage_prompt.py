@@ -2,17 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from relseed.llm.request import Message
 from relseed.pipeline.templates import render
-from relseed.records.candidates import Candidate, candidate_id
+from relseed.records.candidates import Candidate
 from relseed.tasks.relation import Example, Mention, Relation, Schema, Sentence
 from relseed.tasks.relation.prompt import known_types
 from relseed.tasks.relation.tags import TAG, tagged
@@ -96,9 +96,10 @@ class PassagePrompt(SamplesParser):
 
     def _read(self, id: str, number: int, sample: Any, response: Any) -> list[Candidate]:
         try:
-            found = _Sample.model_validate(sample)
-            pairs = list(_pairs(found, self.ask.schema, typed=bool(self.types)))
-        except (ValidationError, ValueError) as error:
+            pairs = list(self._pairs(_Sample.model_validate(sample)))
+            if not pairs:
+                raise ValueError("nothing is stated, and no two names have types that a relation asks for")
+        except ValueError as error:
             shown = json.dumps(sample, ensure_ascii=False)
             return [self._candidate(id, number, shown, problem=describe_error(error))]
         return [
@@ -106,35 +107,34 @@ class PassagePrompt(SamplesParser):
             for place, (label, text, fields) in enumerate(pairs)
         ]
 
-    def _candidate(self, id: str, number: int, text: str, **others: Any) -> Candidate:
-        label = others.pop("label", self.ask.label)
-        return Candidate(id=candidate_id(id, number), method=self.ask.method, label=label, text=text, **others)
+    def _pairs(self, sample: _Sample) -> Iterator[tuple[str, str, dict[str, str]]]:
+        """Label, tagged text and fields of each pair that is stated, and of each other that could have a relation.
 
+        Raises:
+            ValueError: The names cannot be read, or what is listed is not of them.
+        """
+        schema = self.ask.schema
+        text, names = _read_names(sample, typed=bool(self.types))
+        stated = self._read_stated(sample, len(names))
+        known = set(_in_words(text, names, stated, schema))
+        for head, tail in permutations(range(len(names)), 2):
+            pair = Sentence(text=text, head=names[head], tail=names[tail])
+            if label := stated.get((head, tail)):
+                yield label, tagged(pair), _types(pair) | {"relation": schema.by_label[label].name}
+            elif schema.negative and schema.relates(pair.head, pair.tail) and _words(pair) not in known:
+                yield schema.negative, tagged(pair), _types(pair) | {"kind": _KIND}
 
-def _pairs(sample: _Sample, schema: Schema, *, typed: bool) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Label, tagged text and fields of each ordered pair of names that some relation allows, and of what is stated.
-
-    Raises:
-        ValueError: The names cannot be read, or what is listed is not of them.
-    """
-    text, names = _read_names(sample, typed=typed)
-    stated = _read_stated(sample, schema, len(names))
-    for head, tail in permutations(range(len(names)), 2):
-        label, sentence = stated.get((head, tail)), Sentence(text=text, head=names[head], tail=names[tail])
-        if label is None:
-            if (tail, head) in stated and schema.by_label[stated[tail, head]].symmetric:
-                continue
-            if schema.negative is None or not _possible(schema, sentence):
-                continue
-        fields: dict[str, Any] = {"head_type": names[head].type, "tail_type": names[tail].type}
-        fields |= {"relation": schema.by_label[label].name} if label else {"kind": _KIND}
-        yield label or str(schema.negative), tagged(sentence), {key: value for key, value in fields.items() if value}
-
-
-def _possible(schema: Schema, sentence: Sentence) -> bool:
-    """Whether some relation allows the pair, and its two names are not the same words."""
-    same = sentence.head.text_of(sentence.text) == sentence.tail.text_of(sentence.text)
-    return not same and schema.relates(sentence.head, sentence.tail)
+    def _read_stated(self, sample: _Sample, names: int) -> dict[tuple[int, int], str]:
+        """The labels of pairs of names, by their numbers from 0; of several for a pair that which was asked for."""
+        labels = {relation.name: relation.relation for relation in self.ask.schema.relations if not relation.negative}
+        stated: dict[tuple[int, int], str] = {}
+        for each in sorted(sample.stated, key=lambda each: each.relation != self.relation.name):
+            if each.relation not in labels:
+                raise ValueError(f"{each.relation!r} is none of the relations")
+            if each.head == each.tail or not (1 <= each.head <= names and 1 <= each.tail <= names):
+                raise ValueError(f"{each.relation} is listed of {each.head} and {each.tail}, there are {names} names")
+            stated.setdefault((each.head - 1, each.tail - 1), labels[each.relation])
+        return stated
 
 
 def _read_names(sample: _Sample, *, typed: bool) -> tuple[str, list[Mention]]:
@@ -156,16 +156,24 @@ def _read_names(sample: _Sample, *, typed: bool) -> tuple[str, list[Mention]]:
     return text, [Mention(**name, type=type) for name, type in zip(names, types, strict=True)]
 
 
-def _read_stated(sample: _Sample, schema: Schema, names: int) -> dict[tuple[int, int], str]:
-    labels = {relation.name: relation.relation for relation in schema.relations if not relation.negative}
-    stated: dict[tuple[int, int], str] = {}
-    for each in sample.stated:
-        if each.relation not in labels:
-            raise ValueError(f"{each.relation!r} is none of the relations")
-        if each.head == each.tail or not (1 <= each.head <= names and 1 <= each.tail <= names):
-            raise ValueError(f"{each.relation} is listed of {each.head} and {each.tail}, there are {names} names")
-        stated[each.head - 1, each.tail - 1] = labels[each.relation]
-    return stated
+def _in_words(
+    text: str, names: Sequence[Mention], stated: Mapping[tuple[int, int], str], schema: Schema
+) -> Iterator[tuple[str, str]]:
+    """The pairs, as words, that are not unrelated: a name may be marked twice, and what is stated holds of both."""
+    words = [name.text_of(text) for name in names]
+    yield from ((word, word) for word in words)
+    for (head, tail), label in stated.items():
+        yield words[head], words[tail]
+        if schema.by_label[label].symmetric:
+            yield words[tail], words[head]
+
+
+def _words(pair: Sentence) -> tuple[str, str]:
+    return pair.head.text_of(pair.text), pair.tail.text_of(pair.text)
+
+
+def _types(pair: Sentence) -> dict[str, str]:
+    return {role: type for role, type in (("head_type", pair.head.type), ("tail_type", pair.tail.type)) if type}
 
 
 def _numbered(text: str, names: Sequence[Mention]) -> str:

@@ -9,11 +9,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from relseed.llm.request import Message
+from relseed.pipeline.errors import UserError
 from relseed.pipeline.templates import render
 from relseed.records.candidates import Candidate
 from relseed.tasks.relation import TASK, Example, Relation, Schema
 from relseed.tasks.structured import SamplesParser, describe_error, json_schema
 from relseed.tasks.task import Ask
+
+Types = tuple[str | None, str | None]  # of head and tail; None for any
 
 # Straight quotes, backslashes and control characters would have to be escaped inside the JSON string, which grammars
 # made from a pattern do not all do.
@@ -51,8 +54,18 @@ class SentencePrompt(SamplesParser):
 
     @classmethod
     def of(cls, ask: Ask) -> "SentencePrompt":
-        """The request that asks for this."""
-        return cls(ask, ask.schema.by_label[ask.label], known_types(ask.schema, ask.seeds))
+        """The request that asks for this.
+
+        Raises:
+            UserError: It is for near-misses, and the relation can have none of the kinds that are asked for.
+        """
+        prompt = cls(ask, ask.schema.by_label[ask.label], known_types(ask.schema, ask.seeds))
+        if ask.near and not prompt._kinds:
+            raise UserError(
+                f"the method {ask.method} asks for {', '.join(ask.kinds)} alone, which {ask.near} cannot be by its "
+                "types or its symmetry: name another kind in its `negatives`"
+            )
+        return prompt
 
     def messages(self, demonstrations: Sequence[str]) -> tuple[Message, ...]:
         """The conversation that shows `demonstrations`, sentences with tags, in the order given."""
@@ -115,7 +128,7 @@ class SentencePrompt(SamplesParser):
             shown = json.dumps(sample, ensure_ascii=False)
             return [self._candidate(id, number, shown, problem=describe_error(error))]
         fields = {"relation": response.relation, "head_type": found.head_type, "tail_type": found.tail_type}
-        said = {"kind": found.kind or self.ask.kind, "near": self.ask.near}
+        said = {"kind": found.kind if found.kind in self._kinds else self.ask.kind, "near": self.ask.near}
         fields |= {name: value for name, value in said.items() if value}
         return [self._candidate(id, number, found.sentence, fields=fields)]
 
@@ -127,13 +140,17 @@ class SentencePrompt(SamplesParser):
 
     @property
     def _others(self) -> list[Relation]:
-        """The relations that must not hold: all, or those of the types that are asked for."""
-        known = [other for other in self.ask.schema.relations if not other.negative]
-        types = [*filter(None, self._own_types)]
-        return [each for each in known if {each.head_type, each.tail_type} == set(types)] if len(types) == 2 else known
+        """The relations that must not hold: those that could, by the types that are asked for, in either direction."""
+        own = self._own_types
+        return [
+            other
+            for other in self.ask.schema.relations
+            if not other.negative
+            and (_agree((other.head_type, other.tail_type), own) or _agree((other.tail_type, other.head_type), own))
+        ]
 
     @property
-    def _own_types(self) -> tuple[str | None, str | None]:
+    def _own_types(self) -> Types:
         """The types that head and tail must have, as far as the request names them."""
         relation = self.ask.schema.by_label.get(self.ask.near, self.relation)
         return self.ask.surface or (relation.head_type, relation.tail_type)
@@ -149,6 +166,11 @@ def known_types(schema: Schema, seeds: Sequence[Example]) -> tuple[str, ...]:
     named = [type for relation in schema.relations for type in (relation.head_type, relation.tail_type)]
     seen = sorted({mention.type for seed in seeds for mention in (seed.head, seed.tail) if mention.type})
     return tuple(dict.fromkeys(type for type in (*named, *seen) if type))
+
+
+def _agree(first: Types, second: Types) -> bool:
+    """Whether the same two mentions can have both pairs of types."""
+    return all(None in pair or pair[0] == pair[1] for pair in zip(first, second, strict=True))
 
 
 def _render(name: str, **fields: Any) -> str:

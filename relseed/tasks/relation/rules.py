@@ -35,6 +35,8 @@ def rules_of(schema: Schema, seeds: Sequence[Example]) -> Rules:
             **LANGUAGE,
         },
         text=TASK.text,
+        item=TASK.item,
+        masked=TASK.masked,
     )
 
 

@@ -60,6 +60,10 @@ class YesNoTask(Task):
         """The question, after its passage."""
         return f"{example.passage}\n{example.question}" if example.passage else example.question
 
+    def relabelled(self, example: AnsweredQuestion, label: str) -> AnsweredQuestion:
+        """The same question with the other answer."""
+        return example.model_copy(update={"answer": label == LABELS[0]})
+
     def texts(self, example: Question) -> tuple[str, str | None]:
         """The question and its passage."""
         return example.question, example.passage
@@ -109,6 +113,8 @@ class YesNoTask(Task):
             example=_example,
             on_examples={**FORM, **COPIES, **LANGUAGE},
             text=self.text,
+            item=self.item,
+            masked=self.masked,
         )
 
 
