@@ -30,6 +30,19 @@ CONFIG = TrainingConfig(
     eval_steps=5,
     precision="fp32",  # cards know no bf16
 )
+# All that a fitted decision has.
+DECISION: dict[str, Any] = {
+    "temperature": 1.7,
+    "bias": -0.4,
+    "negatives": 0.2,
+    "threshold": 0.375,
+    "least_similarity": 0.25,
+    "fitted_on": {"real": 20, "written": 12, "negative real": 3, "negative written": 7},
+    "held_out": {
+        "negatives_found": 0.8,
+        **{f"{name}_at_{share}": share / 1000 for share in (20, 50, 80, 95) for name in ("precision", "f1")},
+    },
+}
 QUESTIONS = [
     AnsweredQuestion(id=f"{word}-{n}", question=f"Is water {word}{' now' * n}?", answer=word == "wet")
     for n in range(8)

@@ -18,19 +18,11 @@ from relseed.pipeline.errors import UserError
 from relseed.pipeline.named import names
 from relseed.tasks.relation import TASK
 from tests.boats import GOOD, SCHEMA, SEEDS, UNTYPED, seed
-from tests.extractors import deciding, saved, untrained
+from tests.extractors import DECISION, deciding, saved, untrained
 from tests.sentences import sentence
 
 CPU = torch.device("cpu")
 SHOWN = sentence("Ada Lindqvist grew up in Skagen.", (0, 13, "PERSON"), (25, 31, "LOCATION"))  # by every card
-DECISION: dict[str, Any] = {
-    "temperature": 1.7,
-    "bias": -0.4,
-    "negatives": 0.2,
-    "threshold": 0.375,
-    "least_similarity": 0.25,
-    "fitted_on": {"real": 20, "written": 12, "negative real": 3, "negative written": 7},
-}
 
 
 @pytest.fixture
@@ -75,6 +67,13 @@ def test_the_card_says_what_the_answers_rest_on(extractor, tmp_path):
     assert "a temperature of 1.70 and a bias of -0.40 for `no_relation`, and hold where 20 % of the items" in text
     assert "Where its probability is below 0.38, no label is asserted: the answer is `no_relation`." in text
     assert "20 real and 12 written ones that state something, 3 real and 7 written ones that do not" in text
+
+
+def test_the_card_says_what_the_answers_to_held_out_examples_are_worth(extractor, tmp_path):
+    text = card(saved(extractor(), tmp_path / "extractor"))
+    assert "Of those that state nothing, 80 % are answered with `no_relation`: 20 false alarms per 100." in text
+    table = "| 20 % | 2 | 2 |\n| 50 % | 5 | 5 |\n| 80 % | 8 | 8 |\n| 95 % | 10 | 10 |\n"
+    assert f"| state nothing | precision | F1 |\n|---:|---:|---:|\n{table}" in text
 
 
 @pytest.mark.parametrize(
