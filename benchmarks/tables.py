@@ -25,6 +25,7 @@ from relseed.quality.diversity import Diversity
 from relseed.quality.rules import COPIES
 
 DASH = "–"
+_NOT_RUN = "Not run yet: `python -m benchmarks.study run NAME` (benchmarks/studies)."
 _WRITTEN = ["system", "real", "written", "micro-F1", "± random seeds", "95 % interval"]
 
 
@@ -75,9 +76,8 @@ STUDIES: Mapping[str, Callable[[], str]] = {
 
 
 def systems() -> str:
-    """The systems of the default run over three random seeds; nothing where they have not been measured."""
-    measured = _variants("systems") if (FOLDER / "systems.json").exists() else {}
-    found = [system for variant in measured.values() for system in variant["systems"].items()]
+    """The systems of the default run; nothing where they have not been measured."""
+    found = [system for variant in _measured("systems").values() for system in variant["systems"].items()]
     header = [*_WRITTEN, "F1 at 80 % negatives", "false alarms per 100"]
     return markdown(header, [[*_written_cells(name, row), *_reliable(row)] for name, row in found]) if found else ""
 
@@ -101,11 +101,11 @@ def careful() -> str:
     ]
     rows = []
     for name in ("careful", "calibration"):
-        for title, measured in _variants(name).items():
+        for title, measured in _measured(name).items():
             for system, row in measured["systems"].items():
                 label = title if system == "careful" else f"`{system}`, {title}"
                 rows.append([f"{label}{_gone(read_study(name), title, measured)}", *_careful_cells(row)])
-    return markdown(header, rows)
+    return markdown(header, rows) if rows else _NOT_RUN
 
 
 def _careful_cells(row: Mapping[str, Any]) -> list[str]:
@@ -120,7 +120,7 @@ def outside() -> str:
     """The same on data that people labelled: SemEval's `Other`, and all pairs of a domain of CrossRE."""
     header = ["dataset", "system", "written", "micro-F1", "negatives", "found", "F1 at 80 %", "calibration error"]
     rows = []
-    for title, measured in {**_variants("semeval-careful"), **_variants("crossre-careful")}.items():
+    for title, measured in {**_measured("semeval-careful"), **_measured("crossre-careful")}.items():
         for system, row in measured["systems"].items():
             draw = row["draws"]["1"]
             scores, found = draw["scores"], draw["reliability"]
@@ -128,7 +128,7 @@ def outside() -> str:
             cells = [str(row["written"]), _percent(scores["micro_f1"]["mean"]), _percent(found["negatives_share"])]
             cells += [*(_percent(share["mean"]) for share in shares), f"{found['calibration_error']['mean']:.3f}"]
             rows.append([title, f"`{system}`", *cells])
-    return markdown(header, rows, left=(0, 1))
+    return markdown(header, rows, left=(0, 1)) if rows else _NOT_RUN
 
 
 def gold() -> str:
@@ -323,6 +323,11 @@ def predict() -> str:
     """How fast sentences are labelled beside a hand-written loop."""
     rates = read_results(predicting.RESULT)["sentences_per_second"]
     return markdown(["loop", "sentences per second"], [[name, f"{rate:,.0f}"] for name, rate in rates.items()])
+
+
+def _measured(name: str) -> dict[str, Any]:
+    """The variants of a study; none where it has not been run."""
+    return _variants(name) if (FOLDER / f"{name}.json").exists() else {}
 
 
 def _variants(name: str) -> dict[str, Any]:

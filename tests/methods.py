@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from relseed.generation.exchanges import Exchange
-from relseed.generation.method import Method, loop_of
+from relseed.generation.method import Method, Target, loop_of, targets_of
 from relseed.generation.writing import Written, write
 from relseed.llm.client import Client
 from relseed.llm.llm import LLM
@@ -42,17 +42,25 @@ RULES = RuleSettings(min_words=3, max_words=30, near_duplicate=0.9, near_duplica
 BAD = "<e1>Marit</e1> <e2>Sula</e2>"  # too short
 
 
-def rule_filter(seeds: Sequence[Example] = SEEDS) -> RuleFilter:
-    return RuleFilter(TASK.rules(SCHEMA, seeds, RULES), RULES, seeds)
+def rule_filter(seeds: Sequence[Example] = SEEDS, schema: Schema = SCHEMA) -> RuleFilter:
+    return RuleFilter(TASK.rules(schema, seeds, RULES), RULES, seeds)
 
 
-def method(name: str, llm: LLM = TEACHER, seeds: Sequence[Example] = SEEDS, **changes: Any) -> Method:
+def method(
+    name: str, llm: LLM = TEACHER, seeds: Sequence[Example] = SEEDS, schema: Schema = SCHEMA, **changes: Any
+) -> Method:
     """The method of params.yaml, asking for a few examples."""
     entry = PARAMS["methods"][name] | SETTINGS
-    if entry["loop"] == "all_at_once":
+    if "per_request" in entry:
         entry["per_request"] = 4
     settings = loop_of(Params(PARAMS), name).Settings(**entry | changes)
-    return Method(name, settings, llm, TASK, SCHEMA, rule_filter(seeds))
+    return Method(name, settings, llm, TASK, schema, rule_filter(seeds, schema))
+
+
+def targets(chosen: Method, *units: str) -> list[Target]:
+    """What a method writes, all of it or of some units."""
+    every = targets_of(chosen, loop_of(Params(PARAMS), chosen.name))
+    return [target for target in every if not units or target.unit in units]
 
 
 def written(engine: Scripted, chosen: Method, *labels: str, client: Client | None = None) -> list[Exchange]:

@@ -17,7 +17,6 @@ VERBS = sorted({verb(stage) for stage in STAGES})
 FRAME = ["relseed/pipeline", "relseed/tracking", "relseed/llm/engines"]
 # Sections some of whose fields are for engines, prices and loops that the grown checkout has not.
 UNUSED_BY_DEFAULT = {
-    "relseed.extraction.settings.Extract",
     "relseed.llm.engines.openai.Limits",
     "relseed.llm.engines.openai.Openai",
     "relseed.llm.engines.vllm.Vllm",
@@ -135,5 +134,4 @@ def test_no_edit_of_code_that_trains_scores_or_reports_has_anything_written_anew
 
 def test_every_section_of_the_parameters_is_read_by_a_stage_that_makes_something():
     listed = {name.partition(".")[0] for stage in STAGES if verb(stage) != "report" for name in params_of(stage)}
-    # How requests are answered, not what; and what the command `relseed extract` reads.
-    assert set(PARAMS) - listed == {"engines", "budget", "extract"}
+    assert set(PARAMS) - listed == {"engines", "budget"}  # how requests are answered, not what

@@ -86,7 +86,7 @@ def test_every_request_and_response_is_written_verbatim_with_its_candidates():
         [candidate] = exchange.candidates
         assert candidate.id == f"{exchange.id}/0"
         assert candidate.text == sentence(exchange.request.key) in exchange.response.text
-        assert (candidate.method, candidate.label) == ("one_by_one", exchange.label)
+        assert (candidate.method, candidate.label) == ("one_by_one", exchange.unit)
 
 
 def test_nothing_is_written_where_a_response_is_missing():
@@ -132,7 +132,7 @@ def test_the_summary_counts_requests_and_candidates():
     summary = read_summary(Path("summary/one_by_one.json"))
     assert (summary.method, summary.model, summary.requests, summary.refused) == ("one_by_one", "m-1", 6, 0)
     assert (summary.candidates, summary.accepted, summary.rejected) == (6, 4, {"length": 2})
-    assert summary.per_label == {"owns": 2, "rows_to": 2}
+    assert summary.per_unit == {"owns": 2, "rows_to": 2}
     assert (summary.prompt_tokens, summary.cost) == (None, None)
 
 

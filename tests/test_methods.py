@@ -32,6 +32,7 @@ from tests.methods import (
     rule_filter,
     shown,
     size,
+    targets,
     text_of,
     written,
 )
@@ -165,7 +166,7 @@ def test_the_exchanges_do_not_depend_on_the_order_in_which_responses_arrive(name
 
     exchanges = run(lambda request: request.seed % 7)
     assert exchanges == run(lambda request: 7 - request.seed % 7)
-    counts = Counter(exchange.label for exchange in exchanges)
+    counts = Counter(exchange.unit for exchange in exchanges)
     ids = [f"{name}/{label}/{number}" for label in LABELS[:2] for number in range(counts[label])]
     assert [exchange.id for exchange in exchanges] == ids
 
@@ -214,7 +215,7 @@ def test_a_method_none_of_whose_labels_has_seeds_is_an_error():
 def test_the_estimate_is_what_a_run_asks_that_rejects_nothing(name, asked_for):
     engine = Scripted(good)
     written(engine, method(name), asked_for)
-    estimate = CostEstimate.of(asyncio.run(rehearse(method(name), [asked_for])))
+    estimate = CostEstimate.of(asyncio.run(rehearse(method(name), targets(method(name), asked_for))))
     about = 0 if name == "all_at_once" else 0.02  # the length of what will be written is not known
     assert estimate.requests == len(engine.requests)
     assert estimate.prompt_tokens == pytest.approx(sum(map(estimated_tokens, engine.requests)), rel=about)
@@ -237,11 +238,12 @@ def test_a_method_is_found_by_its_name_with_its_llm():
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"loop": "two_by_two"}, "no loop of a method 'two_by_two': there are all_at_once, one_by_one"),
+        ({"loop": "two_by_two"}, "no loop of a method 'two_by_two': there are all_at_once, negatives, one_by_one, "),
         ({"llm": "scribe"}, "llms has no entry 'scribe', it has teacher, untuned, tuned"),
         ({"negatives": ["soft"]}, "negatives has 'soft', the task relation knows co_occurrence, hard"),
         ({"per_request": 3}, "methods.one_by_one.per_request: Extra inputs are not permitted"),
         ({"max_request_factor": 0.5}, "methods.one_by_one.max_request_factor: .* greater than or equal to 1"),
+        ({"llm": "none"}, "methods.one_by_one.llm is none: the loop one_by_one asks an LLM, and this entry is null"),
     ],
 )
 def test_an_entry_that_does_not_fit_is_an_error_that_says_where(changes, says):

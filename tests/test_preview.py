@@ -17,7 +17,7 @@ from relseed.pipeline.params import Params
 from relseed.preview import preview
 from relseed.records.files import write_records
 from tests.hostile import responds, serving
-from tests.methods import LABELS, PARAMS, RULES, SCHEMA, SEEDS, good, method, written
+from tests.methods import PARAMS, RULES, SCHEMA, SEEDS, good, method, targets, written
 from tests.scripted import Scripted
 
 METHODS = {
@@ -52,7 +52,7 @@ def parts(request: Request) -> list[str]:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_first_prompt_of_a_method_one_of_the_middle_and_the_last_are_shown_with_their_schemas(name):
-    requests = asyncio.run(rehearse(method(name), LABELS))
+    requests = asyncio.run(rehearse(method(name), targets(method(name))))
     text = shown(name)
     for number, place in enumerate((0, len(requests) // 2, -1), start=1):
         assert f"--- prompt {number}\n" in text
@@ -70,7 +70,7 @@ def test_counts_and_estimated_cost_of_a_method_are_said(project):
     prices = {"prompt": 1.0, "response": 1000.0}
     set_params(project, llms={"teacher": PARAMS["llms"]["teacher"] | {"prices": prices}})
     header, estimate, *_ = shown("one_by_one").splitlines()
-    assert header == "=== one_by_one: 6 examples of each of 3 labels, loop one_by_one, by teacher (claude)"
+    assert header == "=== one_by_one: 18 examples in 3 units, loop one_by_one, by teacher (claude)"
     assert estimate.startswith("18 requests to the engine 'batch': prompts of about ")
     assert "responses of at most 720, a cost of about 0.73, if nothing is rejected" in estimate
 
@@ -108,7 +108,7 @@ def test_a_method_whose_llm_is_not_built_yet_says_so_and_the_others_are_shown(pr
     set_params(project, methods=methods, llms=PARAMS["llms"] | {"tuned": tuned})
     text = shown("tuned", "one_by_one")
     assert text.startswith("=== tuned: cannot be rendered yet: models/lm/tuned/adapters.json: file not found")
-    assert "=== one_by_one: 6 examples" in text
+    assert "=== one_by_one: 18 examples" in text
 
 
 @pytest.mark.parametrize("name", ["explain", "one_by_one"])

@@ -15,7 +15,7 @@ from relseed.llm.request import RequestFailedError
 from relseed.pipeline.errors import UserError
 from relseed.records.candidates import Rejected
 from tests.boats import candidate
-from tests.methods import BAD, LABELS, SETTINGS, good, label, method, run, text_of, written
+from tests.methods import BAD, LABELS, SETTINGS, good, label, method, run, targets, text_of, written
 from tests.scripted import FREE, UNLIMITED, Scripted
 
 REFUSED = RequestFailedError("refused", "not that")
@@ -115,7 +115,7 @@ def test_what_stopped_a_run_is_told_with_the_first_message_of_each_reason():
 def test_a_spent_budget_says_what_is_kept_and_a_larger_one_resumes_from_there(tmp_path):
     cache, first, second = Cache(tmp_path / "cache.db"), Scripted(good), Scripted(good)
     chosen = method("one_by_one")
-    estimate = CostEstimate.of(asyncio.run(rehearse(chosen, ["owns"])))
+    estimate = CostEstimate.of(asyncio.run(rehearse(chosen, targets(chosen, "owns"))))
     enough_for_some = UNLIMITED.model_copy(update={"tokens": estimate.prompt_tokens // 6 + 50})
     with pytest.raises(UserError, match=r"budget: .* tokens are spent") as caught:
         written(first, chosen, "owns", client=Client(first, cache, enough_for_some, FREE))
