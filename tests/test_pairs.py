@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relseed.datasets.draw import draw
-from relseed.generation.method import Method, read_method
+from relseed.generation.method import Method, Target, read_method
 from relseed.llm.request import Request
 from relseed.pipeline.params import Params
 from relseed.preference.pair import FLAWS, PreferencePair
@@ -91,7 +91,7 @@ def sent(form: str, seeds: Sequence[Example], written: Sequence[Example], **chan
     """What the loop asks for the first relation that has these seeds, where its responses hold `written` in turn."""
     room = {"per_label": len(written) + 1, "max_request_factor": 1}
     chosen = method(form, seeds, **room | changes)
-    prompt, _ = chosen.request(LABEL, 0, 1, [])
+    prompt, _ = chosen.request(Target(LABEL, LABEL, 1), 0, 1, [])
     responses = iter([*written, seeds[0]])  # one more, that no prompt shows
     engine = Scripted(lambda _: prompt.render_target(next(responses)))
     found = run(engine, chosen)
@@ -112,7 +112,7 @@ def test_the_prompt_of_a_seed_is_what_the_loop_sends_once_it_was_given_the_seeds
 @both_forms
 @pytest.mark.parametrize("demonstrations", [2, 8])
 def test_a_prompt_with_examples_of_the_llm_is_what_the_loop_sends_once_it_wrote_them(form, demonstrations):
-    prompt, _ = method(form).request(LABEL, 0, 1, [])
+    prompt, _ = method(form).request(Target(LABEL, LABEL, 1), 0, 1, [])
     by_number = {number_of(pair): pair for pair in built(form=form, own=OWN, demonstrations=demonstrations)}
     assert set(by_number) == set(range(len(MINE) + len(OWN)))
     for count in range(1, len(OWN) + 1):
@@ -200,7 +200,7 @@ def test_the_ids_of_pairs_differ():
 
 @both_forms
 def test_both_responses_of_a_pair_can_be_read_and_say_that_they_are_what_was_asked_for(form):
-    prompt, _ = method(form).request(LABEL, 0, 1, [])
+    prompt, _ = method(form).request(Target(LABEL, LABEL, 1), 0, 1, [])
     relation = SCHEMA.by_label[LABEL]
     for pair in built(form=form):
         for text in (pair.chosen, pair.rejected):

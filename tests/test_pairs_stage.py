@@ -9,7 +9,7 @@ import yaml
 
 from relseed.datasets.draw import draw
 from relseed.generation.exchanges import Exchange
-from relseed.generation.method import read_method
+from relseed.generation.method import Target, read_method
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Params
 from relseed.preference.pair import FLAWS
@@ -42,7 +42,7 @@ def untuned() -> list[Exchange]:
     exchanges = []
     for label in WRITTEN_LABELS:
         for number, text in enumerate(WRITTEN):
-            prompt, request = method.request(label, number, 1, [])
+            prompt, request = method.request(Target(label, label, 1), number, 1, [])
             id, sentence = request_id("untuned", label, number), text.format(f"The {house(label)} by <e2>the quay</e2>")
             candidates = tuple(prompt.parse(id, f"{sentence} {END}", truncated=False))
             exchanges.append(Exchange(id=id, request=request, response=None, candidates=candidates))

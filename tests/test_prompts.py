@@ -147,7 +147,7 @@ ABOUT = ("relation", "others", "sentence", "head", "tail", "head_type", "tail_ty
 NEEDED = {
     "tasks/relation/all_at_once": FIELDS,
     "tasks/relation/one_by_one": FIELDS,
-    "tasks/relation/system": {"negative": True, "kind": "hard"},
+    "tasks/relation/system": {"negative": True, "kind": "hard", "varied": True},
     "explanations/explain": {**dict.fromkeys(ABOUT, "x"), "relation": FIELDS["relation"], "others": FIELDS["others"]},
 }
 

@@ -103,9 +103,11 @@ def test_a_seed_is_never_repeated_whatever_its_case_blanks_and_punctuation(seed,
     assert (verdict(result), result.reason) == ("copy", f"like the seed {seed.id} (similarity 1.00)")
 
 
-def test_the_same_sentence_with_other_mentions_or_another_relation_is_a_duplicate():
+def test_the_same_sentence_with_other_mentions_is_a_duplicate_unless_one_response_holds_both():
     moved = "Old Ines Falk sold her <e2>house</e2> in <e1>town</e1> to buy the Sula at last."
-    assert verdict(outcome(ACCEPTED, candidate(moved, label="no_relation"))) == "duplicate"
+    elsewhere = candidate(moved, label="no_relation", id="all_at_once/owns/9/0")
+    assert verdict(outcome(ACCEPTED, elsewhere)) == "duplicate"
+    assert verdict(outcome(ACCEPTED, candidate(moved, label="no_relation"))) == "accepted"
 
 
 def test_what_was_rejected_does_not_stand_in_the_way_of_a_better_candidate():

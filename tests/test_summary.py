@@ -117,7 +117,13 @@ def test_diversity_is_kept_before_and_after_the_rules_as_means_and_the_vendi_sco
 def test_what_was_accepted_has_the_diversity_that_it_would_have_alone():
     schema = read_schema(GAZETTE / "relations.jsonl", TASK)
     examples = read_examples(GAZETTE / "validation.jsonl", TASK, schema)
-    first, second = ([example for example in examples if example.label == label][:4] for label in schema.labels[:2])
+    first, second = (
+        [
+            example.model_copy(update={"id": f"all_at_once/{label}/{number}/0"})
+            for number, example in enumerate([example for example in examples if example.label == label][:4])
+        ]
+        for label in schema.labels[:2]
+    )
     whole = diversities_by_label([*first, *second], accepted=[*first, *second[1:]])
     alone = diversities_by_label([*first, *second[1:]], accepted=[*first, *second[1:]])
     assert whole[0] != whole[1] == alone[0] == alone[1]
