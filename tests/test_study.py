@@ -36,7 +36,8 @@ def test_a_study_is_of_systems_that_there_are_and_its_experiments_have_names_tha
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
 def test_the_changes_of_a_variant_are_of_parameters_that_there_are_and_leave_what_stages_take(name, variant, tmp_path):
     changes = [
-        study.with_environment(change, {"SEMEVAL": "/semeval"}) for change in read_study(name).changes(variant, 2)
+        study.with_environment(change, {"SEMEVAL": "/semeval", "CROSSRE": "/crossre"})
+        for change in read_study(name).changes(variant, 2)
     ]
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(PARAMS), encoding="utf-8")
