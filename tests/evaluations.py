@@ -184,7 +184,6 @@ def decided(**changes: Any) -> Decided:
         "threshold": 0.75,
         "least_similarity": 0.5,
         "fitted_on": {"real": 20, "written": 0},
-        "held_out": {"negatives_found": 0.5},
     }
     return Decided(**values | changes)
 

@@ -38,10 +38,6 @@ DECISION: dict[str, Any] = {
     "threshold": 0.375,
     "least_similarity": 0.25,
     "fitted_on": {"real": 20, "written": 12, "negative real": 3, "negative written": 7},
-    "held_out": {
-        "negatives_found": 0.8,
-        **{f"{name}_at_{share}": share / 1000 for share in (20, 50, 80, 95) for name in ("precision", "f1")},
-    },
 }
 QUESTIONS = [
     AnsweredQuestion(id=f"{word}-{n}", question=f"Is water {word}{' now' * n}?", answer=word == "wet")

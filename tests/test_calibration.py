@@ -145,25 +145,6 @@ def test_an_energy_score_has_its_own_threshold():
     assert each[10] < found.threshold <= each[0]
 
 
-# What the answers are worth
-
-
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.95])
-def test_a_decision_says_how_good_the_answers_to_held_out_examples_are_at_shares_of_negatives(share):
-    held = sampled(1.0)
-    found = fitted(held)
-    assert found.held_out[f"f1_at_{100 * share:.0f}"] == pytest.approx(
-        f1(held, found, share, found.threshold), abs=1e-4
-    )
-
-
-def test_it_says_how_many_of_the_negatives_among_them_it_finds():
-    held = separate(np.linspace(0.8, 1.0, 20), np.array([0.1] * 15 + [0.9] * 5))
-    found = fitted(held, score="distance")
-    assert found.held_out["negatives_found"] == 0.75
-    assert found.held_out["precision_at_50"] == pytest.approx(0.8)
-
-
 # Likeness, parts, settings
 
 

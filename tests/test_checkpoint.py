@@ -69,13 +69,6 @@ def test_the_card_says_what_the_answers_rest_on(extractor, tmp_path):
     assert "20 real and 12 written ones that state something, 3 real and 7 written ones that do not" in text
 
 
-def test_the_card_says_what_the_answers_to_held_out_examples_are_worth(extractor, tmp_path):
-    text = card(saved(extractor(), tmp_path / "extractor"))
-    assert "Of those that state nothing, 80 % are answered with `no_relation`: 20 false alarms per 100." in text
-    table = "| 20 % | 2 | 2 |\n| 50 % | 5 | 5 |\n| 80 % | 8 | 8 |\n| 95 % | 10 | 10 |\n"
-    assert f"| state nothing | precision | F1 |\n|---:|---:|---:|\n{table}" in text
-
-
 @pytest.mark.parametrize(
     ("score", "words"),
     [("energy", "the energy score"), ("distance", "the similarity to the nearest training example")],

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, field_validator
 from scipy.optimize import minimize
 
-from relseed.classifier.decision import Decision, Read, Score, softmax
+from relseed.classifier.decision import Decision, Read, Rows, Score, softmax
 from relseed.pipeline.params import Section
 
 _LEAST, _MOST = 0.05, 20.0  # temperatures
 _STEPS = 200  # thresholds that are tried
 _TOLERANCE = 0.005  # of F1, within which a threshold is as good as the best
 _UNLIKE = 0.02  # share of held-out examples that pass for like nothing in training
-_SHARES = (0.2, 0.5, 0.8, 0.95)  # of the negative label, at which answers are scored
 
 
 class Calibrate(Section):
@@ -64,9 +63,8 @@ def fit(held: Held, negative: int | None, score: Score, settings: Calibrate) -> 
         return Decision(temperature, least_similarity=least)
     temperature, bias = _likeliest(held, negative, weights(nothing, settings.negatives))
     decision = Decision(temperature, bias, settings.negatives, score, least_similarity=least)
-    threshold = _best_threshold(decision, held, negative, weights(nothing, settings.threshold_negatives))
-    decision = replace(decision, threshold=threshold)
-    return replace(decision, held_out=_scores(decision, held, negative))
+    importance = weights(nothing, settings.threshold_negatives)
+    return replace(decision, threshold=_best_threshold(decision, held, negative, importance))
 
 
 def weights(nothing: NDArray[np.bool_], share: float) -> NDArray[np.float64]:
@@ -89,30 +87,23 @@ def _likeliest(held: Held, negative: int | None, importance: NDArray[np.float64]
 
 
 def _best_threshold(decision: Decision, held: Held, negative: int, importance: NDArray[np.float64]) -> float:
-    """The middle of the thresholds whose F1 is nearly the best: a single peak is chance."""
+    """The middle of the thresholds whose F1 is nearly the best: a single peak says little."""
     probabilities = decision.probabilities(held.read.logits, negative)
     scores = decision.scores(held.read, probabilities, negative)
     grid = np.linspace(scores.min(), scores.max(), _STEPS)
-    answers = (decision.answers(held.read, probabilities, negative, threshold) for threshold in grid)
-    each = np.array([_precision_and_f1(some, held.classes, negative, importance)[1] for some in answers])
+    each = np.array([_f1(decision, held, probabilities, negative, importance, threshold) for threshold in grid])
     return round(float(np.median(grid[each >= each.max() - _TOLERANCE])), 4)
 
 
-def _scores(decision: Decision, held: Held, negative: int) -> dict[str, float]:
-    """What the answers to the held-out examples are worth, as `Decision.held_out` has it."""
-    answers = decision.answers(held.read, decision.probabilities(held.read.logits, negative), negative)
-    nothing = held.classes == negative
-    found = {"negatives_found": float((answers[nothing] == negative).mean())}
-    for share in _SHARES:
-        precision, f1 = _precision_and_f1(answers, held.classes, negative, weights(nothing, share))
-        found |= {f"precision_at_{100 * share:.0f}": precision, f"f1_at_{100 * share:.0f}": f1}
-    return {name: round(value, 4) for name, value in found.items()}
-
-
-def _precision_and_f1(
-    answers: NDArray[np.int64], classes: NDArray[np.int64], negative: int, importance: NDArray[np.float64]
-) -> tuple[float, float]:
-    """Of all labels but the negative one, where each example counts what its importance says; 0 where there is none."""
-    asserted, stated = importance[answers != negative].sum(), importance[classes != negative].sum()
-    right = importance[(answers == classes) & (classes != negative)].sum()
-    return float(right / max(asserted, 1e-12)), float(2 * right / max(asserted + stated, 1e-12))
+def _f1(
+    decision: Decision,
+    held: Held,
+    probabilities: Rows,
+    negative: int,
+    importance: NDArray[np.float64],
+    threshold: float,
+) -> float:
+    answers = decision.answers(held.read, probabilities, negative, threshold)
+    stated = answers != negative
+    right = importance[stated & (answers == held.classes)].sum()
+    return float(2 * right / max(importance[stated].sum() + importance[held.classes != negative].sum(), 1e-12))

@@ -35,8 +35,6 @@ class Decision:
         least_similarity: To the nearest training example, of all but a few held-out examples: below it an item is like
             nothing in training.
         fitted_on: How many held-out examples decided all this, by what they are.
-        held_out: What the answers to them are worth, from 0 to 1: `negatives_found`, and `precision_at_80` and
-            `f1_at_80` where 80 % of them had the negative label, and the same at other shares. Empty without one.
     """
 
     temperature: float = 1.0
@@ -46,7 +44,6 @@ class Decision:
     threshold: float = 0.0
     least_similarity: float = -1.0
     fitted_on: dict[str, int] = field(default_factory=dict)
-    held_out: dict[str, float] = field(default_factory=dict)
 
     def probabilities(self, logits: Rows, negative: int | None, negatives: float | None = None) -> Rows:
         """Probabilities [n, labels] of logits [n, labels], for another share of the negative label if one is given.
