@@ -30,6 +30,15 @@ CONFIG = TrainingConfig(
     eval_steps=5,
     precision="fp32",  # cards know no bf16
 )
+# All that a fitted decision has.
+DECISION: dict[str, Any] = {
+    "temperature": 1.7,
+    "bias": -0.4,
+    "negatives": 0.2,
+    "threshold": 0.375,
+    "least_similarity": 0.25,
+    "fitted_on": {"real": 20, "written": 12, "negative real": 3, "negative written": 7},
+}
 QUESTIONS = [
     AnsweredQuestion(id=f"{word}-{n}", question=f"Is water {word}{' now' * n}?", answer=word == "wet")
     for n in range(8)

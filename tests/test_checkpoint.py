@@ -18,19 +18,11 @@ from relseed.pipeline.errors import UserError
 from relseed.pipeline.named import names
 from relseed.tasks.relation import TASK
 from tests.boats import GOOD, SCHEMA, SEEDS, UNTYPED, seed
-from tests.extractors import deciding, saved, untrained
+from tests.extractors import DECISION, deciding, saved, untrained
 from tests.sentences import sentence
 
 CPU = torch.device("cpu")
 SHOWN = sentence("Ada Lindqvist grew up in Skagen.", (0, 13, "PERSON"), (25, 31, "LOCATION"))  # by every card
-DECISION: dict[str, Any] = {
-    "temperature": 1.7,
-    "bias": -0.4,
-    "negatives": 0.2,
-    "threshold": 0.375,
-    "least_similarity": 0.25,
-    "fitted_on": {"real": 20, "written": 12, "negative real": 3, "negative written": 7},
-}
 
 
 @pytest.fixture

@@ -41,6 +41,26 @@ def test_the_whole_graph_ends_with_a_table_and_metrics_for_the_system_and_the_ba
     assert table in (built / "repro.log").read_text(encoding="utf-8")
 
 
+def test_the_metrics_say_what_can_be_relied_on_at_the_threshold_of_each_random_seed(built):
+    found = json.loads((built / "metrics.json").read_text(encoding="utf-8"))["gold"]["reliability"]
+    configs = [built / f"models/extractor/gold/seed-{seed}/extractor.json" for seed in (1, 2)]
+    decisions = [json.loads(config.read_text(encoding="utf-8"))["decision"] for config in configs]
+    assert found["thresholds"] == [decision["threshold"] for decision in decisions]
+    assert found["negatives_share"] == pytest.approx(120 / 570)
+    for share in (20, 50, 80, 95):
+        score = found[f"f1_at_{share}"]
+        assert 0 <= score["low"] <= score["mean"] <= score["high"] <= 1
+    assert found["false_alarms_per_100"]["mean"] == pytest.approx(100 * (1 - found["negatives_found"]["mean"]))
+
+
+def test_extractors_are_calibrated_by_validation_and_by_every_seed_once(built):
+    config = json.loads((built / "models/extractor/gold/seed-1/extractor.json").read_text(encoding="utf-8"))
+    drawn = json.loads((built / "data/seeds/draw.json").read_text(encoding="utf-8"))
+    fitted_on = config["decision"]["fitted_on"]
+    assert sum(fitted_on.values()) == drawn["train"] + drawn["validation"]
+    assert fitted_on["written"] == fitted_on["negative written"] == 0
+
+
 def test_the_metrics_hold_the_draw_that_sample_printed(built):
     drawn = json.loads((built / "data/seeds/draw.json").read_text(encoding="utf-8"))["hash"]
     assert f"draw {drawn}: 128 seeds" in (built / "repro.log").read_text(encoding="utf-8")

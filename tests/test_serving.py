@@ -25,7 +25,7 @@ from relseed.pipeline.named import names
 from relseed.tasks.task import load_task
 from tests.boats import SCHEMA, SEEDS
 from tests.conftest import ENVIRONMENT, run
-from tests.extractors import deciding, saved, untrained
+from tests.extractors import DECISION, deciding, saved, untrained
 from tests.graph import ROOT
 
 SENTENCES = [
@@ -72,7 +72,9 @@ def boats(tiny_encoder, tmp_path_factory) -> Path:
     """An extractor that knows a negative label, under another loss."""
     folder = tmp_path_factory.mktemp("away") / "boats"
     extractor = untrained(tiny_encoder, "typed_marker", load_task("relation"), SCHEMA, SEEDS, "factored")
-    saved(deciding(extractor, bias=-9.0, negatives=0.2, threshold=0.3), folder / "seed-1")
+    saved(
+        deciding(extractor, **DECISION | {"bias": -9.0, "least_similarity": -1.0, "threshold": 0.3}), folder / "seed-1"
+    )
     write_mlflow_model(folder, load_task("relation"), "typed_marker", "factored")
     return folder
 
