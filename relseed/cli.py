@@ -14,6 +14,9 @@ review = Typer(no_args_is_help=True, help="Have people review what was written, 
 app.add_typer(review, name="review")
 Tagged = Annotated[list[str] | None, Argument(help="texts; for relations sentences with <e1>..</e1> and <e2>..</e2>")]
 Methods = Annotated[list[str] | None, Argument(help="of `methods` in params.yaml, or `explain`; all if none is named")]
+ExtractorFolder = Annotated[
+    Path, Option(help="folder of an extractor, or of several: then that of `careful`, or the best on validation")
+]
 Threshold = Annotated[float | None, Option(help="least score of an assertion, instead of the extractor's own")]
 Negatives = Annotated[
     float | None, Option(min=0.001, max=0.999, help="share of your items that assert nothing, such as 0.8")
@@ -34,9 +37,7 @@ class Fetched(StrEnum):
 @app.command()
 def predict(
     tagged: Tagged = None,
-    extractor: Annotated[
-        Path, Option(help="folder of an extractor, or of several: then that of `careful`, or the best on validation")
-    ] = EXTRACTORS,
+    extractor: ExtractorFolder = EXTRACTORS,
     head_type: Annotated[str | None, Option(help="entity type of every head")] = None,
     tail_type: Annotated[str | None, Option(help="entity type of every tail")] = None,
     input: Annotated[Path | None, Option(help="JSON Lines file of items")] = None,
@@ -82,9 +83,7 @@ def _not_asserted(labelled: dict[str, Any]) -> str:
 @app.command()
 def extract(
     file: Annotated[Path, Argument(help="a text (.txt), or texts in JSON Lines (.jsonl), `text` on each line")],
-    extractor: Annotated[
-        Path, Option(help="folder of an extractor, or of several: then that of `careful`, or the best on validation")
-    ] = EXTRACTORS,
+    extractor: ExtractorFolder = EXTRACTORS,
     output: Annotated[Path | None, Option(help="where to write JSON Lines; without it, triples are printed")] = None,
     params: Annotated[
         Path | None, Option(help="file with the section `extract`; else params.yaml where there is one, or defaults")

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from relseed.classifier.checkpoint import PRETRAINING, Extractor, load_extractor
-from relseed.classifier.inference import read, similarities
+from relseed.classifier.inference import answer, similarities
 from relseed.datasets.draw import Draw
 from relseed.evaluation.baselines import baseline_f1
 from relseed.evaluation.errors import Labelling, errors_of
@@ -61,8 +61,10 @@ def main(system: Entry, extractors: Path, seeds: Path, dataset: Path, evaluation
         train, test = (read_examples(dataset / f"{split}.jsonl", task, schema) for split in ("train", "test"))
         learnt = read_examples(Path(chosen.train), task, schema)
         validation = read_examples(seeds / "validation.jsonl", task, schema)
-        found = _evaluate(settings, system, folder, task, schema, learnt, test)
-        found["wire"] = _wire(params, settings, folder, schema, dataset / "wire.jsonl")
+        folders = _one_per_seed(folder)
+        loaded = {seed: _loaded(path, schema) for seed, path in folders.items()}
+        found = _evaluate(settings, system, folders, loaded, schema, learnt, test)
+        found["wire"] = _wire(params, settings, list(loaded.values()), schema, dataset / "wire.jsonl")
         found |= {
             "draw": read_output(seeds / "draw.json", Draw, stage="sample"),
             "baselines": _baselines(settings, task, schema, train, test),
@@ -75,12 +77,16 @@ def main(system: Entry, extractors: Path, seeds: Path, dataset: Path, evaluation
 
 
 def _evaluate(
-    settings: Evaluate, system: str, folder: Path, task: Task, schema: Any, learnt: list[Any], test: list[Any]
+    settings: Evaluate,
+    system: str,
+    folders: dict[int, Path],
+    loaded: dict[int, Extractor],
+    schema: Any,
+    learnt: list[Any],
+    test: list[Any],
 ) -> dict[str, Any]:
-    """What the extractors say of the test set, and the scores of that."""
-    folders = _one_per_seed(folder)
-    loaded = {seed: load_extractor(path, device()) for seed, path in folders.items()}
-    labellings = [_labelling(seed, loaded[seed], folders[seed], schema, test) for seed in folders]
+    """What the extractors say of the test set, and the scores of that; folders and extractors by random seed."""
+    labellings = [_labelling(seed, extractor, test) for seed, extractor in loaded.items()]
     curves = [Point(seed=seed, **point) for seed in folders for point in read_json(folders[seed] / "history.json")]
     errors = [error for labelling in labellings for error in _errors(loaded[labelling.seed], labelling, learnt, test)]
     config, written = loaded[labellings[0].seed].config, sum(example.method is not None for example in learnt)
@@ -124,14 +130,13 @@ def _scores(settings: Evaluate, labellings: list[Labelling], schema: Any, test: 
     }
 
 
-def _wire(params: Params, settings: Evaluate, folder: Path, schema: Any, wire: Path) -> Wire | None:
+def _wire(params: Params, settings: Evaluate, extractors: list[Extractor], schema: Any, wire: Path) -> Wire | None:
     """The scores on passages of running text; None where the dataset has none."""
     if not wire.read_text(encoding="utf-8").strip():
         return None
     from relseed.extraction.wire import wire_scores  # late: it loads spaCy
     from relseed.tasks.relation.passages import read_passages
 
-    extractors = [load_extractor(path, device()) for path in _one_per_seed(folder).values()]
     intervals = {"resamples": settings.resamples, "seed": settings.seed}
     return wire_scores(extractors, read_passages(wire, schema), params.section("extract", Extract), intervals)
 
@@ -143,13 +148,16 @@ def _one_per_seed(folder: Path) -> dict[int, Path]:
     return dict(sorted(folders.items()))
 
 
-def _labelling(seed: int, extractor: Extractor, folder: Path, schema: Any, test: list[Any]) -> Labelling:
+def _loaded(folder: Path, schema: Any) -> Extractor:
+    extractor = load_extractor(folder, device())
     if extractor.schema.labels != schema.labels:
         raise UserError(f"{folder} knows other labels than the dataset: train it again with `dvc repro finetune`")
-    decision, negative = extractor.config.decision, schema.negative_class
-    found = read(extractor, test, desc=f"predict, {folder.name}")
-    each = decision.probabilities(found.logits, negative)
-    return Labelling(seed, each, decision.answers(found, each, negative))
+    return extractor
+
+
+def _labelling(seed: int, extractor: Extractor, test: list[Any]) -> Labelling:
+    answers = answer(extractor, test, desc=f"predict, seed {seed}")
+    return Labelling(seed, answers.probabilities, answers.classes)
 
 
 def _predictions(test: list[Any], labellings: list[Labelling], schema: Any) -> list[Prediction]:

@@ -75,8 +75,8 @@ class _Training:
         return parts
 
     def run(self, on_eval: Callable[[EvalPoint], None]) -> tuple[Extractor, list[EvalPoint]]:
-        """The extractor of the best evaluation on validation, and all evaluations."""
-        return train_extractor(
+        """The extractor of the best evaluation on validation, which knows its training set, and all evaluations."""
+        extractor, history = train_extractor(
             self.system.encoder,
             self.system.head,
             self.config,
@@ -90,6 +90,7 @@ class _Training:
             loss=self.system.loss,
             negative_weight=self.system.negative_weight,
         )
+        return replace(extractor, learnt=states_of(extractor, self.train)), history
 
 
 def main(system: Entry, labels: Path, validation: Path, extractors: Path) -> None:
@@ -130,12 +131,11 @@ def _training_config(config: Finetune, chosen: System) -> TrainingConfig:
 def _calibrated(
     extractor: Extractor, training: _Training, by_fold: list[tuple[_Training, Fold]], calibrate: Calibrate
 ) -> Extractor:
-    """The extractor with its decision, and with what it learnt from."""
-    others = ((part.run(lambda point: None)[0], fold) for part, fold in by_fold)
-    decision = decision_of(extractor, training.train, training.validation, others, calibrate, training.system.score)
+    """The extractor with its decision."""
+    others = ((part.run(lambda point: None)[0], outside) for part, (_, outside) in by_fold)
+    decision = decision_of(extractor, training.validation, others, calibrate, training.system.score)
     print(f"seed {training.seed}: {_described(decision)}")
-    config = replace(extractor.config, decision=decision)
-    return replace(extractor, config=config, learnt=states_of(extractor, training.train))
+    return replace(extractor, config=replace(extractor.config, decision=decision))
 
 
 def _described(decision: Decision) -> str:

@@ -14,9 +14,9 @@ PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encodin
 
 
 @cache
-def pipeline() -> tuple[PipelineStage, ...]:
-    """The stages of dvc.yaml, one for each entry that a stage is repeated for."""
-    with Repo(str(ROOT)) as repo:
+def pipeline(root: Path = ROOT) -> tuple[PipelineStage, ...]:
+    """The stages of a checkout's dvc.yaml, one for each entry that a stage is repeated for."""
+    with Repo(str(root)) as repo:
         return tuple(stage for stage in repo.index.stages if isinstance(stage, PipelineStage))
 
 
@@ -44,8 +44,9 @@ def named(name: str) -> PipelineStage:
 
 def paths(entries: Any) -> list[str]:
     """Paths of dependencies or outputs from the root, parameters left out."""
-    found = [Path(entry.fs_path) for entry in entries if entry.protocol == "local" and entry.hash_name != "params"]
-    return [path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.as_posix() for path in found]
+    local = [entry for entry in entries if entry.protocol == "local" and entry.hash_name != "params"]
+    found = [(Path(entry.fs_path), entry.repo.root_dir) for entry in local]
+    return [(path.relative_to(root) if path.is_relative_to(root) else path).as_posix() for path, root in found]
 
 
 def is_code(path: str) -> bool:

@@ -2,6 +2,8 @@
 
 import warnings
 from collections import Counter
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,12 +11,12 @@ import torch
 
 from relseed.classifier import cross_fitting
 from relseed.classifier.calibration import Calibrate, Held
-from relseed.classifier.cross_fitting import decision_of, folds_of, held_out
+from relseed.classifier.checkpoint import Extractor
+from relseed.classifier.cross_fitting import decision_of, folds_of
 from relseed.classifier.decision import Decision
 from relseed.classifier.inference import read, states_of
 from relseed.pipeline.errors import UserError
 from relseed.tasks.relation import TASK as RELATION
-from relseed.tasks.yes_no import AnsweredQuestion
 from tests.boats import GOOD, OTHER, SCHEMA, SEEDS
 from tests.boats import seed as boat
 from tests.extractors import QUESTIONS, untrained
@@ -58,43 +60,33 @@ def test_there_may_be_no_folds():
     assert folds_of(TRAIN, 0, seed=1) == []
 
 
-def test_held_out_examples_are_compared_with_what_that_extractor_learnt_from(tiny_encoder):
-    extractor = untrained(tiny_encoder, "first_token")
-    passage = "A guitar has six, and a violin four of them. " * 3
-    far = AnsweredQuestion(id="far", question="Has a violin fewer strings?", passage=passage, answer=True)
-    held = held_out(extractor, [far], QUESTIONS[:3])
-    [cosines] = states_of(extractor, [far]) @ states_of(extractor, QUESTIONS[:3]).T
-    assert (cosines < 1 - 1e-5).all()  # an untrained encoder reads all texts alike
-    np.testing.assert_allclose(held.read.similarities, cosines, atol=2e-6)
-    assert held.classes.tolist() == [extractor.schema.labels.index(question.label) for question in QUESTIONS[:3]]
-
-
 def test_a_decision_is_fitted_to_validation_and_to_what_each_fold_s_extractor_says_of_its_outside(
     tiny_encoder, monkeypatch
 ):
-    whole, other = untrained(tiny_encoder, "first_token"), untrained(tiny_encoder, "first_token")
+    whole, other = (taught(untrained(tiny_encoder, "first_token"), learnt) for learnt in (TRAIN, WRITTEN[:4]))
     with torch.no_grad():
         other.model.head[-1].bias += 1
     seen: list[Held] = []
     monkeypatch.setattr(cross_fitting, "fit", lambda held, *_: seen.append(held) or Decision(temperature=7))
-    fold = (WRITTEN[:4], WRITTEN[4:])
-    decision = decision_of(whole, TRAIN, QUESTIONS[:3], [(other, fold)], SETTINGS, "probability")
+    decision = decision_of(whole, QUESTIONS[:3], [(other, WRITTEN[4:])], SETTINGS, "probability")
     assert decision == Decision(temperature=7, fitted_on=decision.fitted_on)
     [held] = seen
-    expected = [
-        read(whole, QUESTIONS[:3], states_of(whole, TRAIN)),
-        read(other, WRITTEN[4:], states_of(other, WRITTEN[:4])),
-    ]
+    expected = [read(whole, QUESTIONS[:3]), read(other, WRITTEN[4:])]
     np.testing.assert_allclose(held.read.logits, np.concatenate([part.logits for part in expected]), atol=1e-6)
     np.testing.assert_allclose(
         held.read.similarities, np.concatenate([part.similarities for part in expected]), atol=1e-6
     )
 
 
+def taught(extractor: Extractor, learnt: list[Any]) -> Extractor:
+    """The extractor with what it learnt from."""
+    return replace(extractor, learnt=states_of(extractor, learnt))
+
+
 def test_a_decision_says_how_many_examples_of_which_kind_it_was_fitted_to(tiny_encoder):
     extractor = untrained(tiny_encoder, "typed_marker", RELATION, SCHEMA, SEEDS)
     nothing = boat("boats-8", OTHER).model_copy(update={"relation": "no_relation"})
     written = nothing.model_copy(update={"id": "m/no_relation/0/0", "method": "m"})
-    decision = decision_of(extractor, SEEDS, [*SEEDS, boat("boats-9", GOOD), nothing, written], [], SETTINGS, "energy")
+    decision = decision_of(extractor, [*SEEDS, boat("boats-9", GOOD), nothing, written], [], SETTINGS, "energy")
     assert decision.fitted_on == {"real": 3, "written": 0, "negative real": 1, "negative written": 1}
     assert (decision.score, decision.negatives) == ("energy", 0.2)

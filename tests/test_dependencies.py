@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from dvc.stage import PipelineStage
 
 from relseed.pipeline.params import Section
-from tests.graph import PARAMS, ROOT, code, covers, downstream, named, params_of, pipeline, verb
+from tests.graph import PARAMS, ROOT, code, covers, downstream, params_of, pipeline, verb
 from tests.warm.server import field
 
 STAGES = pipeline()
@@ -43,6 +44,12 @@ def traced(grown) -> dict[str, dict[str, list[str]]]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in found}
 
 
+@pytest.fixture(scope="module")
+def ran(grown) -> dict[str, PipelineStage]:
+    """The stages of the grown checkout as its parameters have them, by their names."""
+    return {stage.name: stage for stage in pipeline(grown)}
+
+
 def used(traced, name: str) -> dict[str, set[str]]:
     """What the stages of a verb used: files that hold code, names in params.yaml."""
     stages = [found for stage, found in traced.items() if stage.partition("@")[0] == name]
@@ -60,19 +67,19 @@ def holds_code(file: str) -> bool:
 
 
 @pytest.mark.parametrize("name", VERBS)
-def test_a_stage_depends_on_every_file_of_code_that_it_opens(traced, name):
+def test_a_stage_depends_on_every_file_of_code_that_it_opens(traced, ran, name):
     for stage, found in traced.items():
         if stage.partition("@")[0] == name:
             needed = [file for file in found["files"] if not covers(FRAME, file) and holds_code(file)]
-            assert [file for file in needed if not covers(code(named(stage)), file)] == []
+            assert [file for file in needed if not covers(code(ran[stage]), file)] == []
 
 
 @pytest.mark.parametrize("name", VERBS)
-def test_a_stage_depends_on_no_code_that_it_does_not_open(traced, name):
+def test_a_stage_depends_on_no_code_that_it_does_not_open(traced, ran, name):
     opened = used(traced, name)["files"]
-    ran = [stage for stage in STAGES if stage.name in traced and verb(stage) == name]
+    stages = [ran[stage] for stage in traced if stage.partition("@")[0] == name]
     unopened = OF_ONE_HEAD | (OF_OTHER_DATA if name == "ingest" else set())
-    for path in {path for stage in ran for path in code(stage)} - unopened:
+    for path in {path for stage in stages for path in code(stage)} - unopened:
         if (ROOT / path).is_file():
             assert path in opened
         else:
@@ -86,12 +93,12 @@ def files_in(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("name", [verb for verb in VERBS if verb != "report"])
-def test_a_stage_lists_exactly_the_parameters_that_it_reads(traced, name):
+def test_a_stage_lists_exactly_the_parameters_that_it_reads(traced, ran, name):
     for stage, found in traced.items():
         if stage.partition("@")[0] == name:
             read, listed = (
                 set(found["params"]) - {"budget", "engines.batch", "engines.transformers"},
-                params_of(named(stage)),
+                params_of(ran[stage]),
             )
             assert {
                 param for param in read if not any(param == key or param.startswith(f"{key}.") for key in listed)

@@ -244,7 +244,7 @@ def written(project) -> None:
 def test_each_relation_is_written_with_the_adapter_of_the_other_half():
     halves = split()
     for exchange in read_exchanges(Path("data/candidates/tuned.jsonl")):
-        assert exchange.request.adapter == ("b" if exchange.label in halves.a else "a")
+        assert exchange.request.adapter == ("b" if exchange.unit in halves.a else "a")
     assert {exchange.request.adapter for exchange in read_exchanges(Path("data/candidates/untuned.jsonl"))} == {None}
 
 
@@ -263,5 +263,5 @@ def test_requests_name_the_weights_so_that_the_cache_answers_for_no_other_model(
 
 @pytest.mark.usefixtures("written")
 def test_the_negative_label_is_not_written():
-    labels = {exchange.label for exchange in read_exchanges(Path("data/candidates/tuned.jsonl"))}
+    labels = {exchange.unit for exchange in read_exchanges(Path("data/candidates/tuned.jsonl"))}
     assert labels == set(SCHEMA.labels) - {SCHEMA.negative}

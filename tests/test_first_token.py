@@ -8,7 +8,7 @@ import torch
 
 from relseed.classifier.checkpoint import Extractor, load_extractor
 from relseed.classifier.heads.first_token import lacking, options, show
-from relseed.classifier.inference import probabilities
+from relseed.classifier.inference import answer
 from relseed.classifier.labelling import label
 from relseed.classifier.training import new_extractor, train_extractor
 from relseed.pipeline.errors import UserError
@@ -26,7 +26,7 @@ CLOSED_BOOK = Question(question="Is water wet?")
 
 
 def predicted(extractor: Extractor, *items: object) -> torch.Tensor:
-    return torch.from_numpy(probabilities(extractor, items)).float()
+    return torch.from_numpy(answer(extractor, items).probabilities).float()
 
 
 def test_a_question_is_shown_with_its_passage_after_it():

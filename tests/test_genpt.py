@@ -13,7 +13,7 @@ from transformers import BertConfig, BertForMaskedLM, RobertaConfig, RobertaForM
 from relseed.classifier.checkpoint import Extractor, load_extractor
 from relseed.classifier.encoding import Encoded, encode_all
 from relseed.classifier.heads.genpt import InfillingHead, build, infilling_prompt, options, show
-from relseed.classifier.inference import probabilities
+from relseed.classifier.inference import answer
 from relseed.pipeline.errors import UserError
 from relseed.records.files import write_records
 from relseed.tasks.relation import TASK, Example, Relation, Schema, Sentence
@@ -151,7 +151,7 @@ def trained(tmp_path_factory, tiny_encoder) -> Path:
 
 
 def predicted(extractor: Extractor, items: list[Sentence]) -> torch.Tensor:
-    return torch.from_numpy(probabilities(extractor, items)).float()
+    return torch.from_numpy(answer(extractor, items).probabilities).float()
 
 
 def test_an_extractor_with_this_head_learns_and_is_loaded_as_it_was(trained):

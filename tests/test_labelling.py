@@ -1,6 +1,7 @@
 """What an extractor says of items: the answer, the best label beside it, and what is like nothing in training."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from relseed.classifier.checkpoint import CONFIG, Extractor
 from relseed.classifier.decision import Decision
-from relseed.classifier.inference import probabilities, read, states_of
+from relseed.classifier.inference import answer, read, states_of
 from relseed.classifier.labelling import find_extractor, label
 from relseed.pipeline.errors import UserError
 from relseed.tasks.relation import TASK, Sentence
@@ -70,8 +71,9 @@ def test_a_share_of_negatives_is_an_error_where_the_extractor_was_not_calibrated
 
 
 def test_what_is_read_in_one_pass_is_what_the_model_and_its_head_give(extractor):
-    found = read(extractor, ITEMS, states_of(extractor, SEEDS))
-    np.testing.assert_allclose(Decision().probabilities(found.logits, 2), probabilities(extractor, ITEMS), atol=1e-6)
+    found = read(replace(extractor, learnt=states_of(extractor, SEEDS)), ITEMS)
+    rows = answer(extractor, ITEMS).probabilities
+    np.testing.assert_allclose(Decision().probabilities(found.logits, 2), rows, atol=1e-6)
     cosines = states_of(extractor, ITEMS) @ states_of(extractor, SEEDS).T
     np.testing.assert_allclose(found.similarities, cosines.max(1), atol=1e-5)
     np.testing.assert_allclose(found.similarities[2:], 1, atol=1e-5)  # the seeds themselves

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relseed.extraction.documents import Document, Span
-from relseed.extraction.pairs import allowed, pairs
+from relseed.extraction.documents import Document
+from relseed.extraction.pairs import pairs
 from relseed.tasks.relation import Mention, Relation, Schema
+from relseed.tasks.relation.passages import Span
 
 FAR = 1000
 TYPES = {"A": "PERSON", "B": "PERSON", "O": "ORGANIZATION", "L": "LOCATION"}
@@ -49,7 +50,8 @@ def test_a_relation_that_names_one_type_allows_any_other():
 
 def test_the_negative_label_allows_nothing():
     assert paired("A met B.", schema(LEADS)) == []
-    assert not allowed(schema(LEADS), "PERSON", "PERSON")
+    [one, other] = document("A met B.").mentions
+    assert not schema(LEADS).relates(one, other)
 
 
 def test_mentions_of_two_sentences_are_no_pair():

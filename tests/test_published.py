@@ -12,9 +12,9 @@ import requests
 import yaml
 
 from tests.conftest import copy, run, set_params
-from tests.graph import ROOT
+from tests.graph import ROOT, paths, pipeline
 
-PUBLISHED = ("data/explanations.jsonl", "data/accepted", "data/rejected", "data/training", "data/scores", "results")
+PUBLISHED = ("data/explanations.jsonl", "data/accepted", "data/rejected", "data/training", "results")
 MEGABYTES = 12
 SEEDS, WRITTEN = 128, 512
 WEIGHTS = "models/extractor/gold/seed-1/model.safetensors"
@@ -37,9 +37,7 @@ def pulled(clone) -> Path:
 
 
 def test_what_the_default_run_wrote_can_be_pulled_without_a_network(pulled):
-    lock = yaml.safe_load((pulled / "dvc.lock").read_text(encoding="utf-8"))
-    outs = [out["path"] for stage in lock["stages"].values() for out in stage["outs"]]
-    wanted = [path for path in outs if path.startswith(PUBLISHED)]
+    wanted = [path for path in paths(out for stage in pipeline() for out in stage.outs) if path.startswith(PUBLISHED)]
     assert len(wanted) > 12
     assert [path for path in wanted if not (pulled / path).exists()] == []
     assert [path.name for path in (pulled / "models").rglob("*") if path.is_file() and path.stat().st_size] == [

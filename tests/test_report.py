@@ -182,12 +182,12 @@ def test_metrics_hold_a_key_for_each_system_and_baseline() -> None:
             "negatives_found": {"mean": 0.75, "std": 0.05},
             "false_alarms_per_100": {"mean": 25.0, "std": 5.0},
             "calibration_error": {"mean": 0.0625, "std": 0.01},
+            "threshold": {"mean": 0.625, "std": pytest.approx(0.25 / 2**0.5)},
             "f1_at_20": {"mean": 0.7, "std": 0.0, "low": 0.6, "high": 0.8},
             "precision_at_20": {"mean": 0.3, "std": 0.01, "low": 0.25, "high": 0.35},
             "f1_at_80": {"mean": 0.4, "std": 0.02, "low": 0.36, "high": 0.44},
             "precision_at_80": {"mean": 0.3, "std": 0.01, "low": 0.25, "high": 0.35},
             "negatives_share": 5 / 7,
-            "thresholds": [0.75, 0.5],
         },
     }
     assert metrics["majority"] == {"micro_f1": {"mean": 0.125, "std": 0.0}}
@@ -256,7 +256,7 @@ def test_a_decision_for_each_random_seed_is_what_an_evaluation_holds() -> None:
 def test_without_a_negative_label_metrics_say_nothing_of_negatives() -> None:
     report(evaluation(reliability=unreliable(), negative=None))
     metrics = json.loads(OUTPUTS["metrics"].read_text())["gold"]["reliability"]
-    assert set(metrics) == {"calibration_error", "thresholds"}
+    assert set(metrics) == {"calibration_error", "threshold"}
 
 
 def test_systems_evaluated_on_different_draws_are_not_put_side_by_side() -> None:

@@ -284,23 +284,24 @@ def test_no_label_falls_short_where_nothing_written_is_wanted(capsys):
 # What is mostly templates
 
 
+def mostly_templates(what: str, *, copies: int, different: int) -> str:
+    return (
+        f"warning: {what} mostly templates. Once names and numbers are masked, {copies} of 4 texts by LLMs are like "
+        f"another one (different: {different}). Which of them are rejected is up to rules.near_duplicate_masked in "
+        "params.yaml"
+    )
+
+
 def test_a_set_of_which_most_texts_are_alike_but_for_names_is_said_with_figures_before_it_is_trained_on(capsys):
     prepare(renamed("owns", "Ada"), renamed("owns", "Britt"), renamed("rows", "Chidi"), example("rows", 0), per_label=2)
-    assert said(capsys)[1:] == [
-        "warning: this set is mostly templates. Once names and numbers are masked, 3 of 4 texts by LLMs are like "
-        "another one (different: 2). Which of them are rejected is up to rules.near_duplicate_masked in params.yaml",
-        "  owns: 2 of 2 (different: 1)",
-    ]
+    assert said(capsys)[1:] == [mostly_templates("this set is", copies=3, different=2), "  owns: 2 of 2 (different: 1)"]
 
 
 def test_a_label_of_which_most_texts_are_alike_but_for_names_is_said_though_the_set_has_others(capsys):
     others = [example("rows", number) for number in range(3)]
     prepare(renamed("owns", "Ada"), renamed("owns", "Britt"), *others, per_label=2)
-    assert said(capsys)[1:] == [
-        "warning: these labels are mostly templates. Once names and numbers are masked, 2 of 4 texts by LLMs are like "
-        "another one (different: 3). Which of them are rejected is up to rules.near_duplicate_masked in params.yaml",
-        "  owns: 2 of 2 (different: 1)",
-    ]
+    warning = mostly_templates("these labels are", copies=2, different=3)
+    assert said(capsys)[1:] == [warning, "  owns: 2 of 2 (different: 1)"]
 
 
 def test_a_few_copies_among_other_texts_are_not_warned_of(capsys):

@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedKFold
 from relseed.classifier.calibration import Calibrate, Held, fit
 from relseed.classifier.checkpoint import Extractor
 from relseed.classifier.decision import Decision, Score
-from relseed.classifier.inference import read, states_of
+from relseed.classifier.inference import read
 from relseed.pipeline.errors import UserError
 
 Fold = tuple[list[Any], list[Any]]  # examples inside, which an extractor learns from, and those outside
@@ -40,29 +40,27 @@ def folds_of(train: Sequence[Any], count: int, seed: int) -> list[Fold]:
 
 def decision_of(
     extractor: Extractor,
-    train: Sequence[Any],
     validation: Sequence[Any],
-    by_fold: Iterable[tuple[Extractor, Fold]],
+    by_fold: Iterable[tuple[Extractor, Sequence[Any]]],
     settings: Calibrate,
     score: Score,
 ) -> Decision:
     """Fit the decision of an extractor to held-out examples.
 
-    These are the validation set, and what extractors that learnt from the inside of a fold say of its outside.
+    These are the validation set, and what extractors that learnt from the inside of a fold say of its outside; each of
+    `by_fold` is such an extractor with that outside.
     """
-    parts, examples = [held_out(extractor, train, validation)], list(validation)
-    for other, (inside, outside) in by_fold:
-        parts.append(held_out(other, inside, outside))
+    parts, examples = [_held_out(extractor, validation)], list(validation)
+    for other, outside in by_fold:
+        parts.append(_held_out(other, outside))
         examples += outside
     decision = fit(Held.of(parts), extractor.schema.negative_class, score, settings)
     return replace(decision, fitted_on=_counts(examples, extractor.schema.negative))
 
 
-def held_out(extractor: Extractor, learnt: Sequence[Any], examples: Sequence[Any]) -> Held:
-    """What an extractor that learnt from `learnt` reads of other examples."""
+def _held_out(extractor: Extractor, examples: Sequence[Any]) -> Held:
     labels = extractor.schema.labels
-    found = read(extractor, examples, states_of(extractor, learnt))
-    return Held(found, np.array([labels.index(example.label) for example in examples]))
+    return Held(read(extractor, examples), np.array([labels.index(example.label) for example in examples]))
 
 
 def _counts(examples: Sequence[Any], negative: str | None) -> dict[str, int]:

@@ -1,13 +1,15 @@
 """Logits of all labels, and what the head reads, for any number of inputs."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from relseed.classifier.checkpoint import Extractor
-from relseed.classifier.decision import Read
+from relseed.classifier.decision import Read, Rows
 from relseed.classifier.encoding import Encoded
 from relseed.classifier.model import Batch, Classifier
 from relseed.pipeline.progress import bar
@@ -24,14 +26,9 @@ def logits(
     return _apply(model, inputs, pad, precision, lambda batch: model(batch).float(), desc)
 
 
-def read(
-    extractor: Extractor, items: Sequence[Any], learnt: np.ndarray | None = None, *, desc: str | None = None
-) -> Read:
-    """What an extractor decides from: logits as its loss has them, and how like the most similar example each item is.
-
-    That is one of `learnt`, states [examples, n * h] as `states_of` gives them; of the training set if none are given.
-    """
-    labels, known = len(extractor.schema.labels), extractor.learnt if learnt is None else learnt
+def read(extractor: Extractor, items: Sequence[Any], *, desc: str | None = None) -> Read:
+    """What an extractor decides from: logits as its loss has them, and how like what it learnt from each item is."""
+    labels = len(extractor.schema.labels)
     if not items:
         return Read(np.empty((0, labels)), np.empty(0))
 
@@ -42,7 +39,7 @@ def read(
     encoded, precision = extractor.encode(items), extractor.config.precision
     both = _apply(extractor.model, encoded, extractor.pad, precision, compute, desc)
     decided = extractor.loss.decided(torch.from_numpy(both[:, :labels]), extractor.schema.negative_class)
-    return Read(decided.numpy(), _nearest(both[:, labels:], known))
+    return Read(decided.numpy(), _nearest(both[:, labels:], extractor.learnt))
 
 
 def _nearest(states: np.ndarray, learnt: np.ndarray) -> np.ndarray:
@@ -52,10 +49,39 @@ def _nearest(states: np.ndarray, learnt: np.ndarray) -> np.ndarray:
     return (states @ learnt.T.astype(np.float32)).max(axis=1)
 
 
-def probabilities(extractor: Extractor, items: Sequence[Any], *, desc: str | None = None) -> np.ndarray:
-    """Calibrated probabilities, [items, labels]."""
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What an extractor says of n items: the class numbers [n], and what these come from."""
+
+    classes: NDArray[np.int64]
+    probabilities: Rows  # calibrated, [n, labels]
+    read: Read
+
+
+def answer(
+    extractor: Extractor,
+    items: Sequence[Any],
+    *,
+    threshold: float | None = None,
+    negatives: float | None = None,
+    desc: str | None = None,
+) -> Answers:
+    """What an extractor says of items by its decision.
+
+    Args:
+        extractor: What is asked.
+        items: Of what.
+        threshold: The least score of an assertion, instead of the checkpoint's.
+        negatives: The share of items that assert nothing, where it is known: probabilities are those for this share.
+        desc: What a progress bar is headed with; without it there is none.
+
+    Raises:
+        UserError: An item cannot be read, or the extractor has no use for what is given: see `Decision`.
+    """
+    decision, negative = extractor.config.decision, extractor.schema.negative_class
     found = read(extractor, items, desc=desc)
-    return extractor.config.decision.probabilities(found.logits, extractor.schema.negative_class)
+    each = decision.probabilities(found.logits, negative, negatives)
+    return Answers(decision.answers(found, each, negative, threshold), each, found)
 
 
 def states_of(extractor: Extractor, items: Sequence[Any]) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from relseed.classifier.checkpoint import CONFIG, Extractor, load_extractor
 from relseed.classifier.decision import Read, best_stated
-from relseed.classifier.inference import read
+from relseed.classifier.inference import answer
 from relseed.training.device import device
 
 _DEFAULT = "careful"  # the system whose extractor is taken among those of several
@@ -63,15 +63,13 @@ def label(
     """
     if not items:
         return
-    decision, schema = extractor.config.decision, extractor.schema
-    found = read(extractor, items)
-    each = decision.probabilities(found.logits, schema.negative_class, negatives)
-    answers = decision.answers(found, each, schema.negative_class, threshold)
-    best = best_stated(each, schema.negative_class)
-    for number, (item, notes) in enumerate(zip(items, unlike(extractor, items, found), strict=True)):
-        row = np.round(each[number], 6).tolist()
+    schema = extractor.schema
+    answers = answer(extractor, items, threshold=threshold, negatives=negatives)
+    best = best_stated(answers.probabilities, schema.negative_class)
+    for number, (item, notes) in enumerate(zip(items, unlike(extractor, items, answers.read), strict=True)):
+        row = np.round(answers.probabilities[number], 6).tolist()
         said = {
-            "predicted": schema.labels[answers[number]],
+            "predicted": schema.labels[answers.classes[number]],
             "best": {"label": schema.labels[best[number]], "probability": row[best[number]]},
             "probabilities": dict(zip(schema.labels, row, strict=True)),
         }

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field, NonNegativeInt
 from sklearn.model_selection import StratifiedKFold
 
-from relseed.classifier.inference import probabilities
+from relseed.classifier.inference import answer
 from relseed.classifier.trainer import EvalPoint, TrainingConfig
 from relseed.classifier.training import train_extractor
 from relseed.criteria.criterion import CriterionSettings, Score, Scoring
@@ -89,7 +89,7 @@ def cross_validated_probabilities(scoring: Scoring, folders: Sequence[Path]) -> 
             folder=folders[fold],
             on_eval=partial(_log, scoring, fold),
         )
-        total += probabilities(verifier, scoring.examples, desc=f"verify, fold {fold}")
+        total += answer(verifier, scoring.examples, desc=f"verify, fold {fold}").probabilities
     return total / len(folders)
 
 

@@ -6,21 +6,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr, model_validator
 
 from relseed.pipeline.errors import UserError
-from relseed.records.files import DataError, read_records, read_text
+from relseed.records.files import DataError, read_text, scan_records
 from relseed.tasks.relation import Mention
+from relseed.tasks.relation.passages import Span
 
 DocumentId = str | int
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Span(_Record):
-    """A part of a document; the end is exclusive."""
-
-    start: StrictInt
-    end: StrictInt
 
 
 class Document(BaseModel):
@@ -48,8 +38,10 @@ class FoundMention(Span):
     type: str
 
 
-class Triple(_Record):
+class Triple(BaseModel):
     """A relation that an extractor asserts between two mentions of a document, with its probability."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     document: DocumentId
     head: FoundMention
@@ -93,5 +85,7 @@ def read_texts(path: Path) -> Iterator[tuple[DocumentId, str]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[DocumentId, str]]:
-    for number, line in read_records(path, _Line):
+    for number, line in scan_records(path, _Line):
+        if isinstance(line, DataError):
+            raise line
         yield (f"{path.stem}-{number}" if line.id is None else line.id), line.text

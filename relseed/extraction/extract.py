@@ -3,20 +3,21 @@
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice, product
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 from relseed.classifier.checkpoint import Extractor
 from relseed.classifier.labelling import label
-from relseed.extraction.documents import DocumentId, FoundMention, Span, Triple, read_texts
+from relseed.extraction.documents import DocumentId, FoundMention, Triple, read_texts
 from relseed.extraction.mentions import find_mentions
-from relseed.extraction.pairs import allowed, pairs
+from relseed.extraction.pairs import pairs
 from relseed.extraction.settings import Extract
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.progress import bar
 from relseed.records.files import write_records
 from relseed.tasks.relation import TASK, Mention, Schema, Sentence
+from relseed.tasks.relation.passages import Span
 
 CHARACTERS = 200_000  # of documents in memory at the same time, more only where one document has more
 PAIRS = 4096  # labelled in one batch, sorted by length together
@@ -60,8 +61,8 @@ def extract(
 
 def _check_types(schema: Schema, settings: Extract) -> None:
     types = set(settings.types.values())
-    if not any(allowed(schema, head, tail) for head, tail in product(types, repeat=2)):
-        positive = [relation for relation in schema.relations if not relation.negative]
+    positive = [relation for relation in schema.relations if not relation.negative]
+    if not any({each.head_type, each.tail_type} <= {None, *types} for each in positive):
         wanted = dict.fromkeys(f"{each.head_type or 'any'} -> {each.tail_type or 'any'}" for each in positive)
         raise UserError(
             f"extract.types gives {', '.join(sorted(types))}, and no relation holds between these: the extractor's "

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import spacy
 from spacy.util import is_package
 
-from relseed.extraction.documents import Document, Span
+from relseed.extraction.documents import Document
 from relseed.extraction.settings import Extract
 from relseed.pipeline.errors import UserError
 from relseed.tasks.relation import Mention
+from relseed.tasks.relation.passages import Span
 
 if TYPE_CHECKING:
     from spacy.language import Language

@@ -3,17 +3,9 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from relseed.extraction.documents import Document, Span
+from relseed.extraction.documents import Document
 from relseed.tasks.relation import Mention, Schema, Sentence
-
-
-def allowed(schema: Schema, head_type: str | None, tail_type: str | None) -> bool:
-    """Whether a relation, other than the negative one, may hold between mentions of these types."""
-    return any(
-        relation.head_type in (None, head_type) and relation.tail_type in (None, tail_type)
-        for relation in schema.relations
-        if not relation.negative
-    )
+from relseed.tasks.relation.passages import Span
 
 
 def pairs(document: Document, schema: Schema, max_distance: int) -> Iterator[tuple[Span, Sentence]]:
@@ -27,7 +19,7 @@ def pairs(document: Document, schema: Schema, max_distance: int) -> Iterator[tup
         for first, second in _near(mentions, max_distance):
             if _wording(first, text) != _wording(second, text):
                 for head, tail in ((first, second), (second, first)):
-                    if allowed(schema, head.type, tail.type):
+                    if schema.relates(head, tail):
                         yield sentence, Sentence(text=text, head=head, tail=tail)
 
 

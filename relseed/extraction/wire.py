@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from relseed.classifier.checkpoint import Extractor
-from relseed.classifier.inference import read
+from relseed.classifier.inference import answer
 from relseed.evaluation.record import Wire
 from relseed.evaluation.reliability import natural
 from relseed.evaluation.spread import spread
@@ -28,7 +27,7 @@ def wire_scores(
     schema: Schema = extractors[0].schema
     pairs = [pair for passage in passages for pair in passage.pairs(schema)]
     gold = np.array([schema.labels.index(pair.relation) for pair in pairs])
-    answers = np.array([_answers(extractor, pairs) for extractor in extractors])
+    answers = np.array([answer(extractor, pairs).classes for extractor in extractors])
     negative = schema.labels.index(str(schema.negative))
     raw = [_from_raw_text(extractor, passages, settings) for extractor in extractors]
     return Wire(
@@ -40,12 +39,6 @@ def wire_scores(
         raw_f1=spread([each.lenient.f1 for each in raw]),
         raw_f1_exact=spread([each.strict.f1 for each in raw]),
     )
-
-
-def _answers(extractor: Extractor, pairs: Sequence[object]) -> NDArray[np.int64]:
-    decision, negative = extractor.config.decision, extractor.schema.negative_class
-    found = read(extractor, pairs)
-    return decision.answers(found, decision.probabilities(found.logits, negative), negative)
 
 
 def _from_raw_text(extractor: Extractor, passages: Sequence[Passage], settings: Extract) -> EndToEnd:

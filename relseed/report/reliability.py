@@ -5,6 +5,7 @@ from statistics import fmean
 from typing import Any
 
 from relseed.evaluation.record import Evaluation, Spread
+from relseed.evaluation.spread import spread
 from relseed.report.table import DASH, Table, interval, percent
 
 
@@ -50,6 +51,7 @@ def reliability_numbers(evaluation: Evaluation) -> dict[str, Any]:
         "negatives_found": found.negatives_found,
         "false_alarms_per_100": found.false_alarms,
         "calibration_error": found.calibration_error,
+        "threshold": spread([decided.threshold for decided in evaluation.decisions]),
     }
     for each in found.at_share:
         share = f"{100 * each.negatives:.0f}"
@@ -60,4 +62,4 @@ def reliability_numbers(evaluation: Evaluation) -> dict[str, Any]:
     if evaluation.negative is not None:
         support = {scores.label: scores.support for scores in evaluation.per_label}
         plain["negatives_share"] = support[evaluation.negative] / evaluation.test
-    return {**plain, "thresholds": [decided.threshold for decided in evaluation.decisions]}
+    return plain

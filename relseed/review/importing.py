@@ -9,13 +9,11 @@ from typing import Any
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Params
 from relseed.records.candidates import method_of
-from relseed.records.files import DataError, write_records
+from relseed.records.files import BadLinesError, DataError, write_records
 from relseed.records.reviews import Decision, hash_of, read_decisions, reviews_of
 from relseed.review.argilla import RECORDS, read_responses
 from relseed.review.sheet import read_csv, readable
 from relseed.tasks.task import Task, load_task, misfit_as, read_examples, read_schema
-
-_SHOWN = 20  # bad lines at once
 
 Place = int | str  # the number of a line, or words
 
@@ -40,9 +38,7 @@ def import_sheet(params: Params, sheet: Path, data: Path) -> tuple[list[Imported
     reader = _Reader(sheet, task, schema, data)
     decisions = reader.read(_lines(sheet))
     if reader.problems:
-        shown = [str(problem) for problem in reader.problems[:_SHOWN]]
-        more = len(reader.problems) - len(shown)
-        raise UserError("\n".join([*shown, *([f"and {more} more"] if more else []), "nothing was imported"]))
+        raise UserError(f"{BadLinesError(reader.problems)}\nnothing was imported")
     if not decisions:
         raise UserError(f"{sheet} holds no decision: fill in keep, drop or relabel LABEL under `decision`")
     by_method: dict[str, list[Decision]] = {}
