@@ -59,6 +59,13 @@ def test_a_checkpoint_of_before_there_were_decisions_is_an_error_with_the_cure(e
         load_extractor(folder, CPU)
 
 
+def test_an_extractor_whose_weights_were_not_pulled_is_an_error_with_the_cure(extractor, tmp_path):
+    folder = saved(extractor(), tmp_path / "extractor")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"extractor holds no weights: pull them \(`dvc pull "):
+        load_extractor(folder, CPU)
+
+
 # What the card says
 
 

@@ -216,6 +216,7 @@ def test_without_a_negative_label_only_what_is_stated_comes_of_a_sentence():
         (sample(types=TYPES[:2]), "2 types are given for 3 names"),
         (sample("Old Ines Falk bought a boat."), "0 names are marked, two are the least"),
         (sample("Old <1>Ines Falk</1> bought a boat."), "1 names are marked, two are the least"),
+        (sample(" ".join(f"<{at}>Ines</{at}>" for at in range(1, 22))), "21 names are marked, 20 are the most"),
         (sample("Old <2>Ines Falk</2> bought the <1>Sula</1>."), "name 1 is marked as 2"),
         (sample("Old <1>Ines</1> bought the <1>Sula</1>."), "name 2 is marked as 1"),
         (sample("Old <1>Ines of the <2>Sula</2></1> met <3>Tove</3>.", types=TYPES), "name 2 is marked as 3"),

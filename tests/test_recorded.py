@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -90,9 +91,9 @@ def test_twenty_four_near_misses_of_each_relation_and_eighteen_co_occurrences_of
     )
 
 
-def test_twenty_four_news_sentences_or_more_state_each_relation_and_most_of_their_pairs_state_nothing(accepted):
+def test_forty_eight_news_sentences_or_more_state_each_relation_and_most_of_their_pairs_state_nothing(accepted):
     counts = Counter(example.label for example in accepted["passages"])
-    assert all(counts[label] >= 24 for label in SCHEMA.labels)
+    assert all(counts[label] >= 48 for label in SCHEMA.labels)
     assert counts[SCHEMA.negative] > 0.75 * counts.total()
 
 
@@ -168,10 +169,21 @@ def test_the_sentences_recorded_for_semeval_have_their_mentions_in_tags_and_no_t
     assert len(texts) == len(set(texts)) == {"all_at_once": 576, "negatives": 196}[path.stem]
 
 
+def test_the_sentences_recorded_for_crossre_have_three_to_five_names_in_tags_and_no_two_are_the_same():
+    texts = []
+    for response in read_responses(Path("data/recorded/crossre/passages.jsonl")).values():
+        for sample in json.loads(response.text)["samples"]:
+            numbers = [int(number) for number in re.findall(r"<(\d)>[^<>]+</\1>", sample["sentence"])]
+            assert numbers == list(range(1, len(sample["types"]) + 1))
+            assert 3 <= len(numbers) <= 5
+            texts.append(re.sub(r"</?\d>", "", sample["sentence"]))
+    assert len(texts) == len(set(texts)) == 168
+
+
 def test_the_data_card_says_who_wrote_them_and_counts_right(written):
     card = Path("data/recorded/README.md").read_text(encoding="utf-8")
     assert "Claude" in card
     for method, exchanges in written.items():
         assert f"| {method}.jsonl | {len(exchanges)} |" in card
-    for path in Path("data/recorded/semeval").glob("*.jsonl"):
-        assert f"| semeval/{path.name} | {len(read_responses(path))} |" in card
+    for path in Path("data/recorded").glob("*/*.jsonl"):
+        assert f"| {path.parent.name}/{path.name} | {len(read_responses(path))} |" in card

@@ -169,6 +169,12 @@ def test_a_unit_of_which_there_are_too_few_negatives_is_said(capsys):
     assert said(capsys)[1:] == ["  near/owns by negatives: 1 of 2, no more were good enough"]
 
 
+def test_a_kind_of_negatives_that_a_method_has_none_of_is_said(capsys):
+    wanted = {"methods": [], "seeds": True, "negatives": {"negatives": {"near": 1, "co_occurrence": 2}}}
+    prepare(negative(0, "owns"), **wanted)
+    assert said(capsys)[1:] == ["  co_occurrence by negatives: 0 of 2, no more were good enough"]
+
+
 # Pairs of a sentence
 
 

@@ -148,6 +148,8 @@ def load_extractor(folder: Path, device: torch.device) -> Extractor:
         there = ", ".join(sorted(str(path.parent) for path in found))
         cure = f"there is {there}" if there else "build one with `dvc repro finetune@gold`, or pull it (`dvc pull`)"
         raise UserError(f"{folder} holds no extractor: {cure}")
+    if not any(folder.glob("model*.safetensors")):
+        raise UserError(f"{folder} holds no weights: pull them (`dvc pull {folder}`), or build the extractor again")
     try:
         extractor = _load(folder)
     except (LookupError, OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:

@@ -251,12 +251,16 @@ def shortages(settings: TrainingSet, chosen: Sequence[Any], available: Available
 def negative_shortages(
     settings: TrainingSet, chosen: Sequence[Any], schema: Any, task: Task
 ) -> Iterator[tuple[str, str, int, int]]:
-    """The units of the negative label that fall short: method, unit, how many there are, how many were wanted."""
+    """The units of the negative label that fall short: method, unit, how many there are, how many were wanted.
+
+    Where a method has nothing of `near` or of `co_occurrence`, that stands for all units of it.
+    """
     for method, wanted in settings.negatives.items():
         own = [example for example in chosen if example.method == method and example.label == schema.negative]
-        for unit, found in _units(own, task).items():
-            if len(found) < (most := _wanted(unit, wanted)):
-                yield method, unit, len(found), most
+        units = _units(own, task)
+        for kind, most in wanted.items():
+            counts = {unit: len(found) for unit, found in units.items() if unit.startswith(f"{kind}/")} or {kind: 0}
+            yield from ((method, unit, count, most) for unit, count in counts.items() if count < most)
 
 
 @dataclass(frozen=True, slots=True)

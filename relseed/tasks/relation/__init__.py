@@ -187,9 +187,11 @@ class RelationTask(Task):
         return f"no relation has the types {head} -> {tail}"
 
     def about(self, example: Example, schema: Schema) -> str | None:
-        """The relation, or the one that it comes near."""
+        """The relation, or the one that it comes near without stating it; own data may have any field of that name."""
         near = (example.model_extra or {}).get("near")
-        return super().about(example, schema) if near is None else str(near)
+        if example.label == schema.negative and near in schema.labels:
+            return str(near)
+        return super().about(example, schema)
 
     def text(self, example: Sentence) -> str:
         """The sentence."""

@@ -22,6 +22,7 @@ from relseed.tasks.task import Ask
 _TEMPLATE = Path(__file__).with_name("passages.jinja")
 _NAME = re.compile(r"<(\d+)>(.*?)</\1>")
 _KIND = "passage"  # of examples of the negative label
+_MOST_NAMES = 20  # of a sentence: each two of them are two examples
 
 
 class _Stated(BaseModel):
@@ -148,6 +149,8 @@ def _read_names(sample: _Sample, *, typed: bool) -> tuple[str, list[Mention]]:
     text += sample.sentence[place:]
     if len(names) < 2:
         raise ValueError(f"{len(names)} names are marked, two are the least")
+    if len(names) > _MOST_NAMES:
+        raise ValueError(f"{len(names)} names are marked, {_MOST_NAMES} are the most")
     if re.search(r"</?\d+>", text) or TAG.search(text):
         raise ValueError("a tag is left over: names are marked once, and not inside each other")
     types = sample.types if typed else (None,) * len(names)
