@@ -184,6 +184,7 @@ def decided(**changes: Any) -> Decided:
         "threshold": 0.75,
         "least_similarity": 0.5,
         "fitted_on": {"real": 20, "written": 0},
+        "held_out": {"calibration_error": 0.05},
     }
     return Decided(**values | changes)
 

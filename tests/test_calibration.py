@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from sklearn.metrics import precision_recall_fscore_support
 
-from relseed.classifier.calibration import Calibrate, Held, fit, weights
+from relseed.classifier.calibration import Calibrate, Held, fit, scores_of, weights
 from relseed.classifier.decision import Decision, Read, Score, log_odds, softmax
-from relseed.evaluation.reliability import calibration_error
+from relseed.evaluation.calibration import calibration_error
 
 NEGATIVE = 1
 COUNT = 6000
@@ -172,3 +172,28 @@ def test_parts_that_were_held_out_from_different_extractors_are_put_together_in_
 def test_settings_that_cannot_be_are_an_error(changes, says):
     with pytest.raises(ValidationError, match=says):
         settings(**changes)
+
+
+# Scores on the held-out examples
+
+
+def test_held_out_examples_are_scored_by_the_answers_at_their_threshold():
+    held = sampled(1.0)
+    decision = fitted(held)
+    found = scores_of(decision, held, NEGATIVE)
+    answers = decision.answers(held.read, decision.probabilities(held.read.logits, NEGATIVE), NEGATIVE)
+    nothing = held.classes == NEGATIVE
+    assert found["negatives_found"] == pytest.approx((answers[nothing] == NEGATIVE).mean())
+    assert found["recall"] == pytest.approx((answers == held.classes)[~nothing].mean())
+    for share in (0.2, 0.5, 0.8, 0.95):
+        expected = precision_recall_fscore_support(
+            held.classes, answers, labels=[0, 2], average="micro", sample_weight=weights(nothing, share)
+        )
+        assert found[f"precision_at_{100 * share:.0f}"] == pytest.approx(expected[0])
+        assert found[f"f1_at_{100 * share:.0f}"] == pytest.approx(expected[2])
+    assert found["calibration_error"] < 0.1
+
+
+def test_without_a_negative_label_held_out_examples_say_only_whether_probabilities_hold():
+    held = sampled(1.0)
+    assert set(scores_of(fitted(held, None), held, None)) == {"calibration_error"}

@@ -97,6 +97,22 @@ def test_the_card_says_where_no_held_out_example_had_the_negative_label(tiny_enc
     assert "fitted on 4 held-out examples. How often nothing is stated was not fitted" in text
 
 
+HELD_OUT = {"negatives_found": 0.7, "recall": 0.8, "calibration_error": 0.04} | {
+    f"{score}_at_{share}": value
+    for score, values in {"precision": (0.9, 0.8, 0.6, 0.3), "f1": (0.85, 0.8, 0.7, 0.4)}.items()
+    for share, value in zip((20, 50, 80, 95), values, strict=True)
+}
+
+
+def test_the_card_tells_scores_on_held_out_examples_and_that_they_are_a_little_too_good(extractor, tmp_path):
+    text = card(saved(extractor(held_out=HELD_OUT), tmp_path / "extractor"))
+    assert "which is a little too good" in text
+    assert "| precision | 90.0 | 80.0 | 60.0 | 30.0 |" in text
+    assert "| F1 | 85.0 | 80.0 | 70.0 | 40.0 |" in text
+    assert "state nothing 70 are found and 30 are false alarms; of 100 that state something 80 are found" in text
+    assert "expected calibration error is 0.040" in text
+
+
 # What the card's code says
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relseed.evaluation.calibration import SHARES, calibration_error
 from relseed.evaluation.f1 import micro_f1
 from relseed.evaluation.record import Reliability
-from relseed.evaluation.reliability import SHARES, calibration_error, reliability
+from relseed.evaluation.reliability import reliability
 
 NEGATIVE = 2
 GOLD = [0, 0, 1, 1, 2, 2, 2, 2]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, field_validator
 from scipy.optimize import minimize
 
-from relseed.classifier.decision import Decision, Read, Rows, Score, softmax
+from relseed.classifier.decision import Decision, Read, Score, softmax
+from relseed.evaluation.calibration import SHARES, calibration_error
 from relseed.pipeline.params import Section
 
 _LEAST, _MOST = 0.05, 20.0  # temperatures
@@ -91,19 +92,41 @@ def _best_threshold(decision: Decision, held: Held, negative: int, importance: N
     probabilities = decision.probabilities(held.read.logits, negative)
     scores = decision.scores(held.read, probabilities, negative)
     grid = np.linspace(scores.min(), scores.max(), _STEPS)
-    each = np.array([_f1(decision, held, probabilities, negative, importance, threshold) for threshold in grid])
+    each = np.array(
+        [
+            _precision_and_f1(
+                decision.answers(held.read, probabilities, negative, threshold), held, negative, importance
+            )[1]
+            for threshold in grid
+        ]
+    )
     return round(float(np.median(grid[each >= each.max() - _TOLERANCE])), 4)
 
 
-def _f1(
-    decision: Decision,
-    held: Held,
-    probabilities: Rows,
-    negative: int,
-    importance: NDArray[np.float64],
-    threshold: float,
-) -> float:
-    answers = decision.answers(held.read, probabilities, negative, threshold)
+def scores_of(decision: Decision, held: Held, negative: int | None) -> dict[str, float]:
+    """The share of negatives found, recall, precision and F1 at shares of negatives, expected calibration error.
+
+    Without a negative label, or a held-out example of it, there is the calibration error alone.
+    """
+    probabilities = decision.probabilities(held.read.logits, negative)
+    error = calibration_error(probabilities.max(-1), probabilities.argmax(-1) == held.classes)
+    if negative is None or decision.negatives is None:
+        return {"calibration_error": error}
+    answers, nothing = decision.answers(held.read, probabilities, negative), held.classes == negative
+    scores = {
+        "negatives_found": float((answers[nothing] == negative).mean()),
+        "recall": float((answers == held.classes)[~nothing].mean()),
+    }
+    for share in SHARES:
+        precision, f1 = _precision_and_f1(answers, held, negative, weights(nothing, share))
+        scores |= {f"precision_at_{100 * share:.0f}": precision, f"f1_at_{100 * share:.0f}": f1}
+    return scores | {"calibration_error": error}
+
+
+def _precision_and_f1(
+    answers: NDArray[np.int64], held: Held, negative: int, importance: NDArray[np.float64]
+) -> tuple[float, float]:
     stated = answers != negative
-    right = importance[stated & (answers == held.classes)].sum()
-    return float(2 * right / max(importance[stated].sum() + importance[held.classes != negative].sum(), 1e-12))
+    right, said = (float(importance[which].sum()) for which in (stated & (answers == held.classes), stated))
+    gold = float(importance[held.classes != negative].sum())
+    return right / max(said, 1e-12), 2 * right / max(said + gold, 1e-12)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
-from relseed.classifier.calibration import Calibrate, Held, fit
+from relseed.classifier.calibration import Calibrate, Held, fit, scores_of
 from relseed.classifier.checkpoint import Extractor
 from relseed.classifier.decision import Decision, Score
 from relseed.classifier.inference import read
@@ -54,8 +54,10 @@ def decision_of(
     for other, outside in by_fold:
         parts.append(_held_out(other, outside))
         examples += outside
-    decision = fit(Held.of(parts), extractor.schema.negative_class, score, settings)
-    return replace(decision, fitted_on=_counts(examples, extractor.schema.negative))
+    held, negative = Held.of(parts), extractor.schema.negative_class
+    decision = fit(held, negative, score, settings)
+    counts = _counts(examples, extractor.schema.negative)
+    return replace(decision, fitted_on=counts, held_out=scores_of(decision, held, negative))
 
 
 def _held_out(extractor: Extractor, examples: Sequence[Any]) -> Held:

@@ -35,6 +35,7 @@ class Decision:
         least_similarity: To the nearest training example, of all but a few held-out examples: below it an item is like
             nothing in training.
         fitted_on: How many held-out examples decided all this, by what they are.
+        held_out: Scores of the answers on these very examples, so a little too good; see `calibration.scores_of`.
     """
 
     temperature: float = 1.0
@@ -44,6 +45,7 @@ class Decision:
     threshold: float = 0.0
     least_similarity: float = -1.0
     fitted_on: dict[str, int] = field(default_factory=dict)
+    held_out: dict[str, float] = field(default_factory=dict)
 
     def probabilities(self, logits: Rows, negative: int | None, negatives: float | None = None) -> Rows:
         """Probabilities [n, labels] of logits [n, labels], for another share of the negative label if one is given.

@@ -110,6 +110,7 @@ class Decided(_Part):
     threshold: float
     least_similarity: float
     fitted_on: dict[str, int]
+    held_out: dict[str, float]
 
 
 class Wire(_Part):

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relseed.evaluation.bootstrap import COVERAGE, interval, resampled
+from relseed.evaluation.calibration import SHARES, bins, calibration_error
 from relseed.evaluation.record import AtShare, Bin, Reliability, RiskPoint, Spread
 from relseed.evaluation.spread import spread
 
-SHARES = (0.2, 0.5, 0.8, 0.95)  # of the negative label
-BINS = 10  # of equal width, of probabilities
 _POINTS = 20  # of the risk-coverage curve
 
 
@@ -46,7 +45,10 @@ def reliability(
         false_alarms=None if found is None else Spread(mean=100 * (1 - found.mean), std=100 * found.std),
         at_share=() if found is None or negative is None else _at_shares(right, said, negative, resamples, seed),
         calibration_error=spread([calibration_error(*pair) for pair in zip(sure, correct, strict=True)]),
-        bins=tuple(_bins(sure.ravel(), correct.ravel())),
+        bins=tuple(
+            Bin(probability=probability, accuracy=accuracy, count=count)
+            for probability, accuracy, count in bins(sure.ravel(), correct.ravel())
+        ),
         risk_coverage=tuple(_risk_coverage(sure.ravel(), correct.ravel())),
     )
 
@@ -73,22 +75,6 @@ def natural(
 
 def _found(gold: NDArray[np.int64], answers: NDArray[np.int64], negative: int) -> Spread:
     return spread([float((each[gold == negative] == negative).mean()) for each in answers])
-
-
-def calibration_error(sure: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
-    """The expected calibration error of probabilities [n] over ten bins of equal width (Naeini et al. 2015)."""
-    bins = _bins(sure, correct)
-    return sum(each.count * abs(each.probability - each.accuracy) for each in bins) / len(sure)
-
-
-def _bins(sure: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[Bin]:
-    """The bins that hold anything."""
-    numbers = np.minimum((sure * BINS).astype(int), BINS - 1)
-    return [
-        Bin(probability=float(sure[inside].mean()), accuracy=float(correct[inside].mean()), count=int(inside.sum()))
-        for inside in (numbers == number for number in range(BINS))
-        if inside.any()
-    ]
 
 
 def _risk_coverage(sure: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[RiskPoint]:
