@@ -1,4 +1,4 @@
-"""Train and calibrate the extractor of a system: one per random seed, the best evaluation on validation kept.
+"""Train and calibrate the extractor of a system: one per random seed, trained as long as validation lets it.
 
 An interrupted run resumes, and ends with the bytes of an uninterrupted one: its state lies in .scratch.
 """
@@ -75,7 +75,7 @@ class _Training:
         return parts
 
     def run(self, on_eval: Callable[[EvalPoint], None]) -> tuple[Extractor, list[EvalPoint]]:
-        """The extractor of the best evaluation on validation, which knows its training set, and all evaluations."""
+        """The extractor of the evaluation that is kept, which knows its training set, and all evaluations."""
         extractor, history = train_extractor(
             self.system.encoder,
             self.system.head,

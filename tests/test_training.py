@@ -73,9 +73,14 @@ def test_an_evaluation_has_the_mean_loss_since_the_one_before(tmp_path, tiny_enc
 
 
 @pytest.mark.parametrize(
-    ("scores", "best"), [([0.2, 0.9, 0.4], 1), ([0.2, 0.9, 0.9], 2)], ids=["best", "last of equals"]
+    ("scores", "kept"),
+    [([0.2, 0.9, 0.82], 1), ([0.2, 0.9, 0.9], 2), ([0.9, 0.7, 0.83], 2), ([0.83, 0.9, 0.7], 1)],
+    ids=["the best", "of equals", "later and within", "the best is the later"],
 )
-def test_the_weights_of_the_best_evaluation_are_in_the_model(tmp_path, tiny_encoder, monkeypatch, scores, best):
+def test_the_weights_of_the_last_evaluation_within_a_standard_error_of_the_best_are_in_the_model(
+    tmp_path, tiny_encoder, monkeypatch, scores, kept
+):
+    """Of 0.9 on 16 examples that is 0.075."""
     training, data = trainer(tmp_path, tiny_encoder, max_steps=3, eval_steps=1)
     heads = []
 
@@ -85,7 +90,7 @@ def test_the_weights_of_the_best_evaluation_are_in_the_model(tmp_path, tiny_enco
 
     monkeypatch.setattr("relseed.classifier.trainer.micro_f1", score)
     training.train(data, data, ignore)
-    assert [torch.equal(training.model.head[0].weight, head) for head in heads] == [n == best for n in range(3)]
+    assert [torch.equal(training.model.head[0].weight, head) for head in heads] == [n == kept for n in range(3)]
 
 
 @pytest.mark.parametrize(("negative", "score"), [(None, 1.0), (1, 0.0)])

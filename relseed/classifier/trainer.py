@@ -1,5 +1,6 @@
-"""Training a classifier: a budget of steps, the best evaluation on validation kept, resumable at every evaluation."""
+"""Training a classifier: a budget of steps, of which validation decides the last, resumable at every evaluation."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -67,9 +68,14 @@ class Progress:
     step: int = 0
     history: list[EvalPoint] = field(default_factory=list)
 
-    def is_best(self) -> bool:
-        """Whether no earlier evaluation was better; of equals the longest trained counts."""
-        return self.history[-1].micro_f1 >= max(point.micro_f1 for point in self.history)
+    def is_kept(self, examples: int) -> bool:
+        """Whether the last evaluation is within a standard error of the best (Breiman et al. 1984).
+
+        A validation set of so few examples cannot tell such evaluations apart, and the longest trained is the better
+        bet: its best score comes by chance before there is enough learnt to say nothing where nothing is stated.
+        """
+        best = max(point.micro_f1 for point in self.history)
+        return self.history[-1].micro_f1 >= best - math.sqrt(best * (1 - best) / max(1, examples))
 
 
 class Trainer:
@@ -89,7 +95,7 @@ class Trainer:
         validation: EncodedDataset,
         on_eval: Callable[[EvalPoint], None],
     ) -> list[EvalPoint]:
-        """Train, leave the weights of the best evaluation in the model, and return all evaluations.
+        """Train, leave the weights that validation keeps in the model, and return all evaluations.
 
         `on_eval` is called with each evaluation as it happens, and with those that an interrupted training had before.
 
@@ -108,8 +114,8 @@ class Trainer:
             self.progress.step = step
             self.progress.history.append(EvalPoint(step, loss, self._score(validation)))
             on_eval(self.progress.history[-1])
-            self._save()
-        self.model.load_state_dict(torch.load(self.folder / "best.pt", weights_only=True))
+            self._save(len(validation.examples))
+        self.model.load_state_dict(torch.load(self.folder / "kept.pt", weights_only=True))
         restore(self.model.encoder, whole)
         return self.progress.history
 
@@ -157,14 +163,14 @@ class Trainer:
         decided = self.objective.loss.decided(torch.from_numpy(each), self.objective.negative)
         return micro_f1(validation.classes, decided.argmax(-1).tolist(), self.objective.negative)
 
-    def _save(self) -> None:
-        if self.progress.is_best():
-            save_weights(self.folder / "best.pt", self.model.state_dict())
-        # Written last: a state on disk means that the best weights so far are there, too.
+    def _save(self, examples: int) -> None:
+        if self.progress.is_kept(examples):
+            save_weights(self.folder / "kept.pt", self.model.state_dict())
+        # Written last: a state on disk means that the weights kept so far are there, too.
         self.loop.save(asdict(self.progress))
 
     def _resume(self) -> None:
-        if not (self.folder / "best.pt").exists():
+        if not (self.folder / "kept.pt").exists():
             return
         if done := self.loop.resume():
             self.progress = Progress(done["step"], [EvalPoint(**point) for point in done["history"]])
