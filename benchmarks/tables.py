@@ -82,6 +82,28 @@ def systems() -> str:
     return markdown(header, [[*_written_cells(name, row), *_reliable(row)] for name, row in found]) if found else ""
 
 
+def reliance() -> str:
+    """What a user may rely on and what not, in two sentences; nothing where the systems have not been measured."""
+    rows = [variant["systems"]["careful"] for variant in _measured("systems").values()]
+    if not rows:
+        return ""
+    scores, measured = (rows[0]["draws"]["1"][part] for part in ("scores", "reliability"))
+    right, stated = (_of_100(scores[name]["mean"]) for name in ("micro_precision", "micro_recall"))
+    wire = {name: _of_100(measured[f"wire_{name}"]["mean"]) for name in ("negatives_found", "recall", "precision")}
+    nothing, error = _of_100(measured["negatives_share"]), _of_100(measured["calibration_error"]["mean"])
+    return (
+        f"On text like that of the examples, where {nothing} of 100 pairs state nothing, rely on `careful` to be right "
+        f"in {right} of 100 assertions, to find {stated} of 100 statements, and to print probabilities that are off by "
+        f"{error} points on average. Do not rely on it in running text: in newspaper passages, where most pairs state "
+        f"nothing, it leaves {wire['negatives_found']} of 100 of those alone, finds {wire['recall']} of 100 "
+        f"statements, and is right in {wire['precision']} of 100 assertions."
+    )
+
+
+def _of_100(share: float) -> str:
+    return f"{100 * share:.0f}"
+
+
 def _reliable(row: Mapping[str, Any]) -> list[str]:
     measured = row["draws"]["1"]["reliability"]
     return [f"**{_percent(measured['f1_at_80']['mean'])}**", f"{measured['false_alarms_per_100']['mean']:.0f}"]

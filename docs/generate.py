@@ -94,6 +94,7 @@ def _code(files: Iterable[str]) -> str:
 
 _MEASURED = (
     tables.systems,
+    tables.reliance,
     tables.careful,
     tables.outside,
     tables.gold,

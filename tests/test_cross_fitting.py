@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from relseed.classifier import cross_fitting
-from relseed.classifier.calibration import Calibrate, Held
+from relseed.classifier.calibration import Calibrate, Held, scores_of
 from relseed.classifier.checkpoint import Extractor
 from relseed.classifier.cross_fitting import decision_of, folds_of
 from relseed.classifier.decision import Decision
@@ -69,8 +69,9 @@ def test_a_decision_is_fitted_to_validation_and_to_what_each_fold_s_extractor_sa
     seen: list[Held] = []
     monkeypatch.setattr(cross_fitting, "fit", lambda held, *_: seen.append(held) or Decision(temperature=7))
     decision = decision_of(whole, QUESTIONS[:3], [(other, WRITTEN[4:])], SETTINGS, "probability")
-    assert decision == Decision(temperature=7, fitted_on=decision.fitted_on, held_out=decision.held_out)
     [held] = seen
+    scores = scores_of(Decision(temperature=7), held, whole.schema.negative_class)
+    assert decision == Decision(temperature=7, fitted_on=decision.fitted_on, held_out=scores)
     expected = [read(whole, QUESTIONS[:3]), read(other, WRITTEN[4:])]
     np.testing.assert_allclose(held.read.logits, np.concatenate([part.logits for part in expected]), atol=1e-6)
     np.testing.assert_allclose(

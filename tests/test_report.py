@@ -133,6 +133,16 @@ def test_scores_on_running_text_stand_beside_the_others_where_a_system_has_them(
     assert header[5:] == ["wire: negatives found", "wire: F1", "95 % interval", "wire: F1 from raw text"]
     assert gold[5:] == ["90.0", "50.0", "40.0 – 60.0", "25.0"]
     assert silver[5:] == ["–"] * 4
+    metrics = json.loads(OUTPUTS["metrics"].read_text())
+    measured = {name: value["mean"] for name, value in metrics["gold"]["reliability"].items() if "wire" in name}
+    assert measured == {
+        "wire_negatives_found": 0.9,
+        "wire_precision": 0.5,
+        "wire_recall": 0.5,
+        "wire_f1": 0.5,
+        "wire_raw_f1": 0.25,
+    }
+    assert not any("wire" in name for name in metrics["silver"]["reliability"])
 
 
 def test_the_official_macro_f1_has_a_column_only_where_there_is_one() -> None:

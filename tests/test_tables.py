@@ -59,3 +59,22 @@ def test_a_difference_from_the_first_variant_has_its_interval_and_the_first_has_
 
 def test_a_variant_that_the_study_no_longer_has_is_marked_with_the_commit_that_could_run_it(small):
     assert [row[0] for row in small] == ["first", "second", "older (at abc1234)"]
+
+
+def test_what_a_user_may_rely_on_is_said_in_two_sentences_with_what_was_measured(tmp_path, monkeypatch):
+    scores = {"micro_precision": {"mean": 0.91}, "micro_recall": {"mean": 0.82}}
+    wire = {"wire_negatives_found": {"mean": 0.8}, "wire_recall": {"mean": 0.4}, "wire_precision": {"mean": 0.3}}
+    reliability = {"negatives_share": 0.21, "calibration_error": {"mean": 0.034}, **wire}
+    rows = {"careful": ROW | {"draws": {"1": {"scores": scores, "reliability": reliability}}}}
+    (tmp_path / "systems.yaml").write_text((ROOT / "benchmarks/studies/systems.yaml").read_text(), encoding="utf-8")
+    (tmp_path / "systems.json").write_text(
+        json.dumps({"variants": {"as they are": {"systems": rows}}}), encoding="utf-8"
+    )
+    for module in (study, tables):
+        monkeypatch.setattr(module, "FOLDER", tmp_path)
+    text = tables.reliance()
+    first, second = text.split(". ")
+    assert "where 21 of 100 pairs state nothing, rely on `careful` to be right in 91 of 100 assertions" in first
+    assert "to find 82 of 100 statements" in first
+    assert "off by 3 points on average" in first
+    assert "it leaves 80 of 100 of those alone, finds 40 of 100 statements, and is right in 30 of 100" in second

@@ -58,6 +58,7 @@ def reliability_numbers(evaluation: Evaluation) -> dict[str, Any]:
         numbers |= {f"f1_at_{share}": each.f1, f"precision_at_{share}": each.precision}
     if wire := evaluation.wire:
         numbers |= {"wire_negatives_found": wire.negatives_found, "wire_f1": wire.f1, "wire_raw_f1": wire.raw_f1}
+        numbers |= {"wire_precision": wire.precision, "wire_recall": wire.recall}
     plain = {name: spread.model_dump(exclude_none=True) for name, spread in numbers.items() if spread is not None}
     if evaluation.negative is not None:
         support = {scores.label: scores.support for scores in evaluation.per_label}
