@@ -1,9 +1,10 @@
-"""Train and calibrate the extractor of a system: one per random seed, of the weights that validation keeps.
+"""Train and calibrate the extractor of a system: one per random seed, trained as long as validation lets it.
 
 An interrupted run resumes, and ends with the bytes of an uninterrupted one: its state lies in .scratch.
 """
 
 import json
+import math
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -65,9 +66,13 @@ class _Training:
         return state_folder("finetune", self.system.encoder, **settings, **deciding)
 
     def by_fold(self, count: int) -> list[tuple["_Training", Fold]]:
-        """A training on the inside of each fold, in as many steps as this one: confidence grows with them."""
-        folds = folds_of(self.train, count, self.seed)
-        return [(replace(self, train=inside), (inside, outside)) for inside, outside in folds]
+        """A training on the inside of each fold, which goes as often over it as this one does over the whole."""
+        parts = []
+        for inside, outside in folds_of(self.train, count, self.seed):
+            steps = math.ceil(self.config.max_steps * len(inside) / len(self.train))
+            shorter = self.config.model_copy(update={"max_steps": steps})
+            parts.append((replace(self, train=inside, config=shorter), (inside, outside)))
+        return parts
 
     def run(self, on_eval: Callable[[EvalPoint], None]) -> tuple[Extractor, list[EvalPoint]]:
         """The extractor of the evaluation that is kept, which knows its training set, and all evaluations."""
@@ -118,7 +123,7 @@ def main(system: Entry, labels: Path, validation: Path, extractors: Path) -> Non
 
 def _training_config(config: Finetune, chosen: System) -> TrainingConfig:
     own = {}
-    if chosen.max_steps is not None:  # as many evaluations as others have
+    if chosen.max_steps is not None:  # as many evaluations as others have: the best of more would be a luckier one
         own = {"max_steps": chosen.max_steps, "eval_steps": chosen.max_steps * config.eval_steps // config.max_steps}
     return TrainingConfig.model_validate(config.model_dump(include=set(TrainingConfig.model_fields)) | own)
 

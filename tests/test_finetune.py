@@ -80,13 +80,12 @@ def test_every_example_that_calibrates_an_extractor_is_one_that_somebody_did_not
     assert fitted_on == {"real": 3 + 4, "written": 2, "negative real": 3 + 4, "negative written": 2}
     whole, first, second = trainings[3:]
     assert whole["ids"] == first["ids"] | second["ids"] == {example.id for example in TRAIN}
-    assert len(load_extractor(Path("extractor/small/seed-2"), device()).learnt) == len(TRAIN)
     assert first["ids"] & second["ids"] == set()  # each of two folds learns from what the other labels
 
 
-def test_a_fold_s_extractor_is_trained_as_the_whole_is_in_as_many_steps(trainings):
+def test_a_fold_s_extractor_is_trained_as_the_whole_is_and_goes_as_often_over_its_part(trainings):
     trained()
-    assert [training["steps"] for training in trainings] == [STEPS] * 6
+    assert [training["steps"] for training in trainings] == [STEPS, STEPS / 2, STEPS / 2] * 2
     assert [training["seed"] for training in trainings] == [1] * 3 + [2] * 3
     assert {training["loss"] for training in trainings} == {"factored"}
 
@@ -118,7 +117,7 @@ def test_a_system_may_have_steps_of_its_own(trainings):
     values = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     settings({"systems": {"small": values["systems"]["small"] | {"max_steps": 2}}})
     trained()
-    assert [training["steps"] for training in trainings] == [2] * 6
+    assert [training["steps"] for training in trainings] == [2, 1, 1] * 2
 
 
 def test_the_stage_says_what_each_extractor_decides_by(capsys):
@@ -145,7 +144,7 @@ def test_a_stage_that_is_interrupted_in_a_later_training_does_not_repeat_the_ear
     steps, step = [], Loop.step
     monkeypatch.setattr(Loop, "step", lambda loop, number, loss: steps.append(number) or step(loop, number, loss))
     resumed = trained()
-    assert steps == [1, 2, 3, 4] * 2  # both folds of the second random seed alone
+    assert steps == [1, 2] * 2  # both folds of the second random seed alone
     assert not list(Path(".scratch").glob("finetune-*"))
     again = trained()
     assert resumed.config == again.config

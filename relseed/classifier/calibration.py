@@ -108,12 +108,11 @@ def scores_of(decision: Decision, held: Held, negative: int | None) -> dict[str,
 
     Without a negative label, or a held-out example of it, there is the calibration error alone.
     """
-    probabilities, nothing = decision.probabilities(held.read.logits, negative), held.classes == negative
+    probabilities = decision.probabilities(held.read.logits, negative)
+    error = calibration_error(probabilities.max(-1), probabilities.argmax(-1) == held.classes)
     if negative is None or decision.negatives is None:
-        return {"calibration_error": calibration_error(probabilities.max(-1), probabilities.argmax(-1) == held.classes)}
-    answers = decision.answers(held.read, probabilities, negative)
-    own = decision.probabilities(held.read.logits, negative, float(nothing.mean()))  # for the share that they have
-    error = calibration_error(own.max(-1), own.argmax(-1) == held.classes)
+        return {"calibration_error": error}
+    answers, nothing = decision.answers(held.read, probabilities, negative), held.classes == negative
     scores = {
         "negatives_found": float((answers[nothing] == negative).mean()),
         "recall": float((answers == held.classes)[~nothing].mean()),
