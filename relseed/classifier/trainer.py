@@ -72,7 +72,7 @@ class Progress:
         """Whether the last evaluation is within a standard error of the best (Breiman et al. 1984).
 
         A validation set of so few examples cannot tell such evaluations apart, and the longest trained is the better
-        bet: its best score comes by chance before there is enough learnt to say nothing where nothing is stated.
+        bet: an early peak is mostly luck, and its weights assert too much where nothing is stated.
         """
         best = max(point.micro_f1 for point in self.history)
         return self.history[-1].micro_f1 >= best - math.sqrt(best * (1 - best) / max(1, examples))
