@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field, NonNegativeInt, model_validator
 
@@ -159,7 +159,7 @@ def select(settings: TrainingSet, available: Available, schema: Any, near_duplic
     for method, wanted in settings.negatives.items():
         left = [example for example in good[method] if example.label == schema.negative and example.id not in taken]
         for unit, found in _units(left, task).items():
-            chosen += found[: _wanted(unit, wanted)]
+            chosen += found[: wanted.get(_kind(unit), 0)]
     return chosen
 
 
@@ -177,8 +177,8 @@ def _units(negatives: Sequence[Any], task: Task) -> dict[str, list[Any]]:
     return {unit: _in_turn(kinds.values()) for unit, kinds in units.items()}
 
 
-def _wanted(unit: str, wanted: Mapping[NegativeUnit, int]) -> int:
-    return next((count for start, count in wanted.items() if unit.startswith(f"{start}/")), 0)
+def _kind(unit: str) -> NegativeUnit:
+    return cast(NegativeUnit, unit.partition("/")[0])
 
 
 def _good_enough(settings: TrainingSet, available: Available, method: str) -> Iterator[Any]:
@@ -259,7 +259,7 @@ def negative_shortages(
         own = [example for example in chosen if example.method == method and example.label == schema.negative]
         units = _units(own, task)
         for kind, most in wanted.items():
-            counts = {unit: len(found) for unit, found in units.items() if unit.startswith(f"{kind}/")} or {kind: 0}
+            counts = {unit: len(found) for unit, found in units.items() if _kind(unit) == kind} or {kind: 0}
             yield from ((method, unit, count, most) for unit, count in counts.items() if count < most)
 
 

@@ -57,9 +57,9 @@ def reliability_numbers(evaluation: Evaluation) -> dict[str, Any]:
         share = f"{100 * each.negatives:.0f}"
         numbers |= {f"f1_at_{share}": each.f1, f"precision_at_{share}": each.precision}
     if wire := evaluation.wire:
-        numbers |= {"wire_negatives_found": wire.negatives_found, "wire_f1": wire.f1, "wire_raw_f1": wire.raw_f1}
-        numbers |= {"wire_precision": wire.precision, "wire_recall": wire.recall}
-    plain = {name: spread.model_dump(exclude_none=True) for name, spread in numbers.items() if spread is not None}
+        shown = ("negatives_found", "f1", "raw_f1", "precision", "recall")
+        numbers |= {f"wire_{name}": getattr(wire, name) for name in shown}
+    plain = {name: each.model_dump(exclude_none=True) for name, each in numbers.items() if each is not None}
     if evaluation.negative is not None:
         support = {scores.label: scores.support for scores in evaluation.per_label}
         plain["negatives_share"] = support[evaluation.negative] / evaluation.test
