@@ -114,7 +114,8 @@ def _write(name: str, study: Study, rows: dict[str, Any]) -> None:
 def row(evaluations: Sequence[Evaluation], reference: Sequence[Evaluation]) -> dict[str, Any]:
     """Micro-F1 (0 to 1) of each random seed of each draw, their spread, and the paired difference from a reference.
 
-    `validation` is the mean over the trainings of the best evaluation there: what a setting may be chosen by.
+    `validation` is the mean over the trainings of what the weights that are kept score there: what a setting may be
+    chosen by.
     """
     scores = _scores(evaluations)
     return {
@@ -170,9 +171,9 @@ def _scores(evaluations: Sequence[Evaluation]) -> list[float]:
 
 
 def _validation(evaluation: Evaluation) -> list[float]:
-    """Of each training, the best micro-F1 on validation."""
-    points = evaluation.curves
-    return [max(point.micro_f1 for point in points if point.seed == seed) for seed in evaluation.random_seeds]
+    """Of each training, the micro-F1 on validation of the weights that are kept."""
+    kept = {point.seed: point.micro_f1 for point in evaluation.curves if point.kept}  # the last one stays
+    return [kept[seed] for seed in evaluation.random_seeds]
 
 
 def finished(commits: int = 1) -> dict[str, str]:

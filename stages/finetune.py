@@ -1,4 +1,4 @@
-"""Train and calibrate the extractor of a system: one per random seed, trained as long as validation lets it.
+"""Train and calibrate the extractor of a system: one per random seed, of the weights that validation keeps.
 
 An interrupted run resumes, and ends with the bytes of an uninterrupted one: its state lies in .scratch.
 """
@@ -17,7 +17,7 @@ from pydantic import Field, NonNegativeInt, field_validator
 
 from relseed.classifier.calibration import Calibrate
 from relseed.classifier.checkpoint import PRETRAINING, Extractor, save_extractor
-from relseed.classifier.cross_fitting import Fold, decision_of, folds_of
+from relseed.classifier.cross_fitting import decision_of, folds_of
 from relseed.classifier.decision import Decision
 from relseed.classifier.inference import states_of
 from relseed.classifier.serving import write_mlflow_model
@@ -65,13 +65,13 @@ class _Training:
         deciding = {"labels": self.schema.model_dump(), "data": identity(self.train, self.validation)}
         return state_folder("finetune", self.system.encoder, **settings, **deciding)
 
-    def by_fold(self, count: int) -> list[tuple["_Training", Fold]]:
+    def by_fold(self, count: int) -> "ByFold":
         """A training on the inside of each fold, which goes as often over it as this one does over the whole."""
         parts = []
-        for inside, outside in folds_of(self.train, count, self.seed):
+        for inside, outside in folds_of(self.task, self.train, count, self.seed):
             steps = math.ceil(self.config.max_steps * len(inside) / len(self.train))
             shorter = self.config.model_copy(update={"max_steps": steps})
-            parts.append((replace(self, train=inside, config=shorter), (inside, outside)))
+            parts.append((replace(self, train=inside, config=shorter), outside))
         return parts
 
     def run(self, on_eval: Callable[[EvalPoint], None]) -> tuple[Extractor, list[EvalPoint]]:
@@ -91,6 +91,9 @@ class _Training:
             negative_weight=self.system.negative_weight,
         )
         return replace(extractor, learnt=states_of(extractor, self.train)), history
+
+
+ByFold = list[tuple[_Training, list[Any]]]  # trainings on the inside of a fold, and its outside
 
 
 def main(system: Entry, labels: Path, validation: Path, extractors: Path) -> None:
@@ -123,16 +126,14 @@ def main(system: Entry, labels: Path, validation: Path, extractors: Path) -> Non
 
 def _training_config(config: Finetune, chosen: System) -> TrainingConfig:
     own = {}
-    if chosen.max_steps is not None:  # as many evaluations as others have: the best of more would be a luckier one
+    if chosen.max_steps is not None:  # as many evaluations as others have
         own = {"max_steps": chosen.max_steps, "eval_steps": chosen.max_steps * config.eval_steps // config.max_steps}
     return TrainingConfig.model_validate(config.model_dump(include=set(TrainingConfig.model_fields)) | own)
 
 
-def _calibrated(
-    extractor: Extractor, training: _Training, by_fold: list[tuple[_Training, Fold]], calibrate: Calibrate
-) -> Extractor:
+def _calibrated(extractor: Extractor, training: _Training, by_fold: ByFold, calibrate: Calibrate) -> Extractor:
     """The extractor with its decision."""
-    others = ((part.run(lambda point: None)[0], outside) for part, (_, outside) in by_fold)
+    others = ((part.run(lambda point: None)[0], outside) for part, outside in by_fold)
     decision = decision_of(extractor, training.validation, others, calibrate, training.system.score)
     print(f"seed {training.seed}: {_described(decision)}")
     return replace(extractor, config=replace(extractor.config, decision=decision))

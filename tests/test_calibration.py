@@ -1,5 +1,6 @@
 """Calibration: what held-out examples say of temperature, share of negatives and threshold."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,24 @@ def settings(**changes: Any) -> Calibrate:
     return Calibrate(**{"folds": 0, "negatives": 0.2, "threshold_negatives": 0.5} | changes)
 
 
+def held_out(
+    logits: NDArray[np.float64],
+    similarities: NDArray[np.float64],
+    classes: Sequence[int] | NDArray[np.int64],
+    own: Sequence[bool] | None = None,
+) -> Held:
+    """Examples that extractors of folds read, unless told otherwise."""
+    read_by_itself = np.zeros(len(logits), bool) if own is None else np.array(own, bool)
+    return Held(Read(logits, similarities), np.array(classes), read_by_itself)
+
+
 def sampled(temperature: float, seed: int = 1) -> Held:
     """Logits of three labels, and labels drawn with the probabilities that they have at a temperature."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(scale=2.0, size=(COUNT, 3)) * temperature
     chances = softmax(logits / temperature).cumsum(-1)
     classes = (rng.random((COUNT, 1)) > chances).sum(-1)
-    return Held(Read(logits, rng.random(COUNT)), classes)
+    return held_out(logits, rng.random(COUNT), classes)
 
 
 def fitted(held: Held, negative: int | None = NEGATIVE, score: Score = "probability", **changes: Any) -> Decision:
@@ -64,10 +76,24 @@ def test_calibrated_probabilities_of_other_examples_are_right_as_often_as_they_s
 
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.8])
 def test_examples_are_weighted_so_that_negatives_have_the_share_of_the_settings(share):
-    nothing = np.array([True, False, False, False, True, False])
-    found = weights(nothing, share)
-    assert found[nothing].sum() / found.sum() == pytest.approx(share)
+    held = held_out(np.zeros((6, 3)), np.ones(6), [NEGATIVE, 0, 2, 2, NEGATIVE, 0])
+    found = weights(held, NEGATIVE, share)
+    assert found[[0, 4]].sum() / found.sum() == pytest.approx(share)
     assert found.mean() == pytest.approx(1)
+
+
+def test_what_the_extractor_itself_read_counts_half_of_each_kind_and_all_where_nobody_else_read_any():
+    held = held_out(np.zeros((7, 3)), np.ones(7), [0, 0, 2, 0, NEGATIVE, NEGATIVE, 0], own=[1, 0, 0, 0, 1, 1, 0])
+    found = weights(held, NEGATIVE, 0.5) / 7
+    np.testing.assert_allclose(found, [0.25, 0.0625, 0.0625, 0.0625, 0.25, 0.25, 0.0625])
+
+
+def test_a_temperature_alone_is_half_that_of_what_the_extractor_itself_read():
+    few, many = sampled(1.0), sampled(3.0, seed=2)
+    few = held_out(few.read.logits[:600], np.ones(600), few.classes[:600], own=[True] * 600)
+    each = [fitted(part, None).temperature for part in (few, many, Held.of([few, many]))]
+    assert each[2] == pytest.approx(1.9, abs=0.3)
+    assert each[0] < 1.2 < 2.8 < each[1]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
@@ -86,7 +112,7 @@ def test_probabilities_for_the_share_that_held_out_examples_had_are_those_from_w
 
 @pytest.mark.parametrize("classes", [[0, 2, 0, 2], [NEGATIVE] * 4], ids=["none", "all"])
 def test_where_held_out_examples_tell_nothing_of_negatives_there_is_a_temperature_alone(classes):
-    held = Held(Read(np.eye(4, 3) * 2, np.ones(4)), np.array(classes))
+    held = held_out(np.eye(4, 3) * 2, np.ones(4), classes)
     found = fitted(held)
     assert found == Decision(found.temperature, least_similarity=1.0)
     assert found.negatives is None
@@ -99,7 +125,7 @@ def f1(held: Held, decision: Decision, share: float, threshold: float) -> float:
     """By scikit-learn: micro-F1 of all labels but the negative one, examples weighted to a share of negatives."""
     probabilities = decision.probabilities(held.read.logits, NEGATIVE)
     answers = decision.answers(held.read, probabilities, NEGATIVE, threshold)
-    importance = weights(held.classes == NEGATIVE, share)
+    importance = weights(held, NEGATIVE, share)
     return precision_recall_fscore_support(
         held.classes, answers, labels=[0, 2], average="micro", sample_weight=importance, zero_division=0
     )[2]
@@ -124,7 +150,7 @@ def separate(stated: NDArray[np.float64], unstated: NDArray[np.float64]) -> Held
     """Examples of the first label whatever they are: only the similarity tells which of them state anything."""
     logits = np.tile([2.0, 0.0, -2.0], (len(stated) + len(unstated), 1))
     similarities = np.concatenate([stated, unstated])
-    return Held(Read(logits, similarities), np.array([0] * len(stated) + [NEGATIVE] * len(unstated)))
+    return held_out(logits, similarities, [0] * len(stated) + [NEGATIVE] * len(unstated))
 
 
 def test_of_thresholds_that_are_as_good_the_middle_one_is_taken():
@@ -139,7 +165,7 @@ def test_scores_that_are_close_to_each_other_have_a_threshold_between_them():
 
 def test_an_energy_score_has_its_own_threshold():
     logits = np.array([[3.0, 2.0, 3.0]] * 10 + [[2.5, 2.0, -9.0]] * 10)
-    held = Held(Read(logits, np.ones(20)), np.array([0] * 10 + [NEGATIVE] * 10))
+    held = held_out(logits, np.ones(20), [0] * 10 + [NEGATIVE] * 10)
     found = fitted(held, score="energy")
     each = found.scores(held.read, found.probabilities(logits, NEGATIVE), NEGATIVE)
     assert each[10] < found.threshold <= each[0]
@@ -149,13 +175,14 @@ def test_an_energy_score_has_its_own_threshold():
 
 
 def test_an_item_is_like_nothing_in_training_where_nearly_all_held_out_examples_are_more_like_it():
-    held = Held(Read(np.zeros((101, 3)), np.linspace(0, 1, 101)), np.array([0, 1] * 50 + [2]))
+    held = held_out(np.zeros((101, 3)), np.linspace(0, 1, 101), [0, 1] * 50 + [2])
     assert fitted(held).least_similarity == pytest.approx(0.02)
 
 
 def test_parts_that_were_held_out_from_different_extractors_are_put_together_in_their_order():
-    first, second = (Held(Read(np.full((2, 3), n), np.full(2, n)), np.full(2, int(n))) for n in (1.0, 2.0))
+    first, second = (held_out(np.full((2, 3), n), np.full(2, n), [int(n)] * 2, own=[n == 1] * 2) for n in (1.0, 2.0))
     both = Held.of([first, second])
+    assert both.own.tolist() == [True, True, False, False]
     assert both.read.logits[:, 0].tolist() == both.read.similarities.tolist() == [1, 1, 2, 2]
     assert both.classes.tolist() == [1, 1, 2, 2]
 
@@ -187,7 +214,7 @@ def test_held_out_examples_are_scored_by_the_answers_at_their_threshold():
     assert found["recall"] == pytest.approx((answers == held.classes)[~nothing].mean())
     for share in (0.2, 0.5, 0.8, 0.95):
         expected = precision_recall_fscore_support(
-            held.classes, answers, labels=[0, 2], average="micro", sample_weight=weights(nothing, share)
+            held.classes, answers, labels=[0, 2], average="micro", sample_weight=weights(held, NEGATIVE, share)
         )
         assert found[f"precision_at_{100 * share:.0f}"] == pytest.approx(expected[0])
         assert found[f"f1_at_{100 * share:.0f}"] == pytest.approx(expected[2])

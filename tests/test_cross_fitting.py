@@ -17,17 +17,21 @@ from relseed.classifier.decision import Decision
 from relseed.classifier.inference import read, states_of
 from relseed.pipeline.errors import UserError
 from relseed.tasks.relation import TASK as RELATION
+from relseed.tasks.yes_no import TASK as YES_NO
 from tests.boats import GOOD, OTHER, SCHEMA, SEEDS
 from tests.boats import seed as boat
 from tests.extractors import QUESTIONS, untrained
 
-WRITTEN = [question.model_copy(update={"id": f"written-{question.id}", "method": "m"}) for question in QUESTIONS[:8]]
+WRITTEN = [
+    question.model_copy(update={"id": f"m-{question.id}", "question": f"So, {question.question}", "method": "m"})
+    for question in QUESTIONS[:8]
+]
 TRAIN = [*QUESTIONS, *WRITTEN]
 SETTINGS = Calibrate(folds=2, negatives=0.2, threshold_negatives=0.5)
 
 
 def test_each_example_is_outside_of_one_fold_and_inside_of_all_others():
-    folds = folds_of(TRAIN, 4, seed=1)
+    folds = folds_of(YES_NO, TRAIN, 4, seed=1)
     outside = [example.id for _, part in folds for example in part]
     assert sorted(outside) == sorted(example.id for example in TRAIN)
     for inside, part in folds:
@@ -35,29 +39,51 @@ def test_each_example_is_outside_of_one_fold_and_inside_of_all_others():
 
 
 def test_real_and_written_examples_of_each_label_are_spread_over_the_folds():
-    for _, outside in folds_of(TRAIN, 4, seed=1):
+    for _, outside in folds_of(YES_NO, TRAIN, 4, seed=1):
         kinds = Counter((example.label, example.method) for example in outside)
         assert kinds == {("true", None): 2, ("false", None): 2, ("true", "m"): 1, ("false", "m"): 1}
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_examples_of_one_text_are_in_one_fold(count):
+    passages = [
+        question.model_copy(update={"id": f"{question.id}-{at}", "passage": f"Passage {at % 8}."})
+        for at, question in enumerate(TRAIN)
+    ]
+    for inside, outside in folds_of(YES_NO, passages, count, seed=1):
+        assert outside
+        assert {each.passage for each in inside} & {each.passage for each in outside} == set()
+
+
+def test_pairs_of_one_sentence_are_in_one_fold():
+    pairs = [
+        example.model_copy(update={"id": f"{example.id}-{n}", "text": f"{example.text} ({n % 3})"})
+        for example in SEEDS
+        for n in range(6)
+    ]
+    for inside, outside in folds_of(RELATION, pairs, 2, seed=1):
+        assert {each.text for each in inside} & {each.text for each in outside} == set()
+
+
 def test_folds_are_the_same_each_time_and_others_with_another_random_seed():
-    assert folds_of(TRAIN, 2, seed=1) == folds_of(TRAIN, 2, seed=1) != folds_of(TRAIN, 2, seed=2)
+    first, again, other = (folds_of(YES_NO, TRAIN, 2, seed) for seed in (1, 1, 2))
+    assert first == again != other
 
 
 def test_a_label_with_fewer_examples_than_folds_is_in_some_of_them_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        folds = folds_of([*QUESTIONS, WRITTEN[0]], 3, seed=1)
+        folds = folds_of(YES_NO, [*QUESTIONS, WRITTEN[0]], 3, seed=1)
     assert [WRITTEN[0] in outside for _, outside in folds].count(True) == 1
 
 
 def test_more_folds_than_any_label_has_examples_are_an_error_with_the_cure():
     with pytest.raises(UserError, match=r"calibrate\.folds is 9, and no label has so many examples.*0: validation alo"):
-        folds_of(QUESTIONS, 9, seed=1)
+        folds_of(YES_NO, QUESTIONS, 9, seed=1)
 
 
 def test_there_may_be_no_folds():
-    assert folds_of(TRAIN, 0, seed=1) == []
+    assert folds_of(YES_NO, TRAIN, 0, seed=1) == []
 
 
 def test_a_decision_is_fitted_to_validation_and_to_what_each_fold_s_extractor_says_of_its_outside(

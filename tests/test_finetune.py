@@ -80,6 +80,7 @@ def test_every_example_that_calibrates_an_extractor_is_one_that_somebody_did_not
     assert fitted_on == {"real": 3 + 4, "written": 2, "negative real": 3 + 4, "negative written": 2}
     whole, first, second = trainings[3:]
     assert whole["ids"] == first["ids"] | second["ids"] == {example.id for example in TRAIN}
+    assert len(load_extractor(Path("extractor/small/seed-2"), device()).learnt) == len(TRAIN)
     assert first["ids"] & second["ids"] == set()  # each of two folds learns from what the other labels
 
 

@@ -129,7 +129,9 @@ def folder(at: Path, micro_f1: float) -> Path:
     """What is looked at of an extractor to choose it."""
     at.mkdir(parents=True)
     (at / CONFIG).touch()
-    (at / "history.json").write_text(json.dumps([{"micro_f1": micro_f1}]), encoding="utf-8")
+    (at / "history.json").write_text(
+        json.dumps([{"micro_f1": micro_f1, "kept": True}, {"micro_f1": 0.95, "kept": False}]), encoding="utf-8"
+    )
     return at
 
 

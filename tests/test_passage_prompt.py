@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from jsonschema import Draft202012Validator
 from relseed.generation.runner import CostEstimate
 from relseed.generation.writing import rehearse
 from relseed.llm.request import Request
+from relseed.pipeline.errors import UserError
 from relseed.quality.rules import RuleFilter
 from relseed.records.candidates import Candidate
 from relseed.tasks.relation import TASK, Schema
@@ -37,6 +39,9 @@ SISTERS = Schema.model_validate(
         ]
     }
 )
+
+
+STATING = Schema(relations=[relation for relation in SISTERS.relations if not relation.negative])
 
 
 def prompt(label: str = "owner_of", schema: Schema = SCHEMA, **changes: Any) -> PassagePrompt:
@@ -78,6 +83,15 @@ def test_the_relation_is_asked_for_with_its_sentences_beside_all_that_may_be_lis
     assert 'Sentences that state "owner of" between ' in text
     assert "\n1. {}\n2. {}\n3. {}\n".format(*SHOWN) in text
     assert "- no relation" not in text
+
+
+def test_for_the_negative_label_no_relation_is_asked_for_and_any_may_be_listed():
+    text = asked_for("no_relation")
+    assert "\nAll relations that may be listed:\n- owner of (PERSON, BOAT): the head owns" in text
+    assert "Sentences that state none of them between " in text
+    assert "Write it for the sake of its story, not towards a relation" in text
+    assert text.endswith('"stated": [{"head": 1, "relation": "...", "tail": 2}]}, ... 3 in all]}')
+    assert "Relation: " not in text
 
 
 def test_how_many_how_long_and_in_what_form_is_said():
@@ -275,9 +289,9 @@ def test_the_rules_accept_every_pair_of_a_sentence_and_no_pair_of_a_second_one_l
 # The loop
 
 
-def passages(request: Request, stating: int) -> str:
-    """As many sentences as are asked for, of which the first `stating` state what is asked for."""
-    label = request.messages[-1].content.partition("Relation: ")[2].partition("\n")[0]
+def passages(request: Request, stating: int, label: str | None = None) -> str:
+    """As many sentences as are asked for, of which the first `stating` state a label, or what is asked for."""
+    label = label or request.messages[-1].content.partition("Relation: ")[2].partition("\n")[0]
     samples = []
     for number in range(size(request)):
         a, b, c = (f"{name}{request.key[:6]}{number}" for name in ("ada", "bo", "cy"))
@@ -290,7 +304,7 @@ def written(stating: Sequence[int], **changes: Any) -> tuple[list[int], Any]:
     """How many sentences are asked for each time, where the n-th response has `stating[n]` that state the label."""
     left = iter(stating)
     engine = Scripted(lambda request: passages(request, next(left)))
-    chosen = method("passages", seeds=UNTYPED_SEEDS[:5], negatives=[], **changes)
+    chosen = method("passages", seeds=UNTYPED_SEEDS[:5], negatives=[], free=0, **changes)
     found = run(engine, chosen)
     return list(map(size, engine.requests)), found
 
@@ -306,18 +320,36 @@ def test_a_response_holds_pairs_of_the_label_and_of_the_negative_one():
     assert (labels.count("owns"), labels.count("none")) == (6, 6 * 5)
 
 
-def test_the_negative_label_is_asked_for_by_no_request():
-    assert [target.unit for target in targets(method("passages", negatives=[]))] == ["owns", "rows_to"]
+@pytest.mark.parametrize(("free", "units"), [(0, {}), (9, {"none": 9})])
+def test_as_many_sentences_are_asked_for_without_a_relation_as_the_settings_say(free, units):
+    found = targets(method("passages", negatives=[], free=free))
+    assert {target.unit: target.wanted for target in found} == {"owns": 6, "rows_to": 6} | units
+
+
+def test_free_sentences_give_negatives_of_a_kind_of_their_own_and_whatever_they_state():
+    engine = Scripted(lambda request: passages(request, 1, "rows to"))
+    chosen = method("passages", seeds=UNTYPED_SEEDS[-5:], negatives=[], free=8)
+    candidates = [each for exchange in run(engine, chosen).exchanges for each in exchange.candidates]
+    assert list(map(size, engine.requests)) == [4, 4]
+    assert Counter((candidate.label, candidate.fields.get("kind")) for candidate in candidates) == {
+        ("rows_to", None): 2,
+        ("none", "free"): 8 * 6 - 2,
+    }
+
+
+def test_free_sentences_need_a_negative_label():
+    with pytest.raises(UserError, match="the schema has none"):
+        targets(method("passages", negatives=[], free=1, schema=STATING))
 
 
 def test_kinds_of_negatives_are_an_error_as_no_request_asks_for_any():
-    with pytest.raises(ValueError, match="no sentence is asked for that states nothing: leave it empty"):
+    with pytest.raises(ValueError, match="leave it empty: `free` says how many sentences"):
         method("passages", negatives=["hard"])
 
 
 def test_the_estimate_is_what_a_run_asks_that_rejects_nothing():
     engine = Scripted(lambda request: passages(request, size(request)))
-    chosen = method("passages", negatives=[])
+    chosen = method("passages", negatives=[], free=0)
     run(engine, chosen)
     estimate = CostEstimate.of(asyncio.run(rehearse(chosen, targets(chosen))))
     assert estimate.requests == len(engine.requests)
@@ -326,5 +358,5 @@ def test_the_estimate_is_what_a_run_asks_that_rejects_nothing():
 
 def test_the_seeds_of_the_label_are_shown():
     engine = Scripted(lambda request: passages(request, size(request)))
-    run(engine, method("passages", negatives=[], seeds=UNTYPED_SEEDS[:5]))
+    run(engine, method("passages", negatives=[], free=0, seeds=UNTYPED_SEEDS[:5]))
     assert {frozenset(shown(request)) for request in engine.requests} == {frozenset(map(TASK.show, UNTYPED_SEEDS[:5]))}

@@ -75,7 +75,7 @@ def test_an_example_is_about_its_relation_or_the_one_that_it_comes_near_or_about
     assert [TASK.about(example, SCHEMA) for example in (SEEDS[0], nothing, near)] == ["owner_of", None, "owner_of"]
 
 
-@pytest.mark.parametrize("near", ["the harbour", 3, ["owner_of"]])
+@pytest.mark.parametrize("near", ["the harbour", "no_relation", 3, ["owner_of"]])
 def test_a_field_of_own_data_that_happens_to_be_called_near_says_nothing(near):
     stated = Example.model_validate(SEEDS[0].model_dump() | {"near": near})
     nothing = stated.model_copy(update={"relation": "no_relation"})

@@ -2,6 +2,10 @@
 
 A few examples of each label say how sure to be of what is stated. How often nothing is stated they cannot say: that
 share is a setting, and the examples are weighted to it.
+
+There are two sources of such examples. The validation set is read by the extractor itself, and is small. The training
+set is read by folds, so by extractors that learnt from less and are less sure; there is more of it, and most of it is
+written. Each source counts half.
 """
 
 from collections.abc import Sequence
@@ -13,7 +17,7 @@ from pydantic import Field, NonNegativeInt, field_validator
 from scipy.optimize import minimize
 
 from relseed.classifier.decision import Decision, Read, Score, softmax
-from relseed.evaluation.calibration import SHARES, calibration_error
+from relseed.evaluation.calibration import SHARES, calibration_error, contributions, precision_and_f1
 from relseed.pipeline.params import Section
 
 _LEAST, _MOST = 0.05, 20.0  # temperatures
@@ -39,17 +43,21 @@ class Calibrate(Section):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What was read of examples that the extractor did not learn from, and their class numbers [n]."""
+    """What was read of examples that the extractor did not learn from, their class numbers [n], and by whom."""
 
     read: Read
     classes: NDArray[np.int64]
+    own: NDArray[np.bool_]  # [n], whether the extractor itself read it, or one that learnt from the inside of a fold
 
     @classmethod
     def of(cls, parts: Sequence["Held"]) -> "Held":
         """All of them together."""
         logits = np.concatenate([part.read.logits for part in parts])
         similarities = np.concatenate([part.read.similarities for part in parts])
-        return cls(Read(logits, similarities), np.concatenate([part.classes for part in parts]))
+        classes, own = (
+            np.concatenate(each) for each in zip(*((part.classes, part.own) for part in parts), strict=True)
+        )
+        return cls(Read(logits, similarities), classes, own)
 
 
 def fit(held: Held, negative: int | None, score: Score, settings: Calibrate) -> Decision:
@@ -60,17 +68,30 @@ def fit(held: Held, negative: int | None, score: Score, settings: Calibrate) -> 
     least = float(np.quantile(held.read.similarities, _UNLIKE))
     nothing = np.zeros(len(held.classes), bool) if negative is None else held.classes == negative
     if negative is None or not nothing.any() or nothing.all():
-        temperature, _ = _likeliest(held, None, np.ones(len(nothing)))
+        temperature, _ = _likeliest(held, None, len(nothing) * _by_source(held.own))
         return Decision(temperature, least_similarity=least)
-    temperature, bias = _likeliest(held, negative, weights(nothing, settings.negatives))
+    temperature, bias = _likeliest(held, negative, weights(held, negative, settings.negatives))
     decision = Decision(temperature, bias, settings.negatives, score, least_similarity=least)
-    importance = weights(nothing, settings.threshold_negatives)
-    return replace(decision, threshold=_best_threshold(decision, held, negative, importance))
+    probabilities = decision.probabilities(held.read.logits, negative)
+    best = _best_threshold(decision, held, probabilities, negative, settings.threshold_negatives)
+    return replace(decision, threshold=best)
 
 
-def weights(nothing: NDArray[np.bool_], share: float) -> NDArray[np.float64]:
-    """What each example counts, [n], so that those of the negative label (`nothing`) are this share; the mean is 1."""
-    return np.where(nothing, share / nothing.mean(), (1 - share) / (1 - nothing.mean()))
+def weights(held: Held, negative: int, share: float) -> NDArray[np.float64]:
+    """What each example counts, [n], so that those of the negative label are this share; the mean is 1.
+
+    Of these, and of the others, each source counts half.
+    """
+    nothing, counts = held.classes == negative, np.empty(len(held.classes))
+    for which, part in ((nothing, share), (~nothing, 1 - share)):
+        counts[which] = part * _by_source(held.own[which])
+    return len(counts) * counts
+
+
+def _by_source(own: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What each of some examples counts, 1 in all: each source half, or all where it is the only one."""
+    counts = np.where(own, 1 / max(1, own.sum()), 1 / max(1, (~own).sum()))
+    return counts / counts.sum()
 
 
 def _likeliest(held: Held, negative: int | None, importance: NDArray[np.float64]) -> tuple[float, float]:
@@ -87,46 +108,36 @@ def _likeliest(held: Held, negative: int | None, importance: NDArray[np.float64]
     return float(np.exp(found.x[0])), float(found.x[1])
 
 
-def _best_threshold(decision: Decision, held: Held, negative: int, importance: NDArray[np.float64]) -> float:
+def _best_threshold(
+    decision: Decision, held: Held, probabilities: NDArray[np.float64], negative: int, share: float
+) -> float:
     """The middle of the thresholds whose F1 is nearly the best: a single peak says little."""
-    probabilities = decision.probabilities(held.read.logits, negative)
     scores = decision.scores(held.read, probabilities, negative)
     grid = np.linspace(scores.min(), scores.max(), _STEPS)
-    each = np.array(
-        [
-            _precision_and_f1(
-                decision.answers(held.read, probabilities, negative, threshold), held, negative, importance
-            )[1]
-            for threshold in grid
-        ]
-    )
-    return round(float(np.median(grid[each >= each.max() - _TOLERANCE])), 4)
+    answers = [decision.answers(held.read, probabilities, negative, threshold) for threshold in grid]
+    importance = weights(held, negative, share)[:, None]
+    each = np.array([(importance * contributions(held.classes, answer, negative)).sum(axis=0) for answer in answers])
+    _, f1 = precision_and_f1(each.T, share)
+    return round(float(np.median(grid[f1 >= f1.max() - _TOLERANCE])), 4)
 
 
 def scores_of(decision: Decision, held: Held, negative: int | None) -> dict[str, float]:
     """The share of negatives found, recall, precision and F1 at shares of negatives, expected calibration error.
 
-    Without a negative label, or a held-out example of it, there is the calibration error alone.
+    The error is that of probabilities for the share of negatives that these examples have. Without a negative label,
+    or a held-out example of it, there is the error alone.
     """
-    probabilities = decision.probabilities(held.read.logits, negative)
-    error = calibration_error(probabilities.max(-1), probabilities.argmax(-1) == held.classes)
     if negative is None or decision.negatives is None:
-        return {"calibration_error": error}
-    answers, nothing = decision.answers(held.read, probabilities, negative), held.classes == negative
-    scores = {
-        "negatives_found": float((answers[nothing] == negative).mean()),
-        "recall": float((answers == held.classes)[~nothing].mean()),
-    }
+        return {"calibration_error": _error(decision.probabilities(held.read.logits, negative), held)}
+    answers = decision.answers(held.read, decision.probabilities(held.read.logits, negative), negative)
+    right, _, alarms, positives, negatives = counts = contributions(held.classes, answers, negative).sum(axis=0)
+    scores = {"negatives_found": float(1 - alarms / negatives), "recall": float(right / positives)}
     for share in SHARES:
-        precision, f1 = _precision_and_f1(answers, held, negative, weights(nothing, share))
-        scores |= {f"precision_at_{100 * share:.0f}": precision, f"f1_at_{100 * share:.0f}": f1}
-    return scores | {"calibration_error": error}
+        precision, f1 = precision_and_f1(counts, share)
+        scores |= {f"precision_at_{100 * share:.0f}": float(precision), f"f1_at_{100 * share:.0f}": float(f1)}
+    own = decision.probabilities(held.read.logits, negative, float(negatives / len(answers)))
+    return scores | {"calibration_error": _error(own, held)}
 
 
-def _precision_and_f1(
-    answers: NDArray[np.int64], held: Held, negative: int, importance: NDArray[np.float64]
-) -> tuple[float, float]:
-    stated = answers != negative
-    right, said = (float(importance[which].sum()) for which in (stated & (answers == held.classes), stated))
-    gold = float(importance[held.classes != negative].sum())
-    return right / max(said, 1e-12), 2 * right / max(said + gold, 1e-12)
+def _error(probabilities: NDArray[np.float64], held: Held) -> float:
+    return calibration_error(probabilities.max(-1), probabilities.argmax(-1) == held.classes)

@@ -7,19 +7,22 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold
 
 from relseed.classifier.calibration import Calibrate, Held, fit, scores_of
 from relseed.classifier.checkpoint import Extractor
 from relseed.classifier.decision import Decision, Score
 from relseed.classifier.inference import read
 from relseed.pipeline.errors import UserError
+from relseed.tasks.task import Task
 
 Fold = tuple[list[Any], list[Any]]  # examples inside, which an extractor learns from, and those outside
 
 
-def folds_of(train: Sequence[Any], count: int, seed: int) -> list[Fold]:
+def folds_of(task: Task, train: Sequence[Any], count: int, seed: int) -> list[Fold]:
     """The folds of a training set; real and written examples of each label are in all of them. None if `count` is 0.
+
+    Examples of one text are in one fold: an extractor that learnt one of them is too sure of the others.
 
     Raises:
         UserError: There are fewer examples of every label than folds.
@@ -31,10 +34,10 @@ def folds_of(train: Sequence[Any], count: int, seed: int) -> list[Fold]:
         raise UserError(
             f"calibrate.folds is {count}, and no label has so many examples to train on: lower it (0: validation alone)"
         )
-    splitter = StratifiedKFold(count, shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")  # is in some of the folds alone
-        splits = list(splitter.split(strata, strata))
+        splits = list(splitter.split(strata, strata, [_read_with_others(task, example) for example in train]))
     return [([train[at] for at in inside], [train[at] for at in outside]) for inside, outside in splits]
 
 
@@ -50,9 +53,9 @@ def decision_of(
     These are the validation set, and what extractors that learnt from the inside of a fold say of its outside; each of
     `by_fold` is such an extractor with that outside.
     """
-    parts, examples = [_held_out(extractor, validation)], list(validation)
+    parts, examples = [_held_out(extractor, validation, own=True)], list(validation)
     for other, outside in by_fold:
-        parts.append(_held_out(other, outside))
+        parts.append(_held_out(other, outside, own=False))
         examples += outside
     held, negative = Held.of(parts), extractor.schema.negative_class
     decision = fit(held, negative, score, settings)
@@ -60,9 +63,10 @@ def decision_of(
     return replace(decision, fitted_on=counts, held_out=scores_of(decision, held, negative))
 
 
-def _held_out(extractor: Extractor, examples: Sequence[Any]) -> Held:
+def _held_out(extractor: Extractor, examples: Sequence[Any], *, own: bool) -> Held:
     labels = extractor.schema.labels
-    return Held(read(extractor, examples), np.array([labels.index(example.label) for example in examples]))
+    classes = np.array([labels.index(example.label) for example in examples])
+    return Held(read(extractor, examples), classes, np.full(len(examples), own))
 
 
 def _counts(examples: Sequence[Any], negative: str | None) -> dict[str, int]:
@@ -72,6 +76,12 @@ def _counts(examples: Sequence[Any], negative: str | None) -> dict[str, int]:
         origin = _origin(example)
         counts[f"negative {origin}" if example.label == negative else origin] += 1
     return counts
+
+
+def _read_with_others(task: Task, example: Any) -> str:
+    """What several examples may have in common: the passage of a question, the sentence of a pair."""
+    text, second = task.texts(example)
+    return second or text
 
 
 def _origin(example: Any) -> str:

@@ -23,13 +23,13 @@ def find_extractor(folder: Path) -> Path:
         return folder
     found = sorted(path.parent for path in folder.rglob(CONFIG))
     careful = [path for path in found if path.is_relative_to(folder / _DEFAULT)]
-    return max(careful or found, key=_best_on_validation, default=folder)
+    return max(careful or found, key=_on_validation, default=folder)
 
 
-def _best_on_validation(folder: Path) -> float:
+def _on_validation(folder: Path) -> float:
     history = folder / "history.json"
     points = json.loads(history.read_text(encoding="utf-8")) if history.is_file() else []
-    return max((float(point["micro_f1"]) for point in points), default=0.0)
+    return next((float(point["micro_f1"]) for point in reversed(points) if point.get("kept")), 0.0)
 
 
 def open_extractor(folder: Path) -> Extractor:

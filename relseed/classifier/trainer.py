@@ -1,4 +1,4 @@
-"""Training a classifier: a budget of steps, of which validation decides the last, resumable at every evaluation."""
+"""Training a classifier: a budget of steps, of which validation decides what is kept; resumable at evaluations."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -54,11 +54,15 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class EvalPoint:
-    """An evaluation on validation: mean training loss since the last one, micro-F1 now (0 to 1)."""
+    """An evaluation on validation: mean training loss since the last one, micro-F1 now (0 to 1).
+
+    `kept` says whether the weights were kept; those of the last one that has it are the extractor's.
+    """
 
     step: int
     loss: float
     micro_f1: float
+    kept: bool
 
 
 @dataclass(slots=True)
@@ -68,14 +72,18 @@ class Progress:
     step: int = 0
     history: list[EvalPoint] = field(default_factory=list)
 
-    def is_kept(self, examples: int) -> bool:
-        """Whether the last evaluation is within a standard error of the best (Breiman et al. 1984).
+    def add(self, step: int, loss: float, micro_f1: float, examples: int) -> None:
+        """Add an evaluation on so many examples; it is kept within about a standard error of the best.
 
-        A validation set of so few examples cannot tell such evaluations apart, and the longest trained is the better
-        bet: an early peak is mostly luck, and its weights assert too much where nothing is stated.
+        So few examples cannot tell such evaluations apart, and the longest trained of them is taken (after Breiman et
+        al. 1984, who take the simplest model): an early peak is mostly luck, and asserts too much. The error is that
+        of a proportion, with one right and one wrong example added, so that a perfect score has one, too.
         """
-        best = max(point.micro_f1 for point in self.history)
-        return self.history[-1].micro_f1 >= best - math.sqrt(best * (1 - best) / max(1, examples))
+        best = max(micro_f1, *(point.micro_f1 for point in self.history)) if self.history else micro_f1
+        smoothed = (examples * best + 1) / (examples + 2)
+        kept = micro_f1 >= best - math.sqrt(smoothed * (1 - smoothed) / (examples + 2))
+        self.step = step
+        self.history.append(EvalPoint(step, loss, micro_f1, kept))
 
 
 class Trainer:
@@ -111,10 +119,10 @@ class Trainer:
         for point in self.progress.history:
             on_eval(point)
         for step, loss in self._losses(train):
-            self.progress.step = step
-            self.progress.history.append(EvalPoint(step, loss, self._score(validation)))
+            asserting = sum(label != self.objective.negative for label in validation.classes)
+            self.progress.add(step, loss, self._score(validation), asserting)
             on_eval(self.progress.history[-1])
-            self._save(len(validation.examples))
+            self._save()
         self.model.load_state_dict(torch.load(self.folder / "kept.pt", weights_only=True))
         restore(self.model.encoder, whole)
         return self.progress.history
@@ -163,8 +171,8 @@ class Trainer:
         decided = self.objective.loss.decided(torch.from_numpy(each), self.objective.negative)
         return micro_f1(validation.classes, decided.argmax(-1).tolist(), self.objective.negative)
 
-    def _save(self, examples: int) -> None:
-        if self.progress.is_kept(examples):
+    def _save(self) -> None:
+        if self.progress.history[-1].kept:
             save_weights(self.folder / "kept.pt", self.model.state_dict())
         # Written last: a state on disk means that the weights kept so far are there, too.
         self.loop.save(asdict(self.progress))

@@ -46,12 +46,16 @@ class LabelScores(_Part):
 
 
 class Point(_Part):
-    """One evaluation on validation during one training: mean training loss since the last one, micro-F1 now."""
+    """One evaluation on validation during one training: mean training loss since the last one, micro-F1 now.
+
+    Of each training, the weights of the last one that is kept are the extractor's.
+    """
 
     seed: int
     step: int
     loss: float
     micro_f1: float
+    kept: bool
 
 
 class PretrainingStep(_Part):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relseed.evaluation.bootstrap import COVERAGE, interval, resampled
-from relseed.evaluation.calibration import SHARES, bins, calibration_error
+from relseed.evaluation.calibration import SHARES, bins, calibration_error, contributions, precision_and_f1
 from relseed.evaluation.record import AtShare, Bin, Reliability, RiskPoint, Spread
 from relseed.evaluation.spread import spread
 
@@ -61,8 +61,8 @@ def natural(
     Arguments are those of `reliability`.
     """
     share = float((gold == negative).mean())
-    counts = [_contributions(gold, each, negative) for each in answers]
-    each = [_scores(count.sum(axis=0), share) for count in counts]
+    counts = [contributions(gold, each, negative) for each in answers]
+    each = [precision_and_f1(count.sum(axis=0), share) for count in counts]
     recalls = [float(count[:, 0].sum() / max(1, count[:, 3].sum())) for count in counts]
     ends = interval(gold, answers, negative, resamples=resamples, seed=seed)
     return {
@@ -87,13 +87,13 @@ def _risk_coverage(sure: NDArray[np.float64], correct: NDArray[np.bool_]) -> lis
 def _at_shares(
     gold: NDArray[np.int64], answers: NDArray[np.int64], negative: int, resamples: int, seed: int
 ) -> tuple[AtShare, ...]:
-    counts = [_contributions(gold, each, negative) for each in answers]
+    counts = [contributions(gold, each, negative) for each in answers]
     drawn = resampled(np.hstack(counts), resamples, seed)
     width = counts[0].shape[1]
     found = []
     for share in SHARES:
-        exact = [_scores(each.sum(axis=0), share) for each in counts]
-        by_seed = [_scores(drawn[:, at : at + width].T, share) for at in range(0, drawn.shape[1], width)]
+        exact = [precision_and_f1(each.sum(axis=0), share) for each in counts]
+        by_seed = [precision_and_f1(drawn[:, at : at + width].T, share) for at in range(0, drawn.shape[1], width)]
         precision, f1 = (np.mean([each[part] for each in by_seed], axis=0) for part in (0, 1))
         found.append(
             AtShare(
@@ -108,24 +108,3 @@ def _at_shares(
 def _with_ends(score: Spread, drawn: NDArray[np.float64]) -> Spread:
     low, high = np.quantile(drawn, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
     return score.model_copy(update={"low": float(low), "high": float(high)})
-
-
-def _contributions(gold: NDArray[np.int64], answers: NDArray[np.int64], negative: int) -> NDArray[np.int64]:
-    """What each example adds to: right, asserted of positives, asserted of negatives, positives, negatives."""
-    positive, asserted = gold != negative, answers != negative
-    columns = [asserted & (answers == gold), asserted & positive, asserted & ~positive, positive, ~positive]
-    return np.stack(columns, axis=1).astype(np.int64)
-
-
-def _scores(counts: NDArray[np.int64], share: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Precision and F1 at a share of negatives, from counts [5] or [5, resamples]."""
-    right, stated, alarms, positives, negatives = counts.astype(np.float64)
-    positives, negatives = np.maximum(positives, 1), np.maximum(negatives, 1)
-    right, stated, alarms = (
-        (1 - share) * right / positives,
-        (1 - share) * stated / positives,
-        share * alarms / negatives,
-    )
-    asserted = stated + alarms
-    precision = np.divide(right, asserted, out=np.zeros_like(right), where=asserted > 0)
-    return precision, 2 * right / (asserted + 1 - share)

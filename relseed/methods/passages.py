@@ -1,25 +1,40 @@
 """Sentences as news has them, with every name marked and all that is stated listed: each pair becomes an example.
 
 What is stated of one pair stands beside pairs of which nothing is stated, in the same sentence. Those are examples of
-the negative label, and are asked for by no request of their own.
+the negative label. A sentence that is asked for with a relation is written towards it; so others are free to state what
+their story does, which half the time is nothing. Those are the unit of the negative label.
 """
 
-from pydantic import PositiveInt, field_validator
+from pydantic import NonNegativeInt, PositiveInt, field_validator
 
-from relseed.generation.method import MethodSettings, Unit
+from relseed.generation.method import Method, MethodSettings, Target, Unit, with_seeds
 
 
 class Settings(MethodSettings):
     """An entry of `methods` with this loop."""
 
     per_request: PositiveInt  # sentences that one response is to hold
+    free: NonNegativeInt  # sentences that no relation is asked of
 
     @field_validator("negatives")
     @classmethod
     def _is_empty(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
         if kinds:
-            raise ValueError("no sentence is asked for that states nothing: leave it empty, other pairs state nothing")
+            raise ValueError("leave it empty: `free` says how many sentences are asked for beside those of the labels")
         return kinds
+
+
+def targets(method: Method) -> list[Target]:
+    """Sentences that state each label, then free ones.
+
+    Raises:
+        UserError: No label has seeds, or free sentences are wanted and the schema has no negative label.
+    """
+    schema, settings = method.schema, method.settings
+    wanted = {label: settings.per_label for label in schema.labels if label != schema.negative}
+    if settings.free:
+        wanted[method.negative] = settings.free
+    return [Target(label, wanted[label]) for label in with_seeds(method, list(wanted))]
 
 
 async def write(unit: Unit) -> None:

@@ -189,7 +189,7 @@ class RelationTask(Task):
     def about(self, example: Example, schema: Schema) -> str | None:
         """The relation, or the one that it comes near without stating it; own data may have any field of that name."""
         near = (example.model_extra or {}).get("near")
-        if example.label == schema.negative and near in schema.labels:
+        if example.label == schema.negative and near in schema.labels and near != schema.negative:
             return str(near)
         return super().about(example, schema)
 

@@ -21,7 +21,7 @@ from relseed.tasks.task import Ask
 
 _TEMPLATE = Path(__file__).with_name("passages.jinja")
 _NAME = re.compile(r"<(\d+)>(.*?)</\1>")
-_KIND = "passage"  # of examples of the negative label
+_BESIDE, _FREE = "passage", "free"  # kinds of negatives: beside the label that is asked for, in a free sentence
 _MOST_NAMES = 20  # of a sentence: each two of them are two examples
 
 
@@ -49,7 +49,10 @@ class _Response(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class PassagePrompt(SamplesParser):
-    """A request for sentences that state a relation among others and among pairs of which nothing is stated."""
+    """A request for sentences that state a relation among others and among pairs of which nothing is stated.
+
+    For the negative label they are free to state whatever their story does, or nothing.
+    """
 
     response_type = _Response
 
@@ -92,8 +95,9 @@ class PassagePrompt(SamplesParser):
         text = _numbered(example.text, names)
         types = {"types": [mention.type for mention in names]} if self.types else {}
         ends = {"head": 1 + names.index(example.head), "tail": 1 + names.index(example.tail)}
-        stated = [{"head": ends["head"], "relation": self.relation.name, "tail": ends["tail"]}]
-        return json.dumps({"samples": [{"sentence": text, **types, "stated": stated}]}, ensure_ascii=False)
+        stated = {"head": ends["head"], "relation": self.relation.name, "tail": ends["tail"]}
+        sample = {"sentence": text, **types, "stated": [] if self.relation.negative else [stated]}
+        return json.dumps({"samples": [sample]}, ensure_ascii=False)
 
     def _read(self, id: str, number: int, sample: Any, response: Any) -> list[Candidate]:
         try:
@@ -117,13 +121,13 @@ class PassagePrompt(SamplesParser):
         schema = self.ask.schema
         text, names = _read_names(sample, typed=bool(self.types))
         stated = self._read_stated(sample, len(names))
-        known = set(_in_words(text, names, stated, schema))
+        known, kind = set(_in_words(text, names, stated, schema)), _FREE if self.relation.negative else _BESIDE
         for head, tail in permutations(range(len(names)), 2):
             pair = Sentence(text=text, head=names[head], tail=names[tail])
             if label := stated.get((head, tail)):
                 yield label, tagged(pair), _types(pair) | {"relation": schema.by_label[label].name}
             elif schema.negative and schema.relates(pair.head, pair.tail) and _words(pair) not in known:
-                yield schema.negative, tagged(pair), _types(pair) | {"kind": _KIND}
+                yield schema.negative, tagged(pair), _types(pair) | {"kind": kind}
 
     def _read_stated(self, sample: _Sample, names: int) -> dict[tuple[int, int], str]:
         """The labels of pairs of names, by their numbers from 0; of several for a pair that which was asked for."""
