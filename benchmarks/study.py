@@ -172,7 +172,7 @@ def _scores(evaluations: Sequence[Evaluation]) -> list[float]:
 
 def _validation(evaluation: Evaluation) -> list[float]:
     """Of each training, the micro-F1 on validation of the weights that are kept."""
-    kept = {point.seed: point.micro_f1 for point in evaluation.curves if point.kept}  # the last one stays
+    kept = {point.seed: point.micro_f1 for point in evaluation.curves if point.kept}
     return [kept[seed] for seed in evaluation.random_seeds]
 
 

@@ -88,7 +88,7 @@ def test_what_the_extractor_itself_read_counts_half_of_each_kind_and_all_where_n
     np.testing.assert_allclose(found, [0.25, 0.0625, 0.0625, 0.0625, 0.25, 0.25, 0.0625])
 
 
-def test_a_temperature_alone_is_half_that_of_what_the_extractor_itself_read():
+def test_for_a_temperature_alone_what_the_extractor_itself_read_counts_half():
     few, many = sampled(1.0), sampled(3.0, seed=2)
     few = held_out(few.read.logits[:600], np.ones(600), few.classes[:600], own=[True] * 600)
     each = [fitted(part, None).temperature for part in (few, many, Held.of([few, many]))]
@@ -151,6 +151,22 @@ def separate(stated: NDArray[np.float64], unstated: NDArray[np.float64]) -> Held
     logits = np.tile([2.0, 0.0, -2.0], (len(stated) + len(unstated), 1))
     similarities = np.concatenate([stated, unstated])
     return held_out(logits, similarities, [0] * len(stated) + [NEGATIVE] * len(unstated))
+
+
+def test_what_the_extractor_itself_read_decides_half_of_the_threshold():
+    many = separate(np.linspace(0.5, 0.6, 400), np.linspace(0.1, 0.2, 400))
+    few = separate(np.linspace(0.9, 1.0, 10), np.linspace(0.7, 0.8, 10))
+    own = Held(few.read, few.classes, np.ones(20, bool))
+    assert fitted(Held.of([few, many]), score="distance").threshold == pytest.approx(0.35, abs=0.16)
+    assert fitted(Held.of([own, many]), score="distance", threshold_negatives=0.95).threshold > 0.8
+
+
+@pytest.mark.parametrize("share", [0.05, 0.95])
+def test_answers_that_are_all_right_have_an_f1_of_1_however_few_they_are_and_whatever_they_count(share):
+    held = separate(np.array([0.9, 0.8]), np.array([0.2, 0.1]))
+    found = fitted(held, score="distance", threshold_negatives=share)
+    assert 0.2 < found.threshold <= 0.8
+    assert scores_of(found, held, NEGATIVE)[f"f1_at_{95 if share > 0.5 else 20}"] == 1
 
 
 def test_of_thresholds_that_are_as_good_the_middle_one_is_taken():
@@ -219,6 +235,18 @@ def test_held_out_examples_are_scored_by_the_answers_at_their_threshold():
         assert found[f"precision_at_{100 * share:.0f}"] == pytest.approx(expected[0])
         assert found[f"f1_at_{100 * share:.0f}"] == pytest.approx(expected[2])
     assert found["calibration_error"] < 0.1
+
+
+def test_scores_count_each_held_out_example_once_whoever_read_it():
+    held = sampled(1.0)
+    decision = fitted(held)
+    half = Held(held.read, held.classes, np.arange(COUNT) < 60)
+    assert scores_of(decision, half, NEGATIVE) == scores_of(decision, held, NEGATIVE)
+
+
+def test_the_calibration_error_is_that_for_the_share_of_negatives_that_the_examples_have():
+    held = sampled(1.0)
+    assert scores_of(fitted(held, negatives=0.9), held, NEGATIVE)["calibration_error"] < 0.03
 
 
 def test_without_a_negative_label_held_out_examples_say_only_whether_probabilities_hold():

@@ -27,6 +27,13 @@ WRITTEN = [
     for question in QUESTIONS[:8]
 ]
 TRAIN = [*QUESTIONS, *WRITTEN]
+# Sentences of three names, and which two of these are marked.
+THREE = [f"{{}} sold {{}} to {{}} in the year {year} after a long quarrel." for year in (1901, 1902, 1903, 1904)]
+PAIRS = [
+    ("<e1>Ines</e1>", "the <e2>Sula</e2>", "Tove"),
+    ("<e2>Ines</e2>", "the <e1>Sula</e1>", "Tove"),
+    ("<e1>Ines</e1>", "the Sula", "<e2>Tove</e2>"),
+]
 SETTINGS = Calibrate(folds=2, negatives=0.2, threshold_negatives=0.5)
 
 
@@ -55,14 +62,19 @@ def test_examples_of_one_text_are_in_one_fold(count):
         assert {each.passage for each in inside} & {each.passage for each in outside} == set()
 
 
-def test_pairs_of_one_sentence_are_in_one_fold():
+def test_pairs_of_one_sentence_are_in_one_fold_whichever_way_round_and_whatever_their_names():
     pairs = [
-        example.model_copy(update={"id": f"{example.id}-{n}", "text": f"{example.text} ({n % 3})"})
-        for example in SEEDS
-        for n in range(6)
+        boat(f"{n}-{pair}", text.format(*names)) for n, text in enumerate(THREE) for pair, names in enumerate(PAIRS)
     ]
     for inside, outside in folds_of(RELATION, pairs, 2, seed=1):
+        assert len({each.text for each in inside}) == len({each.text for each in outside}) == 2
         assert {each.text for each in inside} & {each.text for each in outside} == set()
+
+
+def test_fewer_texts_than_folds_are_an_error_with_the_cure():
+    passages = [question.model_copy(update={"passage": f"Passage {at % 2}."}) for at, question in enumerate(TRAIN)]
+    with pytest.raises(UserError, match=r"calibrate\.folds is 3, .* no more than 2 texts: lower it"):
+        folds_of(YES_NO, passages, 3, seed=1)
 
 
 def test_folds_are_the_same_each_time_and_others_with_another_random_seed():

@@ -152,6 +152,14 @@ def test_the_response_that_would_be_right_fits_and_is_read_as_the_sentence(seed)
     assert (first.text, first.label) == (TASK.show(seed), "owner_of")
 
 
+def test_the_response_that_would_be_right_of_a_seed_of_the_negative_label_lists_nothing():
+    seed = SEEDS[0].model_copy(update={"relation": "no_relation"})
+    target = json.loads(prompt("no_relation", count=1).render_target(seed))
+    assert fits(target, count=1)
+    assert target["samples"][0]["stated"] == []
+    assert {candidate.label for candidate in read(*target["samples"])} == {"no_relation"}
+
+
 # The pairs that come of a sentence
 
 
@@ -338,7 +346,9 @@ def test_free_sentences_give_negatives_of_a_kind_of_their_own_and_whatever_they_
 
 
 def test_free_sentences_need_a_negative_label():
-    with pytest.raises(UserError, match="the schema has none"):
+    with pytest.raises(
+        UserError, match=r"methods\.passages\.free is 1, and the schema has no negative label.*set it to 0"
+    ):
         targets(method("passages", negatives=[], free=1, schema=STATING))
 
 

@@ -97,7 +97,18 @@ def test_the_weights_of_the_last_evaluation_within_a_standard_error_of_the_best_
     monkeypatch.setattr("relseed.classifier.trainer.micro_f1", score)
     history = training.train(data, data, ignore)
     assert [torch.equal(training.model.head[0].weight, head) for head in heads] == [n == kept for n in range(3)]
-    assert max(number for number, point in enumerate(history) if point.kept) == kept
+    assert [point.kept for point in history] == [n == kept for n in range(3)]
+
+
+@pytest.mark.parametrize(("negative", "kept"), [(None, 1), (1, 2)], ids=["16 assert", "8 assert"])
+def test_the_standard_error_is_that_of_the_examples_that_assert_something(
+    tmp_path, tiny_encoder, monkeypatch, negative, kept
+):
+    """Of 0.9 it is 0.083 on 16, 0.117 on 8."""
+    training, data = trainer(tmp_path, tiny_encoder, objective=Objective(softmax, negative), max_steps=3, eval_steps=1)
+    scores = iter([0.2, 0.9, 0.8])
+    monkeypatch.setattr("relseed.classifier.trainer.micro_f1", lambda *_: next(scores))
+    assert [point.kept for point in training.train(data, data, ignore)] == [n == kept for n in range(3)]
 
 
 @pytest.mark.parametrize(("negative", "score"), [(None, 1.0), (1, 0.0)])
@@ -162,7 +173,7 @@ def test_a_resumed_training_goes_on_and_tells_again_of_the_evaluations_that_it_h
     resumed, data = trainer(tmp_path, tiny_encoder, max_steps=6, eval_steps=2)
     history = resumed.train(data, data, after.append)
     assert steps == [3, 4, 5, 6]
-    assert after == history
+    assert [point.step for point in after] == [point.step for point in history] == [2, 4, 6]
     assert after[0] == before[0]
 
 

@@ -135,8 +135,8 @@ def scores_of(decision: Decision, held: Held, negative: int | None) -> dict[str,
     for share in SHARES:
         precision, f1 = precision_and_f1(counts, share)
         scores |= {f"precision_at_{100 * share:.0f}": float(precision), f"f1_at_{100 * share:.0f}": float(f1)}
-    own = decision.probabilities(held.read.logits, negative, float(negatives / len(answers)))
-    return scores | {"calibration_error": _error(own, held)}
+    at_their_share = decision.probabilities(held.read.logits, negative, float(negatives / len(answers)))
+    return scores | {"calibration_error": _error(at_their_share, held)}
 
 
 def _error(probabilities: NDArray[np.float64], held: Held) -> float:

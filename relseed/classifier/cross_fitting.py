@@ -20,24 +20,27 @@ Fold = tuple[list[Any], list[Any]]  # examples inside, which an extractor learns
 
 
 def folds_of(task: Task, train: Sequence[Any], count: int, seed: int) -> list[Fold]:
-    """The folds of a training set; real and written examples of each label are in all of them. None if `count` is 0.
+    """The folds of a training set; none if `count` is 0.
 
-    Examples of one text are in one fold: an extractor that learnt one of them is too sure of the others.
+    Examples of one text are in one fold: an extractor that learnt one of them is too sure of the others. As far as that
+    allows, real and written examples of each label are in all folds.
 
     Raises:
-        UserError: There are fewer examples of every label than folds.
+        UserError: There are fewer texts, or fewer examples of every label, than folds.
     """
     if not count:
         return []
+    sources = [task.source(example) for example in train]
     strata = [f"{example.label}, {_origin(example)}" for example in train]
-    if max(Counter(strata).values()) < count:
+    if max(Counter(strata).values()) < count or len(set(sources)) < count:
         raise UserError(
-            f"calibrate.folds is {count}, and no label has so many examples to train on: lower it (0: validation alone)"
+            f"calibrate.folds is {count}, and no label has so many examples to train on, or there are no more than "
+            f"{len(set(sources))} texts: lower it (0: validation alone)"
         )
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")  # is in some of the folds alone
-        splits = list(splitter.split(strata, strata, [_read_with_others(task, example) for example in train]))
+        splits = list(splitter.split(strata, strata, sources))
     return [([train[at] for at in inside], [train[at] for at in outside]) for inside, outside in splits]
 
 
@@ -76,12 +79,6 @@ def _counts(examples: Sequence[Any], negative: str | None) -> dict[str, int]:
         origin = _origin(example)
         counts[f"negative {origin}" if example.label == negative else origin] += 1
     return counts
-
-
-def _read_with_others(task: Task, example: Any) -> str:
-    """What several examples may have in common: the passage of a question, the sentence of a pair."""
-    text, second = task.texts(example)
-    return second or text
 
 
 def _origin(example: Any) -> str:

@@ -29,7 +29,7 @@ def find_extractor(folder: Path) -> Path:
 def _on_validation(folder: Path) -> float:
     history = folder / "history.json"
     points = json.loads(history.read_text(encoding="utf-8")) if history.is_file() else []
-    return next((float(point["micro_f1"]) for point in reversed(points) if point.get("kept")), 0.0)
+    return next((float(point["micro_f1"]) for point in points if point["kept"]), 0.0)
 
 
 def open_extractor(folder: Path) -> Extractor:

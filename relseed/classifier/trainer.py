@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -54,15 +54,12 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class EvalPoint:
-    """An evaluation on validation: mean training loss since the last one, micro-F1 now (0 to 1).
-
-    `kept` says whether the weights were kept; those of the last one that has it are the extractor's.
-    """
+    """An evaluation on validation: mean training loss since the last one, micro-F1 now (0 to 1), whether it is kept."""
 
     step: int
     loss: float
     micro_f1: float
-    kept: bool
+    kept: bool  # of one evaluation of a training, whose weights are the extractor's
 
 
 @dataclass(slots=True)
@@ -72,16 +69,19 @@ class Progress:
     step: int = 0
     history: list[EvalPoint] = field(default_factory=list)
 
-    def add(self, step: int, loss: float, micro_f1: float, examples: int) -> None:
-        """Add an evaluation on so many examples; it is kept within about a standard error of the best.
+    def add(self, step: int, loss: float, micro_f1: float, asserting: int) -> None:
+        """Add an evaluation on so many examples that assert something; keep it if it is nearly the best.
 
-        So few examples cannot tell such evaluations apart, and the longest trained of them is taken (after Breiman et
-        al. 1984, who take the simplest model): an early peak is mostly luck, and asserts too much. The error is that
-        of a proportion, with one right and one wrong example added, so that a perfect score has one, too.
+        Nearly is within about a standard error: so few examples cannot tell such evaluations apart, and the longest
+        trained of them is taken (after Breiman et al. 1984, who take the simplest model): an early peak is mostly luck,
+        and asserts too much. The error is that of a proportion, with one right and one wrong example added, so that a
+        perfect score has one, too.
         """
         best = max(micro_f1, *(point.micro_f1 for point in self.history)) if self.history else micro_f1
-        smoothed = (examples * best + 1) / (examples + 2)
-        kept = micro_f1 >= best - math.sqrt(smoothed * (1 - smoothed) / (examples + 2))
+        smoothed = (asserting * best + 1) / (asserting + 2)
+        kept = micro_f1 >= best - math.sqrt(smoothed * (1 - smoothed) / (asserting + 2))
+        if kept:
+            self.history = [replace(point, kept=False) for point in self.history]
         self.step = step
         self.history.append(EvalPoint(step, loss, micro_f1, kept))
 

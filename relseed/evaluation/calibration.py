@@ -41,7 +41,7 @@ def contributions(gold: NDArray[np.int64], answers: NDArray[np.int64], negative:
 def precision_and_f1(counts: NDArray[np.number], share: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Precision and F1 at a share of negatives, of counts [5, ...]: examples are weighted so that negatives have it."""
     right, stated, alarms, positives, negatives = counts.astype(np.float64)
-    positives, negatives = np.maximum(positives, 1), np.maximum(negatives, 1)
+    positives, negatives = (np.where(each > 0, each, 1) for each in (positives, negatives))
     right, stated, alarms = (
         (1 - share) * right / positives,
         (1 - share) * stated / positives,

@@ -46,16 +46,13 @@ class LabelScores(_Part):
 
 
 class Point(_Part):
-    """One evaluation on validation during one training: mean training loss since the last one, micro-F1 now.
-
-    Of each training, the weights of the last one that is kept are the extractor's.
-    """
+    """One evaluation on validation during one training: mean training loss since the last one, micro-F1 now."""
 
     seed: int
     step: int
     loss: float
     micro_f1: float
-    kept: bool
+    kept: bool  # of one evaluation of a training, whose weights are the extractor's
 
 
 class PretrainingStep(_Part):

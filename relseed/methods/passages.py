@@ -8,13 +8,14 @@ their story does, which half the time is nothing. Those are the unit of the nega
 from pydantic import NonNegativeInt, PositiveInt, field_validator
 
 from relseed.generation.method import Method, MethodSettings, Target, Unit, with_seeds
+from relseed.pipeline.errors import UserError
 
 
 class Settings(MethodSettings):
     """An entry of `methods` with this loop."""
 
     per_request: PositiveInt  # sentences that one response is to hold
-    free: NonNegativeInt  # sentences that no relation is asked of
+    free: NonNegativeInt  # sentences that no relation is asked of; more only if fewer of their pairs state nothing
 
     @field_validator("negatives")
     @classmethod
@@ -31,12 +32,17 @@ def targets(method: Method) -> list[Target]:
         UserError: No label has seeds, or free sentences are wanted and the schema has no negative label.
     """
     schema, settings = method.schema, method.settings
+    if settings.free and schema.negative is None:
+        raise UserError(
+            f"methods.{method.name}.free is {settings.free}, and the schema has no negative label, which most pairs of "
+            'such sentences have: set it to 0, or mark the label that asserts nothing with `"negative": true`'
+        )
     wanted = {label: settings.per_label for label in schema.labels if label != schema.negative}
     if settings.free:
-        wanted[method.negative] = settings.free
+        wanted[schema.negative] = settings.free
     return [Target(label, wanted[label]) for label in with_seeds(method, list(wanted))]
 
 
 async def write(unit: Unit) -> None:
-    """Ask for sentences that state the label, until enough pairs that have it are there."""
+    """Ask for sentences until enough pairs have the label."""
     await unit.ask_for_missing(unit.settings.per_request)

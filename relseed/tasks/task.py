@@ -221,6 +221,10 @@ class Task(ABC):
         """The text, and the second text if there is one, that a cross-encoder reads."""
         return self.text(example), None
 
+    def source(self, example: Any) -> str:
+        """The text that an example is about, which others may be about, too."""
+        return self.text(example)
+
     def surface(self, example: Any) -> Hashable:
         """What is known of an example before a word is read, such as the types of its mentions; None for nothing."""
         return None

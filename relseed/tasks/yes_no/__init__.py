@@ -68,6 +68,10 @@ class YesNoTask(Task):
         """The question and its passage."""
         return example.question, example.passage
 
+    def source(self, example: Question) -> str:
+        """The passage, else the question."""
+        return example.passage or example.question
+
     def segments(self, example: Question) -> list[Segment]:
         """The question, and its passage after it."""
         pieces: list[Segment] = [(example.question, "question", None)]
