@@ -1,6 +1,7 @@
 """Calibration: what held-out examples say of temperature, share of negatives and threshold."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,18 +83,20 @@ def test_examples_are_weighted_so_that_negatives_have_the_share_of_the_settings(
     assert found.mean() == pytest.approx(1)
 
 
-def test_what_the_extractor_itself_read_counts_half_of_each_kind_and_all_where_nobody_else_read_any():
+def test_each_source_counts_as_the_square_root_of_its_number_and_for_all_where_it_is_the_only_one():
     held = held_out(np.zeros((7, 3)), np.ones(7), [0, 0, 2, 0, NEGATIVE, NEGATIVE, 0], own=[1, 0, 0, 0, 1, 1, 0])
     found = weights(held, NEGATIVE, 0.5) / 7
-    np.testing.assert_allclose(found, [0.25, 0.0625, 0.0625, 0.0625, 0.25, 0.25, 0.0625])
+    third = 0.5 / 3  # of the one that the extractor itself read beside four of folds: 1 to 2
+    np.testing.assert_allclose(found, [third, *[third / 2] * 3, 0.25, 0.25, third / 2])
 
 
-def test_for_a_temperature_alone_what_the_extractor_itself_read_counts_half():
+def test_for_a_temperature_alone_the_sources_count_so_too():
     few, many = sampled(1.0), sampled(3.0, seed=2)
-    few = held_out(few.read.logits[:600], np.ones(600), few.classes[:600], own=[True] * 600)
-    each = [fitted(part, None).temperature for part in (few, many, Held.of([few, many]))]
-    assert each[2] == pytest.approx(1.9, abs=0.3)
-    assert each[0] < 1.2 < 2.8 < each[1]
+    few = held_out(few.read.logits[:60], np.ones(60), few.classes[:60], own=[True] * 60)
+    alike = Held.of([replace(few, own=~few.own), many])
+    temperatures = [fitted(part, None).temperature for part in (few, Held.of([few, many]), alike, many)]
+    assert temperatures == sorted(temperatures)
+    assert temperatures[1] < temperatures[2] - 0.1
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
@@ -153,12 +156,12 @@ def separate(stated: NDArray[np.float64], unstated: NDArray[np.float64]) -> Held
     return held_out(logits, similarities, [0] * len(stated) + [NEGATIVE] * len(unstated))
 
 
-def test_what_the_extractor_itself_read_decides_half_of_the_threshold():
-    many = separate(np.linspace(0.5, 0.6, 400), np.linspace(0.1, 0.2, 400))
-    few = separate(np.linspace(0.9, 1.0, 10), np.linspace(0.7, 0.8, 10))
-    own = Held(few.read, few.classes, np.ones(20, bool))
-    assert fitted(Held.of([few, many]), score="distance").threshold == pytest.approx(0.35, abs=0.16)
-    assert fitted(Held.of([own, many]), score="distance", threshold_negatives=0.95).threshold > 0.8
+def test_what_the_extractor_itself_read_counts_for_the_threshold_beyond_its_number():
+    many = separate(np.linspace(0.2, 1.0, 400), np.linspace(0.0, 0.1, 400))
+    few = separate(np.linspace(0.9, 1.0, 100), np.linspace(0.3, 0.4, 100))
+    own = replace(few, own=np.ones(200, bool))
+    assert fitted(Held.of([few, many]), score="distance").threshold < 0.2
+    assert fitted(Held.of([own, many]), score="distance").threshold > 0.4
 
 
 @pytest.mark.parametrize("share", [0.05, 0.95])

@@ -4,8 +4,8 @@ A few examples of each label say how sure to be of what is stated. How often not
 share is a setting, and the examples are weighted to it.
 
 There are two sources of such examples. The validation set is read by the extractor itself, and is small. The training
-set is read by folds, so by extractors that learnt from less and are less sure; there is more of it, and most of it is
-written. Each source counts half.
+set is read by folds, so by extractors that learnt from less; there is more of it, and most of it is written. Each
+source counts as much as the square root of its number: between all examples alike and both sources alike.
 """
 
 from collections.abc import Sequence
@@ -80,7 +80,7 @@ def fit(held: Held, negative: int | None, score: Score, settings: Calibrate) -> 
 def weights(held: Held, negative: int, share: float) -> NDArray[np.float64]:
     """What each example counts, [n], so that those of the negative label are this share; the mean is 1.
 
-    Of these, and of the others, each source counts half.
+    Of these, and of the others, each source counts as much as the square root of its number.
     """
     nothing, counts = held.classes == negative, np.empty(len(held.classes))
     for which, part in ((nothing, share), (~nothing, 1 - share)):
@@ -89,8 +89,8 @@ def weights(held: Held, negative: int, share: float) -> NDArray[np.float64]:
 
 
 def _by_source(own: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """What each of some examples counts, 1 in all: each source half, or all where it is the only one."""
-    counts = np.where(own, 1 / max(1, own.sum()), 1 / max(1, (~own).sum()))
+    """What each of some examples counts, 1 in all."""
+    counts = 1 / np.sqrt(np.where(own, own.sum(), (~own).sum()))
     return counts / counts.sum()
 
 
