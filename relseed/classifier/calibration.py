@@ -4,8 +4,9 @@ A few examples of each label say how sure to be of what is stated. How often not
 share is a setting, and the examples are weighted to it.
 
 There are two sources of such examples. The validation set is read by the extractor itself, and is small. The training
-set is read by folds, so by extractors that learnt from less; there is more of it, and most of it is written. Each
-source counts as much as the square root of its number: between all examples alike and both sources alike.
+set is read by folds, so by extractors that learnt from less; there is more of it, and most of it is written. How sure
+to be is a matter of the extractor, so each source counts half for it. A threshold needs many negatives, of which
+validation has a few, so each example counts once for that.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from relseed.pipeline.params import Section
 
 _LEAST, _MOST = 0.05, 20.0  # temperatures
 _STEPS = 200  # thresholds that are tried
-_TOLERANCE = 0.005  # of F1, within which a threshold is as good as the best
+_TOLERANCE = 0.02  # of F1, within which a threshold is as good as the best: few negatives tell no more
 _UNLIKE = 0.02  # share of held-out examples that pass for like nothing in training
 
 
@@ -80,7 +81,7 @@ def fit(held: Held, negative: int | None, score: Score, settings: Calibrate) -> 
 def weights(held: Held, negative: int, share: float) -> NDArray[np.float64]:
     """What each example counts, [n], so that those of the negative label are this share; the mean is 1.
 
-    Of these, and of the others, each source counts as much as the square root of its number.
+    Of these, and of the others, each source counts half.
     """
     nothing, counts = held.classes == negative, np.empty(len(held.classes))
     for which, part in ((nothing, share), (~nothing, 1 - share)):
@@ -89,8 +90,8 @@ def weights(held: Held, negative: int, share: float) -> NDArray[np.float64]:
 
 
 def _by_source(own: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """What each of some examples counts, 1 in all."""
-    counts = 1 / np.sqrt(np.where(own, own.sum(), (~own).sum()))
+    """What each of some examples counts, 1 in all: each source half, or all where it is the only one."""
+    counts = 1 / np.where(own, own.sum(), (~own).sum())
     return counts / counts.sum()
 
 
@@ -115,8 +116,7 @@ def _best_threshold(
     scores = decision.scores(held.read, probabilities, negative)
     grid = np.linspace(scores.min(), scores.max(), _STEPS)
     answers = [decision.answers(held.read, probabilities, negative, threshold) for threshold in grid]
-    importance = weights(held, negative, share)[:, None]
-    each = np.array([(importance * contributions(held.classes, answer, negative)).sum(axis=0) for answer in answers])
+    each = np.array([contributions(held.classes, answer, negative).sum(axis=0) for answer in answers])
     _, f1 = precision_and_f1(each.T, share)
     return round(float(np.median(grid[f1 >= f1.max() - _TOLERANCE])), 4)
 
