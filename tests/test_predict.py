@@ -207,7 +207,7 @@ def test_of_several_extractors_in_a_folder_the_best_on_validation_labels_and_is_
     folder = Path(shutil.copytree(FOLDER.parents[1], tmp_path / "extractors"))
     for path in folder.rglob("history.json"):
         scores = [0.9, 0.1] if path.parent.name == best else [0.4, 0.5]
-        points = [{"micro_f1": score, "kept": score > 0.3} for score in scores]
+        points = [{"micro_f1": score, "kept": score == max(scores)} for score in scores]
         path.write_text(json.dumps(points), encoding="utf-8")
     cli.predict([TAGGED], extractor=folder, **TYPES)
     chosen = capsys.readouterr()

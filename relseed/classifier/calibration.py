@@ -55,10 +55,8 @@ class Held:
         """All of them together."""
         logits = np.concatenate([part.read.logits for part in parts])
         similarities = np.concatenate([part.read.similarities for part in parts])
-        classes, own = (
-            np.concatenate(each) for each in zip(*((part.classes, part.own) for part in parts), strict=True)
-        )
-        return cls(Read(logits, similarities), classes, own)
+        classes = np.concatenate([part.classes for part in parts])
+        return cls(Read(logits, similarities), classes, np.concatenate([part.own for part in parts]))
 
 
 def fit(held: Held, negative: int | None, score: Score, settings: Calibrate) -> Decision:
@@ -73,9 +71,7 @@ def fit(held: Held, negative: int | None, score: Score, settings: Calibrate) -> 
         return Decision(temperature, least_similarity=least)
     temperature, bias = _likeliest(held, negative, weights(held, negative, settings.negatives))
     decision = Decision(temperature, bias, settings.negatives, score, least_similarity=least)
-    probabilities = decision.probabilities(held.read.logits, negative)
-    best = _best_threshold(decision, held, probabilities, negative, settings.threshold_negatives)
-    return replace(decision, threshold=best)
+    return replace(decision, threshold=_best_threshold(decision, held, negative, settings.threshold_negatives))
 
 
 def weights(held: Held, negative: int, share: float) -> NDArray[np.float64]:
@@ -109,10 +105,9 @@ def _likeliest(held: Held, negative: int | None, importance: NDArray[np.float64]
     return float(np.exp(found.x[0])), float(found.x[1])
 
 
-def _best_threshold(
-    decision: Decision, held: Held, probabilities: NDArray[np.float64], negative: int, share: float
-) -> float:
+def _best_threshold(decision: Decision, held: Held, negative: int, share: float) -> float:
     """The middle of the thresholds whose F1 is nearly the best: a single peak says little."""
+    probabilities = decision.probabilities(held.read.logits, negative)
     scores = decision.scores(held.read, probabilities, negative)
     grid = np.linspace(scores.min(), scores.max(), _STEPS)
     answers = [decision.answers(held.read, probabilities, negative, threshold) for threshold in grid]

@@ -77,7 +77,7 @@ class Progress:
         and asserts too much. The error is that of a proportion, with one right and one wrong example added, so that a
         perfect score has one, too.
         """
-        best = max(micro_f1, *(point.micro_f1 for point in self.history)) if self.history else micro_f1
+        best = max([micro_f1, *(point.micro_f1 for point in self.history)])
         smoothed = (asserting * best + 1) / (asserting + 2)
         kept = micro_f1 >= best - math.sqrt(smoothed * (1 - smoothed) / (asserting + 2))
         if kept:
