@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from relseed.classifier.checkpoint import PRETRAINING, Extractor, load_extractor
 from relseed.classifier.inference import answer, similarities
@@ -24,6 +23,7 @@ from relseed.evaluation.record import (
     Wire,
 )
 from relseed.evaluation.reliability import reliability
+from relseed.evaluation.settings import Evaluate
 from relseed.evaluation.spread import spread
 from relseed.evaluation.summary import aggregate, by_label
 from relseed.evaluation.system import System
@@ -31,19 +31,12 @@ from relseed.extraction.settings import Extract
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import output_file
-from relseed.pipeline.params import Params, Section
+from relseed.pipeline.params import Params
 from relseed.quality.duplicates import Contamination, Overlap, overlaps
 from relseed.records.files import read_json, read_output
 from relseed.tasks.task import Task, load_task, read_examples, read_schema
 from relseed.tracking.run import tracked
 from relseed.training.device import device
-
-
-class Evaluate(Section):
-    """How intervals are found, and the random numbers for them."""
-
-    resamples: int = Field(gt=0)  # bootstrap resamples of the test set
-    seed: int  # of the bootstrap and of the random baseline
 
 
 def main(system: Entry, extractors: Path, seeds: Path, dataset: Path, evaluation: Path) -> None:

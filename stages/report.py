@@ -4,14 +4,19 @@ import json
 from contextlib import ExitStack
 from pathlib import Path
 
+from relseed.evaluation.labelled import LabellerScores, labeller_scores
 from relseed.evaluation.record import Evaluation, read_evaluation
+from relseed.evaluation.settings import Evaluate
 from relseed.generation.summary import read_summary
+from relseed.labelling.labeller import read_labeller
 from relseed.pipeline.command import run
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import output_file, output_folder
 from relseed.pipeline.params import Params
-from relseed.records.files import read_json
+from relseed.records.files import read_json, read_records
+from relseed.records.llm_labels import LLMLabel
 from relseed.report.errors import errors_page
+from relseed.report.labellers import beside_table, labellers_table
 from relseed.report.methods import methods_table
 from relseed.report.metrics import metrics_of
 from relseed.report.page import page_of
@@ -22,25 +27,30 @@ from relseed.tracking.run import tracked
 
 
 def main(dataset_card: Path, measured: Path, table: Path, page: Path, errors: Path, plots: Path, metrics: Path) -> None:
-    """Read what was measured of systems and methods, write the report, and print the table."""
+    """Read what was measured of systems, methods and labellers, write the report, and print the tables."""
     params = Params.read()
     evaluations = {system: measured / f"systems/{system}.json" for system in params.names("systems")}
     summaries = {method: measured / f"methods/{method}.json" for method in params.names("methods")}
+    labellers = {labeller: measured / f"labellers/{labeller}.jsonl" for labeller in params.names("labellers")}
     if not evaluations:
         raise UserError(f"{params.path}: `systems` is empty: it names what is built and reported")
-    reads, writes = [dataset_card, *evaluations.values(), *summaries.values()], [table, page, errors, plots, metrics]
+    reads = [dataset_card, *evaluations.values(), *summaries.values(), *labellers.values()]
+    writes = [table, page, errors, plots, metrics]
     with tracked("report", params=params.values, reads=reads, writes=writes) as log:
         card = read_json(dataset_card, stage="ingest")
         systems = {system: read_evaluation(path) for system, path in evaluations.items()}
         _check_comparable(systems)
         methods = {method: read_summary(path) for method, path in summaries.items()}
+        scored = _labellers(labellers, systems, params)
         header = experiment_header(card["name"], systems)
-        tables = [table_of(systems), reliability_table(systems), shares_table(systems), methods_table(methods)]
+        llms = {name: read_labeller(params, name)[1] for name in labellers}
+        itself = [labellers_table(scored, llms), beside_table(scored)]
+        tables = [table_of(systems), reliability_table(systems), shares_table(systems), *itself, methods_table(methods)]
         summary = "\n".join([f"{header}\n", *(markdown(each) for each in tables if each.rows)])
-        numbers = metrics_of(systems, methods)
+        numbers = metrics_of(systems, methods, scored)
         files = {
             table: summary,
-            page: page_of(card, systems, methods) + "\n",
+            page: page_of(card, systems, methods, itself) + "\n",
             errors: errors_page(header, systems) + "\n",
             metrics: json.dumps(numbers, indent=2) + "\n",
         }
@@ -60,6 +70,19 @@ def _check_comparable(systems: dict[str, Evaluation]) -> None:
                 f"{other} with draw {another.draw.hash} on {another.test}: build both from the same data "
                 "with `dvc repro`"
             )
+
+
+def _labellers(paths: dict[str, Path], systems: dict[str, Evaluation], params: Params) -> dict[str, LabellerScores]:
+    settings = params.section("evaluate", Evaluate)
+    return {
+        name: labeller_scores(
+            [each for _, each in read_records(path, LLMLabel, cure=f"build it with `dvc repro label@{name}`")],
+            systems,
+            resamples=settings.resamples,
+            seed=settings.seed,
+        )
+        for name, path in paths.items()
+    }
 
 
 def _write(files: dict[Path, str], folder: Path, inside: dict[str, str]) -> None:

@@ -30,7 +30,7 @@ ENVIRONMENT = {
 }
 # One system that takes nothing written; as many seeds as the recorded explanations are of.
 TINY_ENTRIES = {"systems": ["gold"]} | dict.fromkeys(
-    ("methods", "criteria", "training_sets", "encoders", "lms", "pairs", "dpo"), ()
+    ("methods", "criteria", "training_sets", "encoders", "lms", "pairs", "dpo", "labellers"), ()
 )
 TINY = {
     "finetune": {"max_steps": 12, "eval_steps": 3, "batch_size": 4, "seeds": [1, 2]},

@@ -14,6 +14,7 @@ from tests.graph import (
     ROOT,
     covers,
     declared,
+    downstream,
     imports,
     is_code,
     named,
@@ -38,6 +39,7 @@ REPEATED = {
     "pretrain": "encoders",
     "finetune": "systems",
     "evaluate": "systems",
+    "label": "labellers",
 }
 
 
@@ -95,8 +97,15 @@ def test_a_stage_of_one_entry_depends_on_no_other_entry_of_its_mapping(stage):
     assert entries <= {own}
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.split("@")[0] not in ("ingest", "evaluate", "report")])
-@pytest.mark.parametrize("tested", ["test", "wire"])
+@pytest.mark.parametrize(
+    ("tested", "name"),
+    [
+        (tested, name)
+        for tested, seen in {"test": ("evaluate", "label"), "wire": ("evaluate",)}.items()
+        for name in NAMES
+        if name.split("@")[0] not in ("ingest", "report", *seen)
+    ],
+)
 def test_no_path_leads_from_the_test_data_to_a_stage_that_writes_trains_or_chooses(name, tested):
     reached = {path for stage in upstream(named(name)) for path in paths(stage.deps)}
     assert not [path for path in reached if covers([path], f"data/dataset/{tested}.jsonl")]
@@ -104,6 +113,12 @@ def test_no_path_leads_from_the_test_data_to_a_stage_that_writes_trains_or_choos
 
 def test_evaluate_does_read_the_test_split():
     assert "data/dataset/test.jsonl" in paths(named("evaluate@gold").deps)
+
+
+def test_only_the_report_reads_what_an_llm_said_of_the_test_split():
+    told = [stage.name for stage in STAGES if verb(stage) == "label"]
+    assert told
+    assert {stage.name for stage in downstream([named(name) for name in told])} == {*told, "report"}
 
 
 def test_the_gold_baseline_depends_on_no_language_model():

@@ -20,7 +20,7 @@ LONG = tuple(f"a_label_with_a_long_name_{number}" for number in range(42))
 
 def page(*evaluations: Evaluation, methods: Sequence[MethodSummary] = (), card: Mapping[str, Any] = CARD) -> str:
     systems = {evaluation.system: evaluation for evaluation in evaluations}
-    return page_of(card, systems, {summary.method: summary for summary in methods})
+    return page_of(card, systems, {summary.method: summary for summary in methods}, [])
 
 
 def written(text: str, folder: Path) -> Path:

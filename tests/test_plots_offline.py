@@ -32,7 +32,7 @@ def dvc(*arguments: str) -> str:
 def write(root: Path, **changes: Any) -> None:
     """What the report stage writes for DVC, of two systems."""
     systems = {name: evaluation(name, **changes) for name in ("gold", "silver")}
-    (root / "metrics.json").write_text(json.dumps(metrics_of(systems, {})))
+    (root / "metrics.json").write_text(json.dumps(metrics_of(systems, {}, {})))
     (root / "results/plots").mkdir(parents=True, exist_ok=True)
     for name, text in plot_files(systems).items():
         (root / "results/plots" / name).write_text(text)

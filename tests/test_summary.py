@@ -208,7 +208,7 @@ def test_the_table_without_methods_has_no_rows():
 
 
 def test_metrics_hold_under_methods_what_each_method_wrote():
-    metrics = metrics_of({"gold": evaluation()}, {"all_at_once": summary(), "one_by_one": summary("one_by_one")})
+    metrics = metrics_of({"gold": evaluation()}, {"all_at_once": summary(), "one_by_one": summary("one_by_one")}, {})
     assert list(metrics["methods"]) == ["all_at_once", "one_by_one"]
     assert metrics["methods"]["all_at_once"] == {
         "requests": 4,
@@ -227,16 +227,16 @@ def test_metrics_hold_under_methods_what_each_method_wrote():
 
 def test_metrics_leave_out_costs_and_figures_that_are_unknown():
     unknown = dict.fromkeys(("cost", "cost_per_accepted", "prompt_tokens", "completion_tokens", "before", "after"))
-    written = metrics_of({"gold": evaluation()}, {"all_at_once": summary(**unknown)})["methods"]["all_at_once"]
+    written = metrics_of({"gold": evaluation()}, {"all_at_once": summary(**unknown)}, {})["methods"]["all_at_once"]
     assert not set(written) & set(unknown)
 
 
 def test_metrics_without_methods_have_no_such_part():
-    assert "methods" not in metrics_of({"gold": evaluation()}, {})
+    assert "methods" not in metrics_of({"gold": evaluation()}, {}, {})
 
 
 def test_the_scores_of_a_system_stay_what_they_are_whatever_was_written():
-    with_methods = metrics_of({"gold": evaluation()}, {"all_at_once": summary()})
+    with_methods = metrics_of({"gold": evaluation()}, {"all_at_once": summary()}, {})
     assert {key: part for key, part in with_methods.items() if key != "methods"} == metrics_of(
-        {"gold": evaluation()}, {}
+        {"gold": evaluation()}, {}, {}
     )

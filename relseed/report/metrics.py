@@ -3,17 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
+from relseed.evaluation.labelled import LabellerScores
 from relseed.evaluation.record import Evaluation
 from relseed.generation.summary import MethodSummary
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import PARAMS
+from relseed.report.labellers import labeller_numbers
 from relseed.report.reliability import reliability_numbers
 
-_METHODS = "methods"  # key of what methods wrote, beside the systems
+# Keys beside the systems: of what methods wrote, and of LLMs that labelled test examples themselves.
+_METHODS, _LABELLERS = "methods", "labellers"
 
 
-def metrics_of(systems: Mapping[str, Evaluation], methods: Mapping[str, MethodSummary]) -> dict[str, dict[str, Any]]:
-    """What each system scored (0 to 1), its draw and what it was trained on, the baselines, and what each method wrote.
+def metrics_of(
+    systems: Mapping[str, Evaluation],
+    methods: Mapping[str, MethodSummary],
+    labellers: Mapping[str, LabellerScores],
+) -> dict[str, dict[str, Any]]:
+    """What each system scored (0 to 1), its draw and what it was trained on, the baselines, methods, and labellers.
 
     Of a method: counts, rejections by rule, tokens, cost per accepted example, diversity before and after the rules.
 
@@ -28,9 +35,10 @@ def metrics_of(systems: Mapping[str, Evaluation], methods: Mapping[str, MethodSu
             "reliability": reliability_numbers(evaluation),
         }
     baselines = next(iter(systems.values())).baselines
-    for taken in systems.keys() & {*baselines, _METHODS}:
+    for taken in systems.keys() & {*baselines, _METHODS, _LABELLERS}:
         raise UserError(f"{PARAMS}: no system can be called {taken}, a key of metrics.json: give it another name")
     numbers |= {name: baseline.model_dump(exclude_none=True) for name, baseline in baselines.items()}
     left_out = {"method", "model", "per_unit", "vendi", "vendi_before"}
     written = {name: summary.model_dump(exclude_none=True, exclude=left_out) for name, summary in methods.items()}
-    return numbers | ({_METHODS: written} if written else {})
+    labelled = {name: labeller_numbers(scores) for name, scores in labellers.items()}
+    return numbers | {key: found for key, found in ((_METHODS, written), (_LABELLERS, labelled)) if found}

@@ -1,6 +1,6 @@
 """The report as one HTML page that needs nothing else: figures, style and tables are inside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -22,7 +22,7 @@ from relseed.report.figures import (
 )
 from relseed.report.methods import methods_table
 from relseed.report.reliability import reliability_table, shares_table
-from relseed.report.table import experiment_header, table_of
+from relseed.report.table import Table, experiment_header, table_of
 
 MOST_CONFUSED = 15
 
@@ -37,8 +37,16 @@ class Confusion:
     share: float
 
 
-def page_of(card: Mapping[str, Any], systems: Mapping[str, Evaluation], methods: Mapping[str, MethodSummary]) -> str:
-    """Render the page from the data card, the evaluations, which share one draw, and what each method wrote."""
+def page_of(
+    card: Mapping[str, Any],
+    systems: Mapping[str, Evaluation],
+    methods: Mapping[str, MethodSummary],
+    labellers: Sequence[Table],
+) -> str:
+    """Render the page from the data card, the evaluations, which share one draw, and what each method wrote.
+
+    `labellers` are the two tables of LLMs that labelled test examples themselves.
+    """
     first = next(iter(systems.values()))
     return render(
         Path(__file__).with_name("page.html.jinja"),
@@ -52,6 +60,7 @@ def page_of(card: Mapping[str, Any], systems: Mapping[str, Evaluation], methods:
         reliable=reliability_table(systems),
         shares=shares_table(systems),
         wire=first.wire,
+        labellers=[table for table in labellers if table.rows],
         written=methods_table(methods),
         methods=list(methods),
     )

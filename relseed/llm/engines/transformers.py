@@ -24,9 +24,11 @@ from transformers import (
 )
 
 from relseed.llm.engines.engine import Setup
-from relseed.llm.request import Request, RequestFailedError, Response
+from relseed.llm.request import Message, Request, RequestFailedError, Response
+from relseed.llm.weights import weights_path
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
+from relseed.training.device import device
 
 _NEVER = float("-inf")
 
@@ -56,20 +58,10 @@ class TransformersEngine:
         Raises:
             UserError: It is not there.
         """
-        try:
-            tokenizer: Any = AutoTokenizer.from_pretrained(model, revision=revision, padding_side="left")
-            loaded: Any = AutoModelForCausalLM.from_pretrained(model, revision=revision, dtype="auto")
-        except OSError as error:
-            raise UserError(
-                f"no causal model {model!r}: name a folder, or a model of the Hugging Face Hub ({error})"
-            ) from error
+        loaded, self._tokenizer = load_causal_model(model, revision)
         for name, folder in adapters.items():
             loaded = _with_adapter(loaded, name, folder)
-        self._adapters = frozenset(adapters)
-        self._model = loaded.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-        self._tokenizer = tokenizer
-        if self._tokenizer.pad_token_id is None:
-            self._tokenizer.pad_token = self._tokenizer.eos_token
+        self._adapters, self._model = frozenset(adapters), loaded.eval()
         self._size, self._name = settings.batch_size, model
         self._waiting: list[tuple[Request, asyncio.Future[Response]]] = []
         self._worker: asyncio.Task[None] | None = None
@@ -125,7 +117,7 @@ class TransformersEngine:
     def _respond(self, requests: Sequence[Request]) -> list[Response | RequestFailedError]:
         start = time.monotonic()
         prompts = self._tokenizer(
-            [_prompt(self._tokenizer, request) for request in requests],
+            [prompt_text(self._tokenizer, request.messages) for request in requests],
             padding=True,
             add_special_tokens=False,
             return_tensors="pt",
@@ -263,8 +255,28 @@ def _with_adapter(model: Any, name: str, folder: str) -> Any:
     return model
 
 
-def _prompt(tokenizer: PreTrainedTokenizerBase, request: Request) -> str:
+def load_causal_model(name: str, revision: str | None) -> tuple[Any, Any]:
+    """A model and its tokenizer, which pads on the left: from a folder, a package or the Hugging Face cache.
+
+    Raises:
+        UserError: It is not there.
+    """
+    path = weights_path(name, revision)
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(path, revision=revision, padding_side="left")
+        model: Any = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype="auto")
+    except OSError as error:
+        raise UserError(
+            f"no causal model {name!r}: name a folder, or a model of the Hugging Face Hub ({error})"
+        ) from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model.to(device()), tokenizer
+
+
+def prompt_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
+    """A conversation as the model reads it, up to where its answer begins."""
     if tokenizer.chat_template is None:
-        return "\n\n".join(message.content for message in request.messages) + "\n\n"
-    messages = [message.model_dump() for message in request.messages]
-    return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+        return "\n\n".join(message.content for message in messages) + "\n\n"
+    turns = [message.model_dump() for message in messages]
+    return str(tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
