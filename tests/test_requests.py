@@ -128,3 +128,10 @@ def test_two_processes_may_fill_one_cache_at_once(tmp_path):
     ]
     assert [writer.wait() for writer in writers] == [0, 0]
     assert len(Cache(tmp_path / "cache.db")) == 60
+
+
+def test_a_regular_expression_is_sent_as_vllm_takes_it_and_a_schema_as_the_protocol_has_it():
+    by_regex, by_schema = (request(response_schema=schema).body() for schema in ({"regex": "a+"}, {"type": "object"}))
+    assert by_regex["structured_outputs"] == {"regex": "a+"}
+    assert "response_format" not in by_regex
+    assert by_schema["response_format"]["json_schema"]["schema"] == {"type": "object"}

@@ -1,6 +1,7 @@
 """A real vLLM, on the processor, with a tiny random model: served by ourselves, and answering an exported batch."""
 
 import asyncio
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -14,11 +15,15 @@ from relseed.llm.client import Client
 from relseed.llm.engines.batch import export_line, read_responses
 from relseed.llm.engines.openai import Endpoint, Limits
 from relseed.llm.engines.vllm import serving
+from relseed.llm.engines.weights import weights_path
+from relseed.llm.llm import LLM
 from relseed.llm.request import Message, Request, Response
 from relseed.pipeline.errors import UserError
 from relseed.preference.dpo import Dpo, build_trainer
 from relseed.preference.pair import PreferencePair
+from relseed.tasks.structured import json_schema
 from tests.graph import ROOT
+from tests.methods import PARAMS
 from tests.scripted import FREE, UNLIMITED
 from tests.tiny_llm import born_in, save_tiny_llm
 from tests.vllm import OPTIONS, commands, params
@@ -125,21 +130,34 @@ def test_a_server_that_ends_by_itself_is_an_error_with_its_last_words(vllm, tmp_
     assert "no-model" in str(error.value)
 
 
-def test_an_adapter_that_dpo_made_answers_by_its_name(vllm, model, tmp_path):
-    train_adapter(str(model), tmp_path)
+def test_smollm2_answers_by_its_name_with_and_without_an_adapter_that_dpo_made_held_to_schemas(vllm, tmp_path):
+    smollm2 = LLM(**PARAMS["llms"]["smollm2"])
+    train_adapter(weights_path(smollm2.model, smollm2.revision), tmp_path)
+    asked = Request(
+        model=smollm2.model,
+        revision=smollm2.revision,
+        messages=(Message(role="user", content="Name a city."),),
+        response_schema={"regex": "(Paris|Rome) is a city\\."},
+        temperature=1,
+        top_p=1,
+        max_tokens=24,
+        seed=1,
+    )
+    each = [asked, asked.model_copy(update={"response_schema": json_schema(city={"enum": ["Paris", "Rome"]})})]
+    each.append(asked.model_copy(update={"adapter": "half"}))
 
     async def ask() -> list[Response]:
         served = params(command=vllm, lora={"half": str(tmp_path / "half")})
-        async with serving(served, str(model), None, tmp_path / "vllm.log") as url:
+        async with serving(served, smollm2.model, smollm2.revision, tmp_path / "vllm.log") as url:
             endpoint = Endpoint("vllm", url, LIMITS)
-            plain = request(model).model_copy(update={"max_tokens": 40})
-            both = await asyncio.gather(*map(endpoint.complete, (plain, plain.model_copy(update={"adapter": "half"}))))
+            responses = await asyncio.gather(*map(endpoint.complete, each))
             await endpoint.close()
-            return list(both)
+            return list(responses)
 
-    plain, tuned = asyncio.run(ask())
-    assert (plain.model, tuned.model) == (str(model), "half")
-    assert tuned.completion_tokens
+    by_regex, by_schema, tuned = asyncio.run(ask())
+    assert (by_regex.model, by_schema.model, tuned.model) == (smollm2.model, smollm2.model, "half")
+    assert {by_regex.text, tuned.text} <= {"Paris is a city.", "Rome is a city."}
+    assert json.loads(by_schema.text)["city"] in ("Paris", "Rome")
 
 
 def train_adapter(model: str, folder: Path) -> None:
@@ -157,11 +175,11 @@ def train_adapter(model: str, folder: Path) -> None:
         "lora_alpha": 16,
         "target_modules": ["q_proj", "v_proj"],
         "lr": 1e-2,
-        "max_steps": 4,
+        "max_steps": 1,
         "batch_size": 2,
         "warmup_ratio": 0.0,
         "max_length": 128,
-        "save_steps": 4,
+        "save_steps": 1,
         "precision": "fp32",
         "seed": 1,
     }

@@ -6,11 +6,11 @@ from relseed.generation.exchanges import Exchange
 from relseed.generation.runner import CostEstimate, RequestRunner
 from relseed.labelling.labeller import Labeller
 from relseed.labelling.prompt import LabelPrompt
+from relseed.labelling.record import LLMLabel
 from relseed.llm.client import CHARACTERS_PER_TOKEN, Client, estimated_tokens
 from relseed.llm.llm import LLM
 from relseed.llm.request import Request
 from relseed.records.candidates import Candidate, request_id
-from relseed.records.llm_labels import LLMLabel
 
 
 def label_requests(name: str, prompts: Sequence[LabelPrompt], settings: Labeller, llm: LLM) -> list[Request]:

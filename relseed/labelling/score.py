@@ -10,10 +10,10 @@ from transformers import DynamicCache
 
 from relseed.labelling.labeller import Reading
 from relseed.labelling.prompt import LabelPrompt
+from relseed.labelling.record import LLMLabel
 from relseed.llm.engines.transformers import load_causal_model, prompt_text
 from relseed.llm.llm import LLM
 from relseed.pipeline.progress import bar
-from relseed.records.llm_labels import LLMLabel
 
 
 def label_by_scores(prompts: Sequence[LabelPrompt], answer: Reading, llm: LLM) -> list[LLMLabel]:

@@ -65,7 +65,9 @@ class Request(BaseModel):
         """The request as the body of an OpenAI chat completion."""
         body: dict[str, Any] = self.model_dump(mode="json", exclude={"revision", "adapter", "response_schema"})
         body["model"] = self.adapter or self.model  # servers take an adapter for a model of its own
-        if self.response_schema is not None:
+        if self.response_schema is not None and "regex" in self.response_schema:
+            body["structured_outputs"] = self.response_schema  # of vLLM: the protocol itself has no such thing
+        elif self.response_schema is not None:
             schema = {"name": "answer", "schema": self.response_schema, "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from relseed.evaluation.labelled import Beside, LabellerScores
 from relseed.evaluation.record import Spread
+from relseed.labelling.scores import Beside, LabellerScores
 from relseed.llm.llm import LLM
 from relseed.report.table import DASH, Table, interval, percent
 

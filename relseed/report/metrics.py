@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from relseed.evaluation.labelled import LabellerScores
 from relseed.evaluation.record import Evaluation
 from relseed.generation.summary import MethodSummary
+from relseed.labelling.scores import LabellerScores
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import PARAMS
 from relseed.report.labellers import labeller_numbers

@@ -135,7 +135,10 @@ class Endpoint:
         try:
             # The client's own timeout is that of one read: an endpoint that trickles would never meet it.
             async with asyncio.timeout(self.limits.timeout):
-                response = await self._client.chat.completions.create(**request.body())
+                body = request.body()
+                # What only vLLM knows is no argument of the client.
+                extra = {name: body.pop(name) for name in ("structured_outputs",) if name in body}
+                response = await self._client.chat.completions.create(**body, extra_body=extra)
             if not response.choices:
                 raise MalformedResponseError("the response has no choices")
             seconds = round(time.monotonic() - start, 3)

@@ -1,7 +1,6 @@
 """A causal model in this process, in batches, its responses held to their JSON schema token by token."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
@@ -10,27 +9,17 @@ from typing import Any
 
 import llguidance
 import llguidance.hf
-import numpy as np
 import torch
 from pydantic import PositiveInt
 from tokenizers.decoders import WordPiece
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    LogitsProcessor,
-    LogitsProcessorList,
-    PreTrainedTokenizerBase,
-    TopPLogitsWarper,
-)
+from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessorList, PreTrainedTokenizerBase
 
 from relseed.llm.engines.engine import Setup
+from relseed.llm.engines.sampling import ConstrainedSampler
+from relseed.llm.engines.weights import weights_path
 from relseed.llm.request import Message, Request, RequestFailedError, Response
-from relseed.llm.weights import weights_path
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
-from relseed.training.device import device
-
-_NEVER = float("-inf")
 
 
 class Transformers(Section):
@@ -167,60 +156,6 @@ class TransformersEngine:
         )
 
 
-class ConstrainedSampler(LogitsProcessor):
-    """Chooses the next token of each request: allowed by its schema, drawn by its own seed whoever shares the batch.
-
-    Drawing from a softmax is taking the largest of the logits with Gumbel noise added (Gumbel 1954).
-    """
-
-    def __init__(self, requests: Sequence[Request], grammars: llguidance.LLTokenizer | None, end: int) -> None:
-        self._requests, self._end, self._steps = requests, end, 0
-        self._noise = [torch.Generator().manual_seed(request.seed) for request in requests]
-        self._matchers = [
-            None
-            if request.response_schema is None or grammars is None
-            else llguidance.LLMatcher(grammars, _grammar(request.response_schema))
-            for request in requests
-        ]
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:  # type: ignore[override]
-        """Scores that leave one token each: called by `generate` for each step."""
-        rows = [self._row(number, input_ids[number], scores[number].float().cpu()) for number in range(len(scores))]
-        self._steps += 1
-        return torch.stack(rows).to(scores.device)  # type: ignore[return-value]
-
-    def _row(self, number: int, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        request, matcher = self._requests[number], self._matchers[number]
-        last = int(ids[-1])
-        if matcher is not None:
-            if self._steps and not matcher.is_stopped():
-                matcher.consume_token(last)
-            scores = scores.masked_fill(~self._allowed(matcher, len(scores)), _NEVER)
-        if request.temperature == 0:
-            return scores
-        scores = scores / request.temperature
-        if request.top_p < 1:
-            scores = TopPLogitsWarper(request.top_p)(ids[None], scores[None])[0]  # type: ignore[arg-type]
-        noise = torch.empty_like(scores).exponential_(generator=self._noise[number]).log().neg()
-        return scores + noise
-
-    def _allowed(self, matcher: llguidance.LLMatcher, count: int) -> torch.Tensor:
-        """Which of `count` tokens may come next; the end alone where nothing else may."""
-        mask = torch.zeros(count, dtype=torch.bool)
-        if not matcher.is_stopped():
-            bias = np.frombuffer(matcher.compute_logit_bias(), dtype=np.uint8)[:count]
-            mask[: len(bias)] = torch.from_numpy(bias > 0)
-        if not mask.any():
-            mask[self._end] = True
-        return mask
-
-
-def _grammar(schema: dict[str, Any]) -> str:
-    if "regex" in schema:
-        return llguidance.LLMatcher.grammar_from_regex(schema["regex"])
-    return llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema))
-
-
 class _WordPieces:
     """The tokens of a WordPiece vocabulary as bytes, a blank before each word: llguidance cannot tell by itself."""
 
@@ -264,14 +199,21 @@ def load_causal_model(name: str, revision: str | None) -> tuple[Any, Any]:
     path = weights_path(name, revision)
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(path, revision=revision, padding_side="left")
-        model: Any = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype="auto")
+        model: Any = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=_dtype())
     except OSError as error:
         raise UserError(
             f"no causal model {name!r}: name a folder, or a model of the Hugging Face Hub ({error})"
         ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return model.to(device()), tokenizer
+    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
+
+
+def _dtype() -> str:
+    """`auto`, as the weights are stored; float32 on a processor that only emulates bf16, five times slower."""
+    capabilities = torch.cpu.get_capabilities()
+    hardware = torch.cuda.is_available() or capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return "auto" if hardware else "float32"
 
 
 def prompt_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:

@@ -17,6 +17,7 @@ from pydantic import Field, PositiveInt
 
 from relseed.llm.engines.engine import Setup
 from relseed.llm.engines.openai import Endpoint, limits_of
+from relseed.llm.engines.weights import weights_path
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import scratch
 from relseed.pipeline.params import Section
@@ -60,9 +61,16 @@ async def opened(setup: Setup) -> AsyncIterator[Endpoint]:
 
 
 def command_line(params: Vllm, model: str, revision: str | None, port: int) -> list[str]:
-    """The `vllm serve` of these parameters."""
-    command = [params.command, "serve", model, "--host", "127.0.0.1", "--port", str(port)]
-    if revision is not None:
+    """The `vllm serve` of these parameters.
+
+    Raises:
+        UserError: The model comes in a package that is not installed.
+    """
+    path = weights_path(model, revision)
+    command = [params.command, "serve", path, "--host", "127.0.0.1", "--port", str(port)]
+    if path != model:
+        command += ["--served-model-name", model]
+    elif revision is not None:
         command += ["--revision", revision]
     command += ["--tensor-parallel-size", str(params.tensor_parallel_size)]
     command += ["--data-parallel-size", str(params.data_parallel_size)]

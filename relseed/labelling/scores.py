@@ -7,7 +7,7 @@ from statistics import fmean
 from relseed.evaluation.bootstrap import Interval, difference, interval
 from relseed.evaluation.f1 import micro_f1, score
 from relseed.evaluation.record import Evaluation, Spread
-from relseed.records.llm_labels import LLMLabel
+from relseed.labelling.record import LLMLabel
 
 _NONE = ""  # predicted where an answer means no label and the schema has no negative one: always wrong
 
