@@ -26,6 +26,9 @@ from relseed.evaluation.bootstrap import difference
 from relseed.evaluation.f1 import micro_f1
 from relseed.evaluation.record import Evaluation
 from relseed.evaluation.spread import spread
+from relseed.labelling.record import LLMLabel
+from relseed.labelling.scores import labeller_scores
+from relseed.report.labellers import labeller_numbers
 from relseed.report.reliability import reliability_numbers
 
 FOLDER = Path("benchmarks/studies")
@@ -40,6 +43,7 @@ class Study(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     systems: list[str] = Field(min_length=1)
+    labellers: list[str] = []  # that are scored beside the systems
     common: list[str]  # changes of all variants
     draws: list[PositiveInt] = Field(min_length=1)
     variants: dict[str, list[str]] = Field(min_length=1)  # the first's first system is what others are compared with
@@ -70,6 +74,7 @@ def run(name: Name) -> None:
             changes = [with_environment(change, os.environ) for change in study.changes(variant, draw)]
             options = [word for change in changes for word in ("-S", change)]
             targets = [f"evaluate@{system}" for system in study.systems]
+            targets += [f"label@{labeller}" for labeller in study.labellers]
             _dvc("exp", "run", "--queue", "--name", title, *options, *targets)
     _dvc("exp", "run", "--run-all")
     if missing := set(wanted) - set(finished()):
@@ -81,6 +86,7 @@ def gather(name: Name) -> None:
     """Write the scores of the variants that were run on all draws, beside those that were measured before."""
     study, done = read_study(name), finished(RECENT)
     evaluations: dict[str, dict[str, list[Evaluation]]] = {}
+    labelled: dict[str, dict[str, list[list[LLMLabel]]]] = {}
     for variant in study.variants:
         names = [experiment(name, variant, draw) for draw in study.draws]
         if missing := set(names) - set(done):
@@ -88,6 +94,7 @@ def gather(name: Name) -> None:
         else:
             revisions = [done[title] for title in names]
             evaluations[variant] = {system: [_read(system, rev) for rev in revisions] for system in study.systems}
+            labelled[variant] = {name: [_read_labels(name, rev) for rev in revisions] for name in study.labellers}
     first = next(iter(study.variants))
     if first not in evaluations:
         raise SystemExit("the variant that the others are compared with has not been run")
@@ -97,6 +104,7 @@ def gather(name: Name) -> None:
             "changes": study.variants[variant],
             "commit": commit_of(done[experiment(name, variant, study.draws[0])]),
             "systems": {system: row(each, reference) for system, each in systems.items()},
+            **({"labellers": labeller_rows(labelled[variant], systems)} if study.labellers else {}),
         }
         for variant, systems in evaluations.items()
     }
@@ -127,6 +135,20 @@ def row(evaluations: Sequence[Evaluation], reference: Sequence[Evaluation]) -> d
         **_difference(evaluations, reference),
         "draws": {str(evaluation.draw.seed): _draw(evaluation) for evaluation in evaluations},
     }
+
+
+def labeller_rows(
+    labelled: Mapping[str, Sequence[Sequence[LLMLabel]]], systems: Mapping[str, Sequence[Evaluation]]
+) -> dict[str, Any]:
+    """The scores of each labeller on each draw, beside those of the systems on the same items."""
+    draws = [evaluation.draw.seed for evaluation in next(iter(systems.values()))]
+    rows: dict[str, Any] = {name: {"draws": {}} for name in labelled}
+    for at, draw in enumerate(draws):
+        beside = {system: evaluations[at] for system, evaluations in systems.items()}
+        for name, answers in labelled.items():
+            scores = labeller_scores(answers[at], beside, resamples=2000, seed=1)
+            rows[name]["draws"][str(draw)] = labeller_numbers(scores)
+    return rows
 
 
 def _difference(evaluations: Sequence[Evaluation], reference: Sequence[Evaluation]) -> dict[str, float]:
@@ -200,6 +222,11 @@ def with_environment(change: str, environment: Mapping[str, str]) -> str:
 def _read(system: str, revision: str) -> Evaluation:
     text = dvc.api.read(f"results/measured/systems/{system}.json", rev=revision)
     return Evaluation.model_validate_json(text)
+
+
+def _read_labels(labeller: str, revision: str) -> list[LLMLabel]:
+    text = dvc.api.read(f"results/measured/labellers/{labeller}.jsonl", rev=revision)
+    return [LLMLabel.model_validate_json(line) for line in text.split("\n") if line]
 
 
 def commit_of(revision: str) -> str:

@@ -110,7 +110,16 @@ def _reliable(row: Mapping[str, Any]) -> list[str]:
 
 
 def careful() -> str:
-    """What makes `careful` say nothing where nothing is said."""
+    """What the settings are worth that make `careful` say nothing where nothing is said."""
+    return _careful("careful", "calibration")
+
+
+def negatives() -> str:
+    """What kinds and numbers of negatives are worth to `careful`."""
+    return _careful("careful-negatives")
+
+
+def _careful(*names: str) -> str:
     header = [
         "variant",
         "written",
@@ -122,7 +131,7 @@ def careful() -> str:
         "calibration error",
     ]
     rows = []
-    for name in ("careful", "calibration"):
+    for name in names:
         for title, measured in _measured(name).items():
             for system, row in measured["systems"].items():
                 label = title if system == "careful" else f"`{system}`, {title}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dvc.stage import PipelineStage
 
-from benchmarks import tables
+from benchmarks import label_tables, tables
 from benchmarks.tables import markdown
 from tests.graph import ROOT, code, covers, declared, downstream, paths, pipeline, verb
 
@@ -96,6 +96,7 @@ _MEASURED = (
     tables.systems,
     tables.reliance,
     tables.careful,
+    tables.negatives,
     tables.outside,
     tables.gold,
     tables.baselines,
@@ -109,6 +110,8 @@ _MEASURED = (
     tables.generate,
     tables.predict,
     tables.pipeline,
+    label_tables.itself,
+    label_tables.smollm2,
 )
 PARTS: Mapping[str, Callable[[], str]] = {
     **{part.__name__: part for part in (graph, stages, reruns, *_MEASURED)},

@@ -11,6 +11,9 @@ from relseed.explanations.prompt import METHOD, ExplanationPrompt
 from relseed.generation.method import loop_of, read_method, targets_of
 from relseed.generation.runner import CostEstimate
 from relseed.generation.writing import rehearse
+from relseed.labelling.ask import label_requests
+from relseed.labelling.inputs import read_prompts
+from relseed.labelling.labeller import read_labeller
 from relseed.llm.llm import LLM
 from relseed.llm.request import Request
 from relseed.pipeline.errors import UserError
@@ -22,12 +25,18 @@ _CURE = "build it with `dvc repro sample`"
 
 
 def preview(params: Params, names: Sequence[str], data: Path) -> str:
-    """The preview of methods, and of `explain`; what cannot be rendered yet says why.
+    """The preview of methods, of labellers, and of `explain`; what cannot be rendered yet says why.
 
     Raises:
         UserError: The seeds are not there, or a name is unknown.
     """
-    return "\n".join(_explanations(params, data) if name == METHOD else _method(params, name, data) for name in names)
+    labellers = params.names("labellers")
+    return "\n".join(
+        _explanations(params, data)
+        if name == METHOD
+        else (_labeller if name in labellers else _method)(params, name, data)
+        for name in names
+    )
 
 
 def _method(params: Params, name: str, data: Path) -> str:
@@ -53,6 +62,21 @@ def _explanations(params: Params, data: Path) -> str:
     schema, seeds = _read(data, RELATION)
     requests = list(first_requests([ExplanationPrompt(schema, seed) for seed in seeds], settings, llm))
     return _shown(METHOD, f"an explanation of each of {len(seeds)} seeds", settings.llm, llm, requests)
+
+
+def _labeller(params: Params, name: str, data: Path) -> str:
+    settings, llm = read_labeller(params, name)
+    files = {"labels": "dataset/labels.jsonl", "test": "dataset/test.jsonl", "seeds": "seeds/train.jsonl"}
+    task = load_task(params.value("task"))
+    try:
+        prompts = read_prompts(settings, task, **{part: data / file for part, file in files.items()})
+        requests = label_requests(name, prompts, settings, llm)
+    except UserError as error:
+        return f"=== {name}: cannot be rendered yet: {error}\n"
+    wanted = f"labels of {len(prompts)} test examples, demonstrations {settings.demonstrations}"
+    if settings.scores:
+        return f"=== {name}: {wanted}, by {settings.llm} ({llm.model}), which scores the names: asks nothing\n"
+    return _shown(name, wanted, settings.llm, llm, requests)
 
 
 def _read(data: Path, task: Task) -> tuple[Any, list[Any]]:

@@ -46,6 +46,7 @@ _LABELLER = {
     "shots": 1,
     "retriever": "models/extractor/gold",
     "reasons": True,
+    "explanations": "data/explanations.jsonl",
     "answer": "score_mean",
     "items": 2,
     "max_tokens": 1,

@@ -82,10 +82,10 @@ def test_the_second_table_has_a_row_for_each_system_and_labeller():
     assert row[:4] == ["llm_zero", "gold", "40.0", "-45.7"]
 
 
-def test_the_numbers_of_metrics_hold_no_interval_that_dvc_could_not_compare():
+def test_the_numbers_of_metrics_leave_out_what_there_is_not():
     numbers = labeller_numbers(scored(*[None] * 6))
     assert "micro_f1_parsed" not in numbers
-    assert numbers["difference"].keys() == {"gold"}
+    assert numbers["beside"]["gold"].keys() == {"micro_f1", "difference", "low", "high"}
 
 
 def test_without_labellers_there_is_no_table():

@@ -1,312 +1,160 @@
-"""An LLM that labels test examples itself: what it is asked, how its answers are read, what the stage writes."""
+"""What an extractor says of items: the answer, the best label beside it, and what is like nothing in training."""
 
-import asyncio
 import json
-import re
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
-import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
-from relseed.labelling.ask import label_by_answers, label_requests
-from relseed.labelling.demonstrations import demonstrations_of, fixed, nearest
-from relseed.labelling.items import stratified
-from relseed.labelling.labeller import Labeller, read_labeller
-from relseed.labelling.prompt import CODES, Demonstration, LabelPrompt
-from relseed.labelling.record import LLMLabel
-from relseed.labelling.score import label_by_scores
-from relseed.llm.client import Client
-from relseed.llm.request import RequestFailedError
+from relseed.classifier.checkpoint import CONFIG, Extractor
+from relseed.classifier.decision import Decision
+from relseed.classifier.inference import answer, read, states_of
+from relseed.classifier.labelling import find_extractor, label
 from relseed.pipeline.errors import UserError
-from relseed.pipeline.params import Params
-from relseed.records.files import read_records, write_records
-from relseed.tasks.relation import TASK, Relation, Schema
-from relseed.tasks.yes_no import TASK as YES_NO
-from relseed.tasks.yes_no import AnsweredQuestion
-from stages import label as stage
-from tests.boats import SCHEMA, SEEDS
-from tests.methods import PARAMS, TEACHER
-from tests.scripted import FREE, UNLIMITED, Scripted
-from tests.tiny_llm import save_tiny_llm
+from relseed.tasks.relation import TASK, Sentence
+from tests.boats import GOOD, OTHER, SCHEMA, SEEDS, seed
+from tests.extractors import deciding, untrained
 
-SETTINGS = Labeller.model_validate(PARAMS["labellers"]["llm_zero"])
-ITEM = SEEDS[0]
+ITEM = seed("boats-8", GOOD)
+ITEMS = [ITEM, seed("boats-9", OTHER), *SEEDS]
+NEGATIVE = "no_relation"
 
 
-def prompt(answer: str = "code", schema: Schema = SCHEMA, **changes) -> LabelPrompt:
-    fields = {"item": ITEM, "demonstrations": (), "order_seed": "1/boats-1"}
-    return LabelPrompt(task=TASK, schema=schema, answer=answer, **fields | changes)
+@pytest.fixture
+def extractor(tiny_encoder) -> Extractor:
+    return untrained(tiny_encoder, "typed_marker", TASK, SCHEMA, SEEDS)
 
 
-def asked(*args, **changes) -> str:
-    [message] = prompt(*args, **changes).messages()
-    return message.content
+def said(extractor: Extractor, item: Any = ITEM, **expected: float) -> dict[str, Any]:
+    [row] = label(extractor, [item], **expected)
+    return row
 
 
-def code_of(label: str, **changes) -> str:
-    return json.loads(prompt(**changes).answer_of(label))["answer"]
+def test_the_answer_is_the_likeliest_label_where_no_threshold_is_set(extractor):
+    for row in label(extractor, ITEMS):
+        assert row["predicted"] == max(row["probabilities"], key=row["probabilities"].__getitem__)
+        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
 
-# What is asked
+def test_below_the_threshold_the_answer_is_the_negative_label_and_the_best_other_label_stands_beside_it(extractor):
+    row = said(deciding(extractor, bias=-9.0, threshold=0.999))
+    assert row["predicted"] == NEGATIVE
+    others = {name: value for name, value in row["probabilities"].items() if name != NEGATIVE}
+    best = max(others, key=others.__getitem__)
+    assert row["best"] == {"label": best, "probability": others[best]}
 
 
-def test_a_prompt_lists_every_label_with_code_types_and_definition_and_ends_with_the_item():
-    text = asked()
-    assert f"{code_of('owner_of')}. owner of (PERSON, BOAT): the head owns the tail" in text
-    assert text.count(TASK.show(ITEM)) == 1
-    assert text.endswith("Types: the head is of type PERSON, the tail of type BOAT\nAnswer:")
+def test_the_best_label_is_the_answer_where_that_asserts_something(extractor):
+    row = said(deciding(extractor, bias=-9.0))
+    assert row["best"] == {"label": row["predicted"], "probability": row["probabilities"][row["predicted"]]}
+    assert row["predicted"] != NEGATIVE
 
 
-def test_the_labels_of_each_prompt_have_another_order_and_the_negative_one_is_last():
-    orders = {tuple(entry.label for entry in prompt(order_seed=str(seed)).labels.values()) for seed in range(20)}
-    assert orders == {("owner_of", "boat:built_in", "no_relation"), ("boat:built_in", "owner_of", "no_relation")}
+def test_a_threshold_that_is_given_takes_the_place_of_the_checkpoint_s(extractor):
+    sure = deciding(extractor, bias=-9.0, threshold=0.999)
+    assert said(sure, threshold=0.0)["predicted"] == said(sure)["best"]["label"]
 
 
-def test_the_label_of_an_item_changes_nothing_in_its_prompt():
-    other = TASK.relabelled(ITEM, "boat:built_in")
-    assert asked(item=other) == asked()
+def test_the_share_of_negatives_that_is_expected_changes_probabilities_and_so_the_answer(extractor):
+    calibrated = deciding(extractor, negatives=0.2)
+    odds = [row["probabilities"][NEGATIVE] for row in (said(calibrated), said(calibrated, negatives=0.9999))]
+    assert odds[0] < 0.9 < odds[1]
+    assert said(calibrated, negatives=0.9999)["predicted"] == NEGATIVE
+    assert said(calibrated, negatives=0.2)["probabilities"] == said(calibrated)["probabilities"]
 
 
-def test_a_question_is_asked_without_its_answer():
-    def text(answer: bool) -> str:
-        question = AnsweredQuestion(id="q", question="Is tea wet?", passage="Tea is mostly water.", answer=answer)
-        made = LabelPrompt(YES_NO, YES_NO.fixed_schema, question, (), "code", "1")
-        return made.messages()[0].content
-
-    assert text(True) == text(False)
-    assert text(True).endswith("Passage: Tea is mostly water.\nQuestion: Is tea wet?\nAnswer:")
+def test_a_share_of_negatives_is_an_error_where_the_extractor_was_not_calibrated_for_one(extractor):
+    with pytest.raises(UserError, match="calibrated without examples of a negative label"):
+        said(extractor, negatives=0.8)
 
 
-def test_a_demonstration_is_shown_with_its_answer_and_its_reason_where_it_has_one():
-    plain, explained = (asked(demonstrations=[Demonstration(SEEDS[1], reason)]) for reason in (None, "Papers."))
-    shown = f"Sentence: {TASK.show(SEEDS[1])}\nTypes: the head is of type PERSON, the tail of type BOAT\n"
-    assert f'{shown}Answer: {{"answer": "{code_of("owner_of")}"}}\n\nSentence:' in plain
-    assert f"{shown}Reason: Papers.\nAnswer:" in explained
+def test_what_is_read_in_one_pass_is_what_the_model_and_its_head_give(extractor):
+    found = read(replace(extractor, learnt=states_of(extractor, SEEDS)), ITEMS)
+    rows = answer(extractor, ITEMS).probabilities
+    np.testing.assert_allclose(Decision().probabilities(found.logits, 2), rows, atol=1e-6)
+    cosines = states_of(extractor, ITEMS) @ states_of(extractor, SEEDS).T
+    np.testing.assert_allclose(found.similarities, cosines.max(1), atol=1e-5)
+    np.testing.assert_allclose(found.similarities[2:], 1, atol=1e-5)  # the seeds themselves
 
 
-def test_a_neutral_prompt_holds_nothing_of_the_item_but_its_types():
-    assert ITEM.head.text_of(ITEM.text) not in asked(neutral=True)
-    assert "Sentence: N/A\nTypes: the head is of type PERSON" in asked(neutral=True)
+# Like nothing in training
 
 
-def test_more_labels_than_codes_are_an_error():
-    relations = [Relation(relation=f"r{number}", definition="x") for number in range(len(CODES) + 1)]
-    with pytest.raises(UserError, match="the schema has 53 labels, there are codes for 52"):
-        asked(schema=Schema(relations=tuple(relations)))
+def test_an_item_like_those_of_training_has_no_mark(extractor):
+    known = deciding(extractor, states_of(extractor, SEEDS), least_similarity=0.999)
+    assert "unlike" not in said(known, SEEDS[0])
 
 
-# How answers are read
-
-
-def test_an_answer_in_codes_is_held_to_them_and_read_as_its_label():
-    made = prompt()
-    assert made.response_schema()["properties"] == {"answer": {"enum": ["A", "B", "C"]}}
-    assert [made.read(made.answer_of(label)) for label in SCHEMA.labels] == list(SCHEMA.labels)
-
-
-@pytest.mark.parametrize("text", ["", "A", '{"answer": "D"}', '{"answer": ["A"]}', '{"label": "A"}', "{", "[" * 9999])
-def test_an_answer_that_is_no_code_means_no_label(text):
-    assert prompt().read(text) is None
-
-
-@pytest.mark.parametrize("text", ["Owner of", " owner_of\nbecause she keeps it", "owner of. She keeps it."])
-def test_free_text_is_read_up_to_its_first_stop(text):
-    made = prompt("text")
-    assert made.response_schema() is None
-    assert made.read(text) == "owner_of"
-
-
-@pytest.mark.parametrize("text", ["", "She is the owner of it", "owner", "owned by"])
-def test_free_text_that_is_not_the_name_of_a_label_means_none(text):
-    assert prompt("text").read(text) is None
-
-
-@given(st.text(), st.sampled_from(["code", "text"]))
-def test_no_answer_whatever_raises(text, answer):
-    assert prompt(answer).read(text) in (None, *SCHEMA.labels)
-
-
-# Which demonstrations
-
-
-def test_fixed_demonstrations_are_as_many_of_each_label_and_the_same_for_every_item():
-    settings = SETTINGS.model_copy(update={"demonstrations": "fixed", "shots": 1})
-    pool = [*SEEDS, TASK.relabelled(SEEDS[0], "boat:built_in").model_copy(update={"id": "boats-3"})]
-    first, second = demonstrations_of(settings, TASK, pool, SEEDS, {})
-    assert first == second
-    assert sorted(each.example.label for each in first) == ["boat:built_in", "owner_of"]
-
-
-def test_fixed_demonstrations_come_in_an_order_that_the_random_seed_decides():
-    pool = [SimpleNamespace(label=label) for label in "abcdefgh"]
-    orders = {"".join(each.label for each in fixed(pool, 1, seed)) for seed in range(5)}
-    assert len(orders) == 5
-    assert {"".join(sorted(order)) for order in orders} == {"abcdefgh"}
-
-
-def test_the_most_similar_demonstration_stands_last():
-    assert nearest(np.array([[0.1, 0.9, 0.5], [0.7, 0.1, 0.2]]), ["a", "b", "c"], 2) == [["c", "b"], ["c", "a"]]
-
-
-def test_the_nearest_are_found_by_what_is_left_when_mentions_are_masked():
-    settings = SETTINGS.model_copy(update={"demonstrations": "nearest", "shots": 1})
-    renamed = SEEDS[1].text.replace("Tove", "Anna").replace("Grey Heron", "Wide Petrel")
-    item = TASK.read_item(
-        {"text": renamed.replace("Anna", "<e1>Anna</e1>").replace("Wide Petrel", "<e2>Wide Petrel</e2>")}
+def test_an_item_that_is_far_from_all_that_was_learnt_is_marked_with_its_similarity(extractor):
+    known = deciding(extractor, states_of(extractor, SEEDS), least_similarity=1.01)
+    [note] = said(known)["unlike"]
+    near = read(known, [ITEM]).similarities[0]
+    assert note == (
+        f"its similarity to the nearest training example is {near:.3f}, "
+        "that of nearly all held-out examples at least 1.010"
     )
-    [[shown]] = demonstrations_of(settings, TASK, SEEDS, [item], {})
-    assert shown == Demonstration(SEEDS[1], None)
 
 
-def test_reasons_are_those_of_the_examples_that_are_shown():
-    settings = SETTINGS.model_copy(update={"demonstrations": "fixed", "shots": 2, "reasons": True})
-    [shown] = demonstrations_of(settings, TASK, SEEDS, [ITEM], {"boats-2": "Papers."})
-    assert {each.example.id: each.reason for each in shown} == {"boats-1": None, "boats-2": "Papers."}
+def typed(head: str | None, tail: str | None) -> Sentence:
+    types = {"head": ITEM.head.model_copy(update={"type": head}), "tail": ITEM.tail.model_copy(update={"type": tail})}
+    return ITEM.model_copy(update=types)
 
 
-# Which items
+def test_an_item_with_types_that_no_label_allows_is_marked(extractor):
+    assert said(extractor, typed("BOAT", "PERSON")).get("unlike") is None  # boat:built_in takes any tail
+    assert said(extractor, typed("PERSON", "PERSON"))["unlike"] == ["no relation has the types PERSON -> PERSON"]
+    assert said(extractor, typed(None, "PERSON")).get("unlike") is None
 
 
-@given(st.lists(st.sampled_from("aaabbc"), min_size=1, max_size=60), st.integers(1, 60))
-def test_a_subset_has_every_label_in_its_share_and_the_order_of_the_whole(labels, count):
-    examples = [SimpleNamespace(at=at, label=label) for at, label in enumerate(labels)]
-    chosen = stratified(examples, count, seed=1)
-    assert len(chosen) == min(count, len(examples))
-    assert [each.at for each in chosen] == sorted(each.at for each in chosen)
-    for label in set(labels):
-        share = len(chosen) * labels.count(label) / len(labels)
-        assert abs(sum(each.label == label for each in chosen) - share) < 1
+def test_an_item_of_tokens_that_the_encoder_lacks_is_marked_with_their_number(extractor):
+    few = seed("a", "<e1>Ada</e1> ☃ owns the old and very small boat <e2>Isa</e2>.")
+    many = seed("b", "☃ ☃ ☃ <e1>Ada</e1> ☃ ☃ ☃ <e2>Isa</e2>")
+    rows = label(extractor, [few, many])
+    assert [row.get("unlike") for row in rows] == [None, ["6 of 8 tokens are unknown to the encoder"]]
 
 
-def test_a_subset_is_the_same_each_time_and_another_for_another_random_seed():
-    examples = [SimpleNamespace(at=at, label="a") for at in range(50)]
-    assert stratified(examples, 10, 1) == stratified(examples, 10, 1) != stratified(examples, 10, 2)
+def test_marks_of_an_earlier_labelling_do_not_stay(extractor):
+    again = ITEM.model_copy(update={"unlike": ["an old note"], "page": 7})
+    row = said(extractor, again)
+    assert "unlike" not in row
+    assert row["page"] == 7
 
 
-# Asking
+# Which extractor
 
 
-def labelled(engine: Scripted, *prompts: LabelPrompt) -> list[LLMLabel]:
-    client = Client(engine, None, UNLIMITED, FREE)
-    return asyncio.run(label_by_answers("llm_zero", prompts, SETTINGS, TEACHER, client))
-
-
-def test_each_item_is_asked_about_once_with_a_random_seed_of_its_own():
-    requests = label_requests("llm_zero", [prompt(), prompt(item=SEEDS[1])], SETTINGS, TEACHER)
-    assert len({request.seed for request in requests}) == 2
-    assert {request.max_tokens for request in requests} == {SETTINGS.max_tokens}
-
-
-def test_what_was_answered_is_kept_verbatim_beside_what_it_means():
-    answer = prompt().answer_of("boat:built_in")
-    [found] = labelled(Scripted(lambda _: answer), prompt())
-    assert (found.id, found.label, found.predicted, found.answer) == ("boats-1", "owner_of", "boat:built_in", answer)
-    assert (found.prompt_tokens, found.completion_tokens, found.counted) == (3, 2, True)
-
-
-def test_tokens_that_nobody_counted_are_estimated_and_said_to_be():
-    [found] = labelled(Scripted(lambda _: "no idea", prompt_tokens=None, completion_tokens=None), prompt())
-    assert (found.prompt_tokens, found.counted) == (len(asked()) // 3 + 1, False)
-
-
-def test_a_refusal_means_no_label_and_the_others_are_kept():
-    answers = iter([RequestFailedError("refused", "not that"), prompt(item=SEEDS[1]).answer_of("owner_of")])
-    first, second = labelled(Scripted(lambda _: next(answers)), prompt(), prompt(item=SEEDS[1]))
-    assert (first.predicted, first.answer, second.predicted) == (None, "", "owner_of")
-
-
-# Scoring names
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    folder = str(save_tiny_llm(tmp_path_factory.mktemp("model")))
-    return TEACHER.model_copy(update={"engine": "transformers", "model": folder, "revision": None})
-
-
-def test_a_score_is_the_log_probability_of_the_name_and_the_end_after_the_prompt(tiny, monkeypatch):
-    import torch
-
-    from relseed.labelling import score
-    from relseed.llm.engines.transformers import load_causal_model, prompt_text
-
-    model, tokenizer = load_causal_model(tiny.model, None)
-    made = prompt("score_sum")
-    found, tokens = score._scores(model, tokenizer, made, by_sum=True)
-    start = tokenizer(prompt_text(tokenizer, made.messages()), add_special_tokens=False)["input_ids"]
-    assert tokens == len(start)
-    for entry, value in zip(made.labels.values(), found, strict=True):
-        name = [*tokenizer(entry.name, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-        logits = model(torch.tensor([[*start, *name]])).logits[0].float().log_softmax(-1)
-        expected = sum(logits[len(start) - 1 + at, token].item() for at, token in enumerate(name))
-        assert value.item() == pytest.approx(expected, rel=0.02)
-
-
-@pytest.mark.parametrize("answer", ["score_sum", "score_mean", "score_calibrated"])
-def test_scoring_says_a_label_of_every_item_and_writes_nothing(tiny, answer):
-    found = label_by_scores([prompt(answer), prompt(answer, item=SEEDS[1])], answer, tiny)
-    assert [each.id for each in found] == ["boats-1", "boats-2"]
-    assert all(each.predicted in SCHEMA.labels and each.completion_tokens == 0 for each in found)
-
-
-def test_a_sum_prefers_shorter_names_than_a_mean_does(tiny):
-    """Of random weights nearly every token has the same probability: the fewest tokens win."""
-    [by_sum] = label_by_scores([prompt("score_sum")], "score_sum", tiny)
-    assert by_sum.predicted == min(SCHEMA.relations, key=lambda relation: len(relation.name)).relation
-
-
-# Entries
-
-
-def read(**changes) -> object:
-    params = PARAMS | {"labellers": {"mine": PARAMS["labellers"]["llm_zero"] | changes}}
-    return read_labeller(Params(params), "mine")
-
-
-@pytest.mark.parametrize(
-    ("changes", "problem"),
-    [
-        ({"shots": 2}, "leave it out for `none`"),
-        ({"demonstrations": "fixed"}, "`shots` says how many"),
-        ({"reasons": True}, "`reasons` are those of demonstrations"),
-        ({"answer": "score_sum"}, "labellers.mine.answer is score_sum: the engine batch gives no scores"),
-        ({"llm": "tuned"}, "labellers.mine.llm is tuned: take one whose form is chat"),
-    ],
-)
-def test_settings_that_do_not_fit_are_an_error_that_names_them(changes, problem):
-    with pytest.raises(UserError, match=re.escape(problem)):
-        read(**changes)
-
-
-def test_a_task_without_a_prompt_for_it_is_an_error_that_says_which_file_to_write(monkeypatch):
-    monkeypatch.setattr(type(TASK), "name", "crosswords")
-    with pytest.raises(UserError, match=r"crosswords has no prompt for labelling: write .*crosswords/label\.jinja"):
-        asked()
-
-
-# The stage
-
-
-def test_the_stage_scores_all_items_with_a_model_in_its_process(tmp_path, monkeypatch, tiny):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
-    monkeypatch.setenv("DVC_STAGE", "label@mine")
-    entry = PARAMS["labellers"]["llm_zero"] | {"answer": "score_mean", "llm": "local", "items": None}
-    llms = PARAMS["llms"] | {"local": tiny.model_dump()}
-    Path("params.yaml").write_text(yaml.safe_dump(PARAMS | {"labellers": {"mine": entry}, "llms": llms}), "utf-8")
-    write_records(Path("labels.jsonl"), SCHEMA.relations)
-    write_records(Path("seeds.jsonl"), SEEDS)
-    stage.main(
-        labeller="mine",
-        labels=Path("labels.jsonl"),
-        test=Path("seeds.jsonl"),
-        seeds=Path("seeds.jsonl"),
-        explanations=Path("none.jsonl"),
-        labelled=Path("labelled"),
+def folder(at: Path, micro_f1: float) -> Path:
+    """What is looked at of an extractor to choose it."""
+    at.mkdir(parents=True)
+    (at / CONFIG).touch()
+    (at / "history.json").write_text(
+        json.dumps([{"micro_f1": micro_f1, "kept": True}, {"micro_f1": 0.95, "kept": False}]), encoding="utf-8"
     )
-    found = [each for _, each in read_records(Path("labelled/mine.jsonl"), LLMLabel)]
-    assert [(each.id, each.label) for each in found] == [("boats-1", "owner_of"), ("boats-2", "owner_of")]
+    return at
+
+
+def test_a_folder_that_holds_an_extractor_itself_is_taken(tmp_path):
+    own = folder(tmp_path / "gold", 0.5)
+    folder(tmp_path / "gold/inner", 0.9)
+    assert find_extractor(own) == own
+
+
+def test_of_several_systems_careful_is_taken_and_of_its_random_seeds_the_best_on_validation(tmp_path):
+    folder(tmp_path / "unleash/seed-1", 0.9)
+    folder(tmp_path / "careful/seed-1", 0.6)
+    best = folder(tmp_path / "careful/seed-2", 0.7)
+    folder(tmp_path / "careful/seed-3", 0.5)
+    assert find_extractor(tmp_path) == best
+
+
+def test_without_careful_the_best_on_validation_is_taken(tmp_path):
+    folder(tmp_path / "gold/seed-1", 0.6)
+    best = folder(tmp_path / "carefully/seed-1", 0.9)
+    (tmp_path / "careful").mkdir()
+    assert find_extractor(tmp_path) == best
+
+
+def test_a_folder_without_an_extractor_is_taken_as_it_is(tmp_path):
+    assert find_extractor(tmp_path) == tmp_path

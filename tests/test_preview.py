@@ -16,10 +16,12 @@ from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Params
 from relseed.preview import preview
 from relseed.records.files import write_records
+from relseed.tasks.relation import TASK
 from tests.hostile import responds, serving
 from tests.methods import PARAMS, RULES, SCHEMA, SEEDS, good, method, targets, written
 from tests.scripted import Scripted
 
+LABELLERS = [f"{name}:" for name in PARAMS["labellers"]]
 METHODS = {
     name: method(name).settings.model_dump(mode="json", exclude_none=True) for name in ("all_at_once", "one_by_one")
 }
@@ -84,7 +86,27 @@ def test_explanations_are_previewed_like_a_method():
 def test_all_methods_and_explanations_are_shown_where_none_is_named():
     result = CliRunner().invoke(app, ["preview"])
     headers = [line for line in result.output.splitlines() if line.startswith("=== ")]
-    assert [header.split()[1] for header in headers] == ["explain:", "all_at_once:", "one_by_one:"]
+    assert [header.split()[1] for header in headers] == ["explain:", "all_at_once:", "one_by_one:", *LABELLERS]
+
+
+def test_the_first_prompt_of_a_labeller_is_the_one_about_the_first_test_example(project):
+    write_records(project / "data/dataset/test.jsonl", SEEDS[:3])
+    text = shown("llm_zero")
+    wanted = "labels of 3 test examples, demonstrations none, by teacher (claude)\n3 requests"
+    assert text.startswith(f"=== llm_zero: {wanted}")
+    assert TASK.show(SEEDS[0]) in text
+
+
+def test_a_labeller_that_scores_names_asks_nothing_and_says_so(project):
+    write_records(project / "data/dataset/test.jsonl", SEEDS[:3])
+    entry = PARAMS["labellers"]["llm_zero"] | {"llm": "smollm2", "answer": "score_sum"}
+    set_params(project, labellers={"llm_zero": entry})
+    assert "which scores the names: asks nothing" in shown("llm_zero")
+
+
+def test_a_labeller_without_its_test_examples_says_what_builds_them():
+    assert "=== llm_zero: cannot be rendered yet: " in shown("llm_zero")
+    assert "build it with `dvc repro ingest`" in shown("llm_zero")
 
 
 def test_nothing_is_asked(project):

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from relseed.datasets.draw import draw
@@ -15,14 +16,19 @@ from relseed.explanations.prompt import ExplanationPrompt
 from relseed.generation.exchanges import Exchange
 from relseed.generation.method import Method, read_method
 from relseed.generation.writing import write
+from relseed.labelling.ask import label_requests
+from relseed.labelling.inputs import read_prompts
+from relseed.labelling.items import stratified
+from relseed.labelling.labeller import read_labeller
 from relseed.llm.client import open_client
 from relseed.llm.engines.batch import read_responses
 from relseed.llm.llm import LLM
-from relseed.llm.request import Response
+from relseed.llm.request import Request, Response
 from relseed.pipeline.params import Params
 from relseed.quality.duplicates import nearest
+from relseed.quality.embeddings import embed
 from relseed.quality.templates import masked_copies
-from relseed.records.files import read_records
+from relseed.records.files import read_records, write_records
 from relseed.tasks.relation import TASK, Example
 from relseed.tasks.relation.passages import Passage
 from relseed.tasks.relation.tags import tagged, untag
@@ -126,9 +132,40 @@ def test_every_seed_is_explained_with_words_of_its_own(explained):
     assert all(explanation.trigger in texts[explanation.seed] for explanation in explanations)
 
 
-def test_nothing_is_recorded_that_the_pipeline_does_not_ask_for(written, explained):
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory) -> dict[str, list[Request]]:
+    """The requests of each labeller."""
+    write_records(seeds := tmp_path_factory.mktemp("seeds") / "train.jsonl", SEEDS)
+    requests = {}
+    for name in PARAMS.names("labellers"):
+        settings, llm = read_labeller(PARAMS, name)
+        files = {part: Path(f"data/gazette/{part}.jsonl") for part in ("relations", "test")}
+        prompts = read_prompts(settings, TASK, labels=files["relations"], test=files["test"], seeds=seeds)
+        requests[name] = label_requests(name, prompts, settings, llm)
+    return requests
+
+
+def test_two_hundred_test_sentences_are_labelled_by_each_labeller(labelled):
+    for name, requests in labelled.items():
+        recorded = read_responses(Path(f"data/recorded/{name}.jsonl"))
+        assert {request.key for request in requests} == set(recorded)
+        assert len(recorded) == 200
+
+
+def test_which_seeds_are_nearest_depends_on_no_rounding():
+    """Another machine works out similarities that differ in the sixth digit or so: the prompts must stay the same."""
+    examples = read_examples(Path("data/gazette/test.jsonl"), TASK, SCHEMA)
+    settings, _ = read_labeller(PARAMS, "llm_knn")
+    items = stratified(examples, settings.items, settings.seed)
+    both = embed([TASK.masked(example) for example in (*items, *SEEDS)], "find demonstrations")
+    highest = np.sort(both[: len(items)] @ both[len(items) :].T, axis=1)[:, -settings.shots - 1 :]
+    assert np.diff(highest, axis=1).min() > 3e-6
+
+
+def test_nothing_is_recorded_that_the_pipeline_does_not_ask_for(written, explained, labelled):
     asked = {exchange.request.key for exchanges in written.values() for exchange in exchanges}
     asked |= {exchange.request.key for attempts in explained for exchange in attempts.exchanges}
+    asked |= {request.key for requests in labelled.values() for request in requests}
     recorded = read_responses(Path("data/recorded"))  # without those for other data, in folders of their own
     assert set(recorded) == asked
     assert all(isinstance(response, Response) for response in recorded.values())
@@ -182,10 +219,17 @@ def test_the_sentences_recorded_for_crossre_have_three_to_five_names_in_tags_and
     assert len(texts) == len(set(texts)) == 168
 
 
-def test_the_data_card_says_who_wrote_them_and_counts_right(written):
+@pytest.mark.parametrize("name", ["llm_zero", "llm_knn"])
+def test_the_labels_recorded_for_other_data_are_codes_and_hold_nothing_of_a_sentence(name):
+    responses = read_responses(Path(f"data/recorded/semeval/{name}.jsonl"))
+    assert len(responses) == 200
+    assert all(re.fullmatch(r'\{"answer": "[A-S]"\}', response.text) for response in responses.values())
+
+
+def test_the_data_card_says_who_wrote_them_and_counts_right(written, labelled):
     card = Path("data/recorded/README.md").read_text(encoding="utf-8")
     assert "Claude" in card
-    for method, exchanges in written.items():
-        assert f"| {method}.jsonl | {len(exchanges)} |" in card
+    for name, asked in {**written, **labelled}.items():
+        assert f"| {name}.jsonl | {len(asked)} |" in card
     for path in Path("data/recorded").glob("*/*.jsonl"):
         assert f"| {path.parent.name}/{path.name} | {len(read_responses(path))} |" in card

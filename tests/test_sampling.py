@@ -32,12 +32,17 @@ def test_at_a_low_temperature_the_likeliest_is_drawn_nearly_always():
 
 
 def test_requests_with_and_without_temperature_share_a_batch():
-    requests = [request(seed=1, temperature=0, top_p=1), request(seed=2, temperature=1, top_p=1)]
-    chosen = [
-        ConstrainedSampler(requests, None, end=0)(torch.zeros(2, 1, dtype=torch.long), torch.tensor([row, row]))
-        for row in ([0.0, 3.0, 0.0], [0.0, 0.0, 3.0])
-    ]
-    assert [tokens[0].argmax().item() for tokens in chosen] == [1, 2]
+    requests = [request(seed=seed, temperature=seed % 2, top_p=1) for seed in range(400)]
+    sampler = ConstrainedSampler(requests, None, end=0)
+    logits = torch.tensor([[0.0, 0.5, 0.0]] * 400)
+    tokens = sampler(torch.zeros(400, 1, dtype=torch.long), logits).argmax(1)
+    assert set(tokens[::2].tolist()) == {1}
+    assert set(tokens[1::2].tolist()) == {0, 1, 2}
+
+
+def test_nothing_outside_of_the_nucleus_is_drawn():
+    logits = torch.tensor([0.55, 0.3, 0.1, 0.05]).log().tolist()
+    assert set(drawn(logits, 400, top_p=0.8)) == {0, 1}
 
 
 @given(st.lists(st.integers(-40, 40), min_size=2, max_size=40, unique=True), st.floats(0.05, 0.99))
@@ -52,8 +57,14 @@ def test_the_nucleus_is_what_transformers_takes_for_it(logits, top_p):
 
 def test_a_nucleus_wider_than_the_likeliest_tokens_is_found_among_all():
     flat = torch.full((1, 5000), 1 / 5000)
-    flat[0, 7] = 1.01 / 5000
-    assert int((nucleus(flat, torch.tensor([[0.9]])) > 0).sum()) >= 4500
+    assert int((nucleus(flat, torch.tensor([[0.9]])) > 0).sum()) == 5000  # the others are all as likely as the last
+
+
+def test_a_nucleus_of_many_tokens_ends_where_its_share_is_reached():
+    falling = torch.linspace(2, 1, 5000)[None].softmax(1)
+    kept = nucleus(falling, torch.tensor([[0.9]]))
+    assert kept.sum().item() == pytest.approx(0.9, abs=1e-3)
+    assert int((kept > 0).sum()) < 4600
 
 
 def test_each_row_has_its_own_nucleus():

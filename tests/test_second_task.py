@@ -9,7 +9,7 @@ import pytest
 
 from relseed.records.files import read_json_lines
 from tests.conftest import copy, run, set_params
-from tests.graph import ROOT
+from tests.graph import PARAMS, ROOT
 from tests.hostile import Handler, chat, serving
 
 # A folder whose name a shell would take apart.
@@ -56,8 +56,11 @@ SYSTEM = {
 
 
 def answer(handler: Handler) -> None:
-    """Three questions with the answer that the schema of the request demands, others each time."""
+    """Three questions with the answer that the schema of the request demands, others each time; or a first code."""
     schema = handler.body["response_format"]["json_schema"]["schema"]
+    if codes := schema["properties"].get("answer"):
+        handler.send(200, chat(json.dumps({"answer": codes["enum"][0]})))
+        return
     [label] = schema["properties"]["samples"]["items"]["properties"]["answer"]["enum"]
     samples = [{"answer": label, "question": question} for question in next(TURNS[label])]
     handler.send(200, chat(json.dumps({"samples": samples})))
@@ -77,6 +80,7 @@ def project(checkout, warm, tmp_path_factory) -> Path:
             llms={"teacher": {"engine": "openai", "model": "any"}},
             engines={"openai": {"url": server.url}},
             methods={"questions": METHOD},
+            labellers={"llm_zero": PARAMS["labellers"]["llm_zero"] | {"reads": "data/seeds/train.jsonl", "items": 6}},
             training_sets={
                 "questions": {
                     "reads": "data/accepted/questions.jsonl",
@@ -111,10 +115,16 @@ def test_what_the_endpoint_wrote_is_accepted_and_trained_on(project):
 
 def test_systems_are_evaluated_beside_the_baselines_that_the_task_has(project):
     metrics = json.loads((project / "metrics.json").read_text(encoding="utf-8"))
-    assert set(metrics) == {"gold", "written", "majority", "random", "methods"}
+    assert set(metrics) == {"gold", "written", "majority", "random", "methods", "labellers"}
     assert metrics["written"]["trained_on"] == {"real": 8, "written": 10}
     assert metrics["majority"]["micro_f1"]["mean"] == 0.5
     assert "20 test examples" in (project / "results/table.md").read_text(encoding="utf-8")
+
+
+def test_an_llm_answers_test_questions_itself(project):
+    scores = json.loads((project / "metrics.json").read_text(encoding="utf-8"))["labellers"]["llm_zero"]
+    assert (scores["items"], scores["unparsed"]) == (6, 0)
+    assert set(scores["beside"]) == {"gold", "written"}
 
 
 def test_the_extractor_answers_new_questions(project):

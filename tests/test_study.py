@@ -9,11 +9,13 @@ from dvc.utils.hydra import apply_overrides
 from pydantic import ValidationError
 
 from benchmarks import study
-from benchmarks.study import Study, experiment, read_study, row
+from benchmarks.study import Study, experiment, labeller_rows, read_study, row
 from relseed.evaluation.record import Prediction
 from relseed.evaluation.system import System
 from relseed.generation.method import loop_of
 from relseed.generation.training_set import TrainingSet
+from relseed.labelling.labeller import read_labeller
+from relseed.labelling.record import LLMLabel
 from relseed.pipeline.params import Params
 from relseed.pretraining.trainer import PretrainingConfig
 from stages.finetune import Finetune
@@ -50,6 +52,9 @@ def test_the_changes_of_a_variant_are_of_parameters_that_there_are_and_leave_wha
             params.section(f"{mapping}.{entry}", kind)
     for entry in params.names("methods"):
         params.section(f"methods.{entry}", loop_of(params, entry).Settings)
+    for entry in params.names("labellers"):
+        read_labeller(params, entry)
+    assert set(read_study(name).labellers) <= set(params.names("labellers"))
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "benchmarks/studies").glob("*.json")))
@@ -110,6 +115,19 @@ def test_a_row_holds_all_scores_and_baselines_of_each_draw():
     assert found["hash"] == "0123456789ab"
     assert found["scores"]["micro_f1"] == {"mean": 0.651, "std": 0.012, "low": 0.61, "high": 0.69}
     assert found["baselines"]["majority"] == {"micro_f1": {"mean": 0.125, "std": 0.0}}
+
+
+def test_a_labeller_is_scored_on_each_draw_beside_the_systems():
+    right = evaluation(predictions=predicted(RIGHT))
+    answers = [
+        LLMLabel(
+            id=str(at), label=label, predicted="mends", answer="x", prompt_tokens=9, completion_tokens=1, counted=True
+        )
+        for at, label in enumerate(GOLD)
+    ]
+    found = labeller_rows({"llm_zero": [answers]}, {"gold": [right]})["llm_zero"]["draws"]["3"]
+    assert (found["items"], found["micro_f1"]["mean"]) == (4, pytest.approx(2 / 7))
+    assert found["beside"]["gold"]["micro_f1"] == 1.0
 
 
 def test_scores_on_other_test_examples_have_no_difference():

@@ -127,6 +127,12 @@ def test_a_schema_of_any_kind_is_kept(engine):
     assert json.loads(response.text) == {"n": 7}
 
 
+def test_a_request_with_a_schema_and_one_without_share_a_batch(engine):
+    held, free = send(engine, request(1), request(2, response_schema=None, max_tokens=30))
+    alone = send(engine, request(1)) + send(engine, request(2, response_schema=None, max_tokens=30))
+    assert [held.text, free.text] == [response.text for response in alone]
+
+
 def test_a_model_that_is_not_there_is_an_error_that_says_so(tmp_path):
     with pytest.raises(UserError, match="no causal model"):
         TransformersEngine(Transformers(batch_size=1), str(tmp_path / "nothing"), None, {})

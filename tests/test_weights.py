@@ -24,25 +24,43 @@ def test_any_other_name_is_a_folder_or_a_model_of_the_hub_and_stays_as_it_is():
     assert weights_path("models/lm/base", None) == "models/lm/base"
 
 
-def test_its_weights_are_written_once_and_found_again(monkeypatch):
-    first = weights_path(SMOLLM2.model, SMOLLM2.revision)
-    monkeypatch.setattr(weights, "_convert", lambda folder: pytest.fail("converted twice"))
-    assert weights_path(SMOLLM2.model, None) == first
-    assert json.loads((Path(first) / "config.json").read_text(encoding="utf-8")).get("quantization_config") is None
-    with safe_open(Path(first) / "model.safetensors", "pt") as file:
-        assert {file.get_slice(name).get_dtype() for name in file.keys()} == {"BF16"}  # noqa: SIM118
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    """An empty cache folder, and how often weights are written into it."""
+    calls: list[Path] = []
+
+    def convert(folder: Path) -> None:
+        calls.append(folder)
+        (folder / "model.safetensors").write_text("weights", encoding="utf-8")
+
+    monkeypatch.setattr(weights, "user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.setattr(weights, "_convert", convert)
+    return calls
 
 
-def test_a_conversion_that_fails_leaves_nothing_that_looks_like_weights(monkeypatch, tmp_path):
+def test_its_weights_are_written_once_into_the_cache_folder_and_found_again(cache, tmp_path):
+    first, second = (weights_path(SMOLLM2.model, revision) for revision in (SMOLLM2.revision, None))
+    assert first == second == str(tmp_path / "cache/SmolLM2-135M-Instruct-0.1.2")
+    assert Path(first, "model.safetensors").read_text(encoding="utf-8") == "weights"
+    assert len(cache) == 1
+
+
+def test_a_conversion_that_fails_leaves_nothing_that_looks_like_weights(cache, monkeypatch, tmp_path):
     def fail(folder: Path) -> None:
         (folder / "model.safetensors").write_text("half", encoding="utf-8")
         raise OSError("disk full")
 
-    monkeypatch.setattr(weights, "user_cache_path", lambda _: tmp_path)
     monkeypatch.setattr(weights, "_convert", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UserError, match=r"cannot be written to .*disk full.*XDG_CACHE_HOME"):
         weights_path(PACKAGED, None)
-    assert [path for path in tmp_path.rglob("*") if path.suffix != ".lock"] == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"] == []
+
+
+def test_what_is_written_are_plain_weights_in_bf16():
+    folder = Path(weights_path(SMOLLM2.model, SMOLLM2.revision))
+    assert "quantization_config" not in json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        assert {file.get_slice(name).get_dtype() for name in file.keys()} == {"BF16"}  # noqa: SIM118
 
 
 def test_another_revision_than_the_installed_one_is_an_error_with_both_cures():

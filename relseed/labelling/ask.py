@@ -10,12 +10,12 @@ from relseed.labelling.record import LLMLabel
 from relseed.llm.client import CHARACTERS_PER_TOKEN, Client, estimated_tokens
 from relseed.llm.llm import LLM
 from relseed.llm.request import Request
-from relseed.records.candidates import Candidate, request_id
+from relseed.records.candidates import request_id
 
 
 def label_requests(name: str, prompts: Sequence[LabelPrompt], settings: Labeller, llm: LLM) -> list[Request]:
     """The requests for all items of a labeller, in their order."""
-    own = llm.model_copy(update={"revision": llm.weights_digest or llm.revision})
+    own = llm.for_label("")  # the same for all: it has no adapters for each
     return [
         own.request(
             request_id(name, prompt.item.id, 0), prompt.messages(), prompt.response_schema(), settings.max_tokens
@@ -41,12 +41,7 @@ async def label_by_answers(
 
 
 async def _label(name: str, prompt: LabelPrompt, request: Request, runner: RequestRunner) -> LLMLabel:
-    id = request_id(name, prompt.item.id, 0)
-
-    def candidate(id: str, text: str, *, truncated: bool) -> list[Candidate]:
-        return [Candidate(id=id, method=name, label=prompt.item.label, text=text, truncated=truncated)]
-
-    exchange = await runner.send(id, request, candidate)
+    exchange = await runner.send(request_id(name, prompt.item.id, 0), request, lambda *_, **__: ())
     runner.count_accepted(1)
     return _read(prompt, exchange, request)
 

@@ -18,7 +18,7 @@ def demonstrations_of(
     """What each item's prompt shows of `examples`; `reasons` are explanations by the ids of examples.
 
     Raises:
-        UserError: The retriever is a folder without an extractor.
+        UserError: The retriever is neither a file, which stands for MiniLM, nor a folder with an extractor.
     """
     if settings.shots is None:
         return [[] for _ in items]
@@ -26,10 +26,7 @@ def demonstrations_of(
         shown = [fixed(examples, settings.shots, settings.seed)] * len(items)
     else:
         shown = nearest(_similarities(settings.retriever, task, items, examples), examples, settings.shots)
-    return [
-        [Demonstration(example, reasons.get(example.id) if settings.reasons else None) for example in examples]
-        for examples in shown
-    ]
+    return [[Demonstration(example, reasons.get(example.id)) for example in each] for each in shown]
 
 
 def fixed(examples: Sequence[Any], shots: int, seed: int) -> list[Any]:
@@ -49,7 +46,7 @@ def nearest(similarities: np.ndarray, examples: Sequence[Any], shots: int) -> li
 
 def _similarities(retriever: Path, task: Task, items: Sequence[Any], examples: Sequence[Any]) -> np.ndarray:
     """The cosine of each item to each of `examples`, [items, examples]."""
-    if retriever.is_dir():
+    if not retriever.is_file():
         from relseed.classifier.inference import similarities  # late: what is not retrieved needs no extractor
         from relseed.classifier.labelling import open_extractor
 

@@ -23,7 +23,8 @@ class Labeller(Section):
     shots: PositiveInt | None = None  # how many: of each label (fixed), or in all (nearest)
     retriever: Path  # of the nearest: an extractor, by its states; the seeds: MiniLM, mentions masked
     reasons: bool  # each demonstration has its explanation
-    answer: Reading  # a code held by a schema, free text that is parsed, or the score of each label's name
+    explanations: Path  # that are shown as reasons; where none are, the seeds
+    answer: Reading  # a code, free text that is parsed, or the score of each label's name
     items: PositiveInt | None  # test examples that are labelled, every label in its share; None: all
     max_tokens: PositiveInt  # of a response
     seed: NonNegativeInt  # of the fixed demonstrations, the order of labels, and the items
@@ -49,6 +50,8 @@ def read_labeller(params: Params, name: str) -> tuple[Labeller, LLM]:
         UserError: There is no such labeller or LLM, or a setting does not fit.
     """
     settings = params.section(f"labellers.{name}", Labeller)
+    if params.value(f"llms.{settings.llm}") is None:
+        raise UserError(f"{params.path}: labellers.{name}.llm is {settings.llm}, an entry that is null: name an LLM")
     llm = params.section(f"llms.{settings.llm}", LLM)
     where = f"{params.path}: labellers.{name}"
     if llm.form != "chat" or llm.adapters is not None:

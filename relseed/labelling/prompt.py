@@ -37,21 +37,26 @@ class LabelPrompt:
     item: Any
     demonstrations: Sequence[Demonstration]
     answer: Reading
-    order_seed: str  # of the labels: another order in each prompt, so that no place in it is an advantage
+    order_seed: str  # of the labels: another order in each prompt, but for the negative one, which is last
     neutral: bool = False  # ask about nothing: what an answer is worth before anything is read
 
     @cached_property
     def labels(self) -> Mapping[str, Label]:
-        """The labels by their codes, in the order of the prompt; the negative one is last, "none of the above".
+        """The labels by their codes, or by numbers where none are asked for, in the order of the prompt.
+
+        The negative one is last: datasets define it as "none of the above".
 
         Raises:
-            UserError: There are more than codes.
+            UserError: Codes are asked for, and there are more labels.
         """
-        if len(self.schema.labels) > len(CODES):
-            raise UserError(f"the schema has {len(self.schema.labels)} labels, there are codes for {len(CODES)}")
         entries = list(self.schema.entries)
         random.Random(self.order_seed).shuffle(entries)
         entries.sort(key=lambda entry: entry.negative)
+        if self.answer != "code":
+            return {str(number): entry for number, entry in enumerate(entries)}
+        if len(entries) > len(CODES):
+            known = f"the schema has {len(entries)} labels, there are codes for {len(CODES)}"
+            raise UserError(f"{known}: take another `answer` than code")
         return dict(zip(CODES, entries, strict=False))
 
     def messages(self) -> tuple[Message, ...]:
@@ -100,8 +105,20 @@ class LabelPrompt:
         """
         if self.answer == "code":
             return self._read_code(text)
-        names = {_plain(entry.name): entry.label for entry in self.labels.values()}
-        return names.get(_plain(text.strip().partition("\n")[0].partition(".")[0]))
+        return self._by_name.get(_plain(text))
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, str]:
+        """Labels by what their names are read as.
+
+        Raises:
+            UserError: Two are read as the same.
+        """
+        names: dict[str, str] = {}
+        for entry in self.labels.values():
+            if (other := names.setdefault(_plain(entry.name), entry.label)) != entry.label:
+                raise UserError(f"free text cannot tell {other} from {entry.label}: take another `answer` than text")
+        return names
 
     def _read_code(self, text: str) -> str | None:
         try:
@@ -111,5 +128,7 @@ class LabelPrompt:
         return None if found is None else found.label
 
 
-def _plain(name: str) -> str:
-    return " ".join(name.casefold().replace("_", " ").split())
+def _plain(text: str) -> str:
+    """What is compared: up to the first line break or full stop, in small letters."""
+    first = text.strip().partition("\n")[0].partition(".")[0]
+    return " ".join(first.casefold().replace("_", " ").split())

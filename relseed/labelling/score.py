@@ -13,6 +13,7 @@ from relseed.labelling.prompt import LabelPrompt
 from relseed.labelling.record import LLMLabel
 from relseed.llm.engines.transformers import load_causal_model, prompt_text
 from relseed.llm.llm import LLM
+from relseed.pipeline.errors import UserError
 from relseed.pipeline.progress import bar
 
 
@@ -26,15 +27,19 @@ def label_by_scores(prompts: Sequence[LabelPrompt], answer: Reading, llm: LLM) -
             von der Wense 2025).
         llm: Its engine is `transformers`.
 
+    Weights are in float32: in bf16, the scores of names that are nearly as likely differ by rounding alone.
+
     Raises:
-        UserError: There is no such model here.
+        UserError: There is no such model here, or a prompt has no room in it.
     """
     model, tokenizer = load_causal_model(llm.model, llm.revision)
+    model.float()
     found = []
     for prompt in bar(prompts, desc="label by scores", unit="item"):
         scores, tokens = _scores(model, tokenizer, prompt, by_sum=answer == "score_sum")
         if answer == "score_calibrated":
-            scores = scores - _scores(model, tokenizer, replace(prompt, neutral=True), by_sum=False)[0]
+            neutral, further = _scores(model, tokenizer, replace(prompt, neutral=True), by_sum=False)
+            scores, tokens = scores - neutral, tokens + further
         label = list(prompt.labels.values())[int(scores.argmax())].label
         found.append(
             LLMLabel(
@@ -57,6 +62,9 @@ def _scores(model: Any, tokenizer: Any, prompt: LabelPrompt, *, by_sum: bool) ->
     asked = tokenizer(prompt_text(tokenizer, prompt.messages()), add_special_tokens=False, return_tensors="pt")
     names = [tokenizer(entry.name, add_special_tokens=False)["input_ids"] + [end] for entry in prompt.labels.values()]
     longest = max(map(len, names))
+    if (length := asked["input_ids"].shape[1] + longest) > model.config.max_position_embeddings:
+        limit = model.config.max_position_embeddings
+        raise UserError(f"the model has room for {limit} tokens, a prompt with a label takes {length}: show less")
     ids = torch.stack([pad(torch.tensor(name), (0, longest - len(name)), value=end) for name in names])
     mask = torch.stack([pad(torch.ones(len(name)), (0, longest - len(name))) for name in names]).to(model.device)
     cache = DynamicCache(config=model.config)

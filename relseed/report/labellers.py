@@ -32,7 +32,7 @@ def _row(name: str, scores: LabellerScores, llm: LLM) -> list[str]:
         interval(scores.micro_f1),
         *map(_percent, (*shares, scores.negatives_found)),
         f"{about}{scores.prompt_tokens:.0f} + {scores.completion_tokens:.0f}",
-        DASH if cost is None else f"{cost:.2f}",
+        DASH if cost is None else f"{about}{cost:.2f}",
     ]
 
 
@@ -65,9 +65,15 @@ def labeller_numbers(scores: LabellerScores) -> dict[str, Any]:
         "negatives_found": scores.negatives_found,
         "prompt_tokens": scores.prompt_tokens,
         "completion_tokens": scores.completion_tokens,
-        "difference": {system: beside.difference for system, beside in scores.beside.items()},
+        "counted": int(scores.counted),  # 0: the tokens are estimates
+        "beside": {system: _beside_numbers(beside) for system, beside in scores.beside.items()},
     }
     return {name: number for name, number in numbers.items() if number is not None}
+
+
+def _beside_numbers(beside: Beside) -> dict[str, float]:
+    ends = beside.interval
+    return {"micro_f1": beside.micro_f1, "difference": beside.difference, "low": ends.low, "high": ends.high}
 
 
 def cost_of(scores: LabellerScores, llm: LLM) -> float | None:

@@ -137,7 +137,8 @@ class Endpoint:
             async with asyncio.timeout(self.limits.timeout):
                 body = request.body()
                 # What only vLLM knows is no argument of the client.
-                extra = {name: body.pop(name) for name in ("structured_outputs",) if name in body}
+                held = body.pop("structured_outputs", None)
+                extra = {"structured_outputs": held} if held else None
                 response = await self._client.chat.completions.create(**body, extra_body=extra)
             if not response.choices:
                 raise MalformedResponseError("the response has no choices")

@@ -28,12 +28,12 @@ class ConstrainedSampler(LogitsProcessor):
         self._generators = [torch.Generator().manual_seed(request.seed) for request in requests]
         self._temperature = torch.tensor([[request.temperature] for request in requests])
         self._top_p = torch.tensor([[request.top_p] for request in requests])
-        self._executor = llguidance.LLExecutor()
         self._matchers = {
             row: llguidance.LLMatcher(grammars, _grammar(request.response_schema))
             for row, request in enumerate(requests)
-            if request.response_schema is not None and grammars is not None
+            if request.response_schema is not None
         }
+        self._executor = llguidance.LLExecutor() if self._matchers else None
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:  # type: ignore[override]
         """Scores [batch, tokens] that leave one token each: called by `generate` for each step."""
@@ -70,15 +70,15 @@ class ConstrainedSampler(LogitsProcessor):
         warm = torch.where(self._temperature > 0, self._temperature, 1.0)
         sums = nucleus((logits / warm).softmax(1), self._top_p).cumsum(1)
         drawn = torch.stack([torch.rand(1, generator=generator) for generator in self._generators])
-        # A product just below the sum: a number of nearly one must not fall behind the last token that is possible.
-        places = torch.searchsorted(sums, drawn.double().clamp(max=1 - 1e-9) * sums[:, -1:], right=True)
+        places = torch.searchsorted(sums, drawn.double() * sums[:, -1:], right=True)
         return torch.where(self._temperature[:, 0] > 0, places[:, 0], likeliest)
 
 
 def nucleus(probabilities: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
     """Probabilities [batch, tokens], those outside of the nucleus 0 (Holtzman et al. 2020), in float64.
 
-    The nucleus are the likeliest tokens that together have `top_p` [batch, 1]; where 1, all are in it.
+    The nucleus are the likeliest tokens that together have `top_p` [batch, 1], and those as likely as the last of them;
+    where `top_p` is 1, all are in it.
     """
     exact = probabilities.double()
     if bool((top_p >= 1).all()):

@@ -20,7 +20,7 @@ def weights_path(name: str, revision: str | None) -> str:
     The folder, 270 MB in bf16, lies in the user's cache folder (`XDG_CACHE_HOME`), outside of git and DVC.
 
     Raises:
-        UserError: The package is not installed, or in another version than `revision`.
+        UserError: The package is not installed, or in another version than `revision`; or there is no room.
     """
     if name != PACKAGED:
         return name
@@ -31,11 +31,17 @@ def weights_path(name: str, revision: str | None) -> str:
             f"{_DISTRIBUTION}=={revision}, or name the revision {installed} in params.yaml"
         )
     folder = user_cache_path("relseed") / f"{name}-{installed}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not folder.is_dir():
-            with output_folder(folder) as partial:
-                _convert(partial)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.is_dir():
+                with output_folder(folder) as partial:
+                    _convert(partial)
+    except OSError as error:
+        raise UserError(
+            f"{name} cannot be written to {folder.parent} ({error}): make room there for 300 MB, or name another cache "
+            "folder in the environment variable XDG_CACHE_HOME"
+        ) from error
     return str(folder)
 
 
