@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dvc.stage import PipelineStage
 
-from benchmarks import label_tables, tables
+from benchmarks import llm_tables, tables
 from benchmarks.tables import markdown
 from tests.graph import ROOT, code, covers, declared, downstream, paths, pipeline, verb
 
@@ -110,8 +110,9 @@ _MEASURED = (
     tables.generate,
     tables.predict,
     tables.pipeline,
-    label_tables.itself,
-    label_tables.smollm2,
+    llm_tables.itself,
+    llm_tables.smollm2,
+    llm_tables.decode,
 )
 PARTS: Mapping[str, Callable[[], str]] = {
     **{part.__name__: part for part in (graph, stages, reruns, *_MEASURED)},

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from benchmarks import label_tables, study, tables
+from benchmarks import llm_tables, study, tables
 from tests.graph import ROOT
 
 TABLES = {
@@ -20,8 +20,9 @@ TABLES = {
     "hardware": tables.hardware,
     "generate": tables.generate,
     "predict": tables.predict,
-    "itself": label_tables.itself,
-    "smollm2": label_tables.smollm2,
+    "itself": llm_tables.itself,
+    "smollm2": llm_tables.smollm2,
+    "decode": llm_tables.decode,
     **tables.STUDIES,
 }
 ROW = {"real": 8, "written": 4, "micro_f1": [0.5], "mean": 0.5, "std": 0.0}
