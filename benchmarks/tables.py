@@ -26,6 +26,8 @@ from relseed.quality.rules import COPIES
 
 DASH = "–"
 _NOT_RUN = "Not run yet: `python -m benchmarks.study run NAME` (benchmarks/studies)."
+_CAREFUL = ["variant", "written", "micro-F1", "recall", "negatives found", "F1 at 80 %", "wire: F1"]
+_CAREFUL += ["calibration error"]
 _WRITTEN = ["system", "real", "written", "micro-F1", "± random seeds", "95 % interval"]
 
 
@@ -119,24 +121,21 @@ def negatives() -> str:
     return _careful("careful-negatives")
 
 
+def random_seeds() -> str:
+    """How far the scores of `careful` move by random seeds alone: the default run beside two others."""
+    default = [("random seed 1, the default run", row) for row in _measured("systems").values()]
+    found = [*default, *_measured("careful-seeds").items()]
+    return markdown(_CAREFUL, [[title, *_careful_cells(row["systems"]["careful"])] for title, row in found])
+
+
 def _careful(*names: str) -> str:
-    header = [
-        "variant",
-        "written",
-        "micro-F1",
-        "recall",
-        "negatives found",
-        "F1 at 80 %",
-        "wire: F1",
-        "calibration error",
-    ]
     rows = []
     for name in names:
         for title, measured in _measured(name).items():
             for system, row in measured["systems"].items():
                 label = title if system == "careful" else f"`{system}`, {title}"
                 rows.append([f"{label}{_gone(read_study(name), title, measured)}", *_careful_cells(row)])
-    return markdown(header, rows) if rows else _NOT_RUN
+    return markdown(_CAREFUL, rows) if rows else _NOT_RUN
 
 
 def _careful_cells(row: Mapping[str, Any]) -> list[str]:

@@ -97,6 +97,7 @@ _MEASURED = (
     tables.reliance,
     tables.careful,
     tables.negatives,
+    tables.random_seeds,
     tables.outside,
     tables.gold,
     tables.baselines,

@@ -86,7 +86,7 @@ def test_explanations_are_previewed_like_a_method():
 def test_all_methods_and_explanations_are_shown_where_none_is_named():
     result = CliRunner().invoke(app, ["preview"])
     headers = [line for line in result.output.splitlines() if line.startswith("=== ")]
-    assert [header.split()[1] for header in headers] == ["explain:", "all_at_once:", "one_by_one:", *LABELLERS]
+    assert [header.split()[1] for header in headers] == ["explain:", "all_at_once:", "one_by_one:", *sorted(LABELLERS)]
 
 
 def test_the_first_prompt_of_a_labeller_is_the_one_about_the_first_test_example(project):

@@ -20,6 +20,7 @@ TABLES = {
     "hardware": tables.hardware,
     "generate": tables.generate,
     "predict": tables.predict,
+    "random_seeds": tables.random_seeds,
     "itself": llm_tables.itself,
     "smollm2": llm_tables.smollm2,
     "decode": llm_tables.decode,

@@ -11,7 +11,7 @@ from tests.graph import PARAMS, ROOT
 # Retired words, and the files in which they mean something else.
 RETIRED = {
     # Words that meant two things.
-    "generators?|Generator": ("engines/transformers.py", "pretraining/"),  # of random numbers
+    "generators?|Generator": ("engines/sampling.py", "pretraining/"),  # of random numbers
     "writers?|Writer|written_by": ("report/plots.py",),  # of CSV
     "drafts?|drafted|Drafts?": (),
     "judges?|judged|judging|Judges?": (),

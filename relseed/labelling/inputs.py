@@ -11,9 +11,7 @@ from relseed.records.files import read_records
 from relseed.tasks.task import Task, read_examples, read_schema
 
 
-def read_prompts(
-    settings: Labeller, task: Task, *, labels: Path, test: Path, seeds: Path
-) -> list[LabelPrompt]:
+def read_prompts(settings: Labeller, task: Task, *, labels: Path, test: Path, seeds: Path) -> list[LabelPrompt]:
     """A prompt for each item that is labelled.
 
     Raises:

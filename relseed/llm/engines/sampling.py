@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import llguidance
@@ -28,12 +29,11 @@ class ConstrainedSampler(LogitsProcessor):
         self._generators = [torch.Generator().manual_seed(request.seed) for request in requests]
         self._temperature = torch.tensor([[request.temperature] for request in requests])
         self._top_p = torch.tensor([[request.top_p] for request in requests])
-        self._matchers = {
-            row: llguidance.LLMatcher(grammars, _grammar(request.response_schema))
-            for row, request in enumerate(requests)
-            if request.response_schema is not None
-        }
-        self._executor = llguidance.LLExecutor() if self._matchers else None
+        schemas = [(row, each.response_schema) for row, each in enumerate(requests) if each.response_schema is not None]
+        self._matchers: dict[int, llguidance.LLMatcher] = {}
+        if schemas:
+            assert grammars is not None, "a schema is kept by the tokens of the model: give them"
+            self._matchers = {row: llguidance.LLMatcher(grammars, _grammar(schema)) for row, schema in schemas}
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:  # type: ignore[override]
         """Scores [batch, tokens] that leave one token each: called by `generate` for each step."""
@@ -45,6 +45,11 @@ class ConstrainedSampler(LogitsProcessor):
             logits = logits.masked_fill(~self._allowed(*logits.shape), _NEVER)
         chosen = self._chosen(logits).to(scores.device)
         return torch.full_like(scores, _NEVER).scatter_(1, chosen[:, None], 0.0)  # type: ignore[return-value]
+
+    @cached_property
+    def _executor(self) -> llguidance.LLExecutor:
+        """Threads, which only schemas need."""
+        return llguidance.LLExecutor()
 
     def _consume(self, last: Sequence[int]) -> None:
         for row, matcher in self._matchers.items():
