@@ -22,9 +22,10 @@ from typer import run
 
 from relseed.llm.engines.openai import Endpoint, Limits
 from relseed.llm.engines.transformers import Transformers, TransformersEngine
-from relseed.llm.engines.vllm import Vllm, serving
+from relseed.llm.engines.vllm import serving
 from relseed.llm.llm import LLM
 from relseed.llm.request import Message, Request, Response
+from tests.vllm import params
 
 RESULT = Path("benchmarks/decode.json")
 SIZE, TOKENS = 16, 64
@@ -57,18 +58,10 @@ async def _in_process(llm: LLM, rounds: int) -> dict[str, list[float]]:
 
 
 async def _served(llm: LLM, rounds: int, command: str) -> dict[str, list[float]]:
-    params = Vllm(
-        command=command,
-        tensor_parallel_size=1,
-        data_parallel_size=1,
-        executor="mp",
-        max_model_len=512,
-        lora={},
-        startup_timeout=300,
-        options=("--dtype", "bfloat16", "--max-num-seqs", str(SIZE)),
-    )
+    options = ("--dtype", "bfloat16", "--max-num-seqs", str(SIZE))
+    settings = params(command=command, max_model_len=512, options=options)
     with tempfile.TemporaryDirectory() as folder:
-        async with serving(params, llm.model, llm.revision, Path(folder) / "vllm.log") as url:
+        async with serving(settings, llm.model, llm.revision, Path(folder) / "vllm.log") as url:
             endpoint = Endpoint("vllm", url, LIMITS)
             rates = await _take_turns(endpoint.complete, llm, rounds)
             await endpoint.close()

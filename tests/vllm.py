@@ -1,5 +1,7 @@
 """How tests serve a model by vLLM, and what runs on the machine meanwhile."""
 
+from typing import Any
+
 import psutil
 
 from relseed.llm.engines.vllm import Vllm
@@ -7,8 +9,8 @@ from relseed.llm.engines.vllm import Vllm
 OPTIONS = ("--dtype", "bfloat16", "--enforce-eager", "--max-num-seqs", "8")
 
 
-def params(**changes) -> Vllm:
-    fields = {
+def params(**changes: Any) -> Vllm:
+    fields: dict[str, Any] = {
         "command": "vllm",
         "tensor_parallel_size": 1,
         "data_parallel_size": 1,
