@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,8 @@ from relseed.generation.method import Method, read_method
 from relseed.generation.writing import write
 from relseed.labelling.ask import label_requests
 from relseed.labelling.inputs import read_prompts
-from relseed.labelling.items import stratified
 from relseed.labelling.labeller import read_labeller
+from relseed.labelling.prompt import LabelPrompt
 from relseed.llm.client import open_client
 from relseed.llm.engines.batch import read_responses
 from relseed.llm.llm import LLM
@@ -134,32 +135,38 @@ def test_every_seed_is_explained_with_words_of_its_own(explained):
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory) -> dict[str, list[Request]]:
-    """The requests of each labeller."""
+    """The requests of each labeller, those included that a machine would make that rounds differently."""
     write_records(seeds := tmp_path_factory.mktemp("seeds") / "train.jsonl", SEEDS)
     requests = {}
     for name in PARAMS.names("labellers"):
         settings, llm = read_labeller(PARAMS, name)
         files = {part: Path(f"data/gazette/{part}.jsonl") for part in ("relations", "test")}
         prompts = read_prompts(settings, TASK, labels=files["relations"], test=files["test"], seeds=seeds)
-        requests[name] = label_requests(name, prompts, settings, llm)
+        asked = [*prompts, *turned(prompts)] if settings.demonstrations == "nearest" else prompts
+        requests[name] = label_requests(name, asked, settings, llm)
     return requests
+
+
+def turned(prompts: list[LabelPrompt]) -> list[LabelPrompt]:
+    """The prompts with two demonstrations exchanged that are as similar to the item, but for rounding."""
+    texts = [TASK.masked(example) for example in (*(prompt.item for prompt in prompts), *SEEDS)]
+    both = embed(texts, "find demonstrations")
+    similar, place = both[: len(prompts)] @ both[len(prompts) :].T, {seed.id: at for at, seed in enumerate(SEEDS)}
+    found = []
+    for prompt, row in zip(prompts, similar, strict=True):
+        shown = list(prompt.demonstrations)
+        gaps = np.diff([row[place[each.example.id]] for each in shown])
+        for at in np.flatnonzero(gaps < 1e-5):
+            exchanged = [*shown[:at], shown[at + 1], shown[at], *shown[at + 2 :]]
+            found.append(replace(prompt, demonstrations=exchanged))
+    return found
 
 
 def test_two_hundred_test_sentences_are_labelled_by_each_labeller(labelled):
     for name, requests in labelled.items():
         recorded = read_responses(Path(f"data/recorded/{name}.jsonl"))
         assert {request.key for request in requests} == set(recorded)
-        assert len(recorded) == 200
-
-
-def test_which_seeds_are_nearest_depends_on_no_rounding():
-    """Another machine works out similarities that differ in the sixth digit or so: the prompts must stay the same."""
-    examples = read_examples(Path("data/gazette/test.jsonl"), TASK, SCHEMA)
-    settings, _ = read_labeller(PARAMS, "llm_knn")
-    items = stratified(examples, settings.items, settings.seed)
-    both = embed([TASK.masked(example) for example in (*items, *SEEDS)], "find demonstrations")
-    highest = np.sort(both[: len(items)] @ both[len(items) :].T, axis=1)[:, -settings.shots - 1 :]
-    assert np.diff(highest, axis=1).min() > 3e-6
+    assert {name: len(requests) for name, requests in labelled.items()} == {"llm_zero": 200, "llm_knn": 204}
 
 
 def test_nothing_is_recorded_that_the_pipeline_does_not_ask_for(written, explained, labelled):

@@ -59,6 +59,8 @@ def put(*evaluations: Evaluation, methods: Sequence[MethodSummary] = ()) -> None
     entries = {
         "systems": {found.system: {"head": "genpt"} for found in evaluations},
         "methods": {found.method: {"loop": "one_by_one"} for found in methods},
+        "labellers": {},
+        "evaluate": {"resamples": 50, "seed": 1},
     }
     Path("params.yaml").write_text(json.dumps(entries))
 
@@ -277,9 +279,10 @@ def test_systems_evaluated_on_different_draws_are_not_put_side_by_side() -> None
 @pytest.mark.parametrize(
     ("params", "says"),
     [
-        ("systems: {}\nmethods: {}\n", "`systems` is empty"),
+        ("systems: {}\nmethods: {}\nlabellers: {}\n", "`systems` is empty"),
         ("methods: {}\n", "no section 'systems'"),
         ("systems: {gold: {}}\n", "no section 'methods'"),
+        ("systems: {gold: {}}\nmethods: {}\n", "no section 'labellers'"),
         ("systems: {../gold: {}}\nmethods: {}\n", r"systems has an entry '\.\./gold': a name has letters"),
     ],
 )
@@ -315,7 +318,8 @@ def test_the_mlflow_run_carries_all_parameters_the_metrics_and_the_pages(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     put(evaluation())
-    params = {"systems": {"gold": {"head": "genpt"}}, "methods": {}, "sample": {"shots": 8}}
+    params = {"systems": {"gold": {"head": "genpt"}}, "methods": {}, "labellers": {}, "sample": {"shots": 8}}
+    params["evaluate"] = {"resamples": 50, "seed": 1}
     Path("params.yaml").write_text(json.dumps(params))
     run()
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")

@@ -18,7 +18,7 @@ def demonstrations_of(
     """What each item's prompt shows of `examples`; `reasons` are explanations by the ids of examples.
 
     Raises:
-        UserError: The retriever is neither a file, which stands for MiniLM, nor a folder with an extractor.
+        UserError: The retriever is neither a file of examples, which stands for MiniLM, nor a folder with an extractor.
     """
     if settings.shots is None:
         return [[] for _ in items]
@@ -46,7 +46,7 @@ def nearest(similarities: np.ndarray, examples: Sequence[Any], shots: int) -> li
 
 def _similarities(retriever: Path, task: Task, items: Sequence[Any], examples: Sequence[Any]) -> np.ndarray:
     """The cosine of each item to each of `examples`, [items, examples]."""
-    if not retriever.is_file():
+    if retriever.suffix != ".jsonl":
         from relseed.classifier.inference import similarities  # late: what is not retrieved needs no extractor
         from relseed.classifier.labelling import open_extractor
 
