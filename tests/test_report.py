@@ -325,7 +325,8 @@ def test_the_mlflow_run_carries_all_parameters_the_metrics_and_the_pages(
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     [experiment] = [found for found in client.search_experiments() if found.name == "relseed"]
     [tracked] = client.search_runs([experiment.experiment_id])
-    assert tracked.data.params == {"systems.gold.head": "genpt", "sample.shots": "8"}
+    evaluate = {"evaluate.resamples": "50", "evaluate.seed": "1"}
+    assert tracked.data.params == {"systems.gold.head": "genpt", "sample.shots": "8", **evaluate}
     assert (tracked.data.metrics["gold.micro_f1.mean"], tracked.data.metrics["majority.micro_f1.mean"]) == (
         0.651,
         0.125,
