@@ -6,7 +6,7 @@ from typing import Any
 from benchmarks import decode as decoding
 from benchmarks.results import read_results
 from benchmarks.study import FOLDER
-from benchmarks.tables import DASH, markdown
+from benchmarks.tables import DASH, apart, in_percent, interval, markdown
 
 
 def itself() -> str:
@@ -24,22 +24,19 @@ def itself() -> str:
 
 def _labeller_cells(found: Mapping[str, Any]) -> list[str]:
     score = found["micro_f1"]
-    ends = f"{100 * score['low']:.1f} – {100 * score['high']:.1f}"
     negatives = found.get("negatives_found")
     return [
         str(found["items"]),
-        f"**{_percent(score['mean'])}** ({ends})",
+        f"**{in_percent(score['mean'])}** ({interval(score)})",
         DASH,
-        DASH if negatives is None else _percent(negatives),
+        DASH if negatives is None else in_percent(negatives),
         f"{'' if found['counted'] else 'about '}{found['prompt_tokens'] + found['completion_tokens']:.0f}",
     ]
 
 
 def _system_cells(found: Mapping[str, Any], system: str) -> list[str]:
     beside = found["beside"][system]
-    ends = f"({100 * beside['low']:+.1f} to {100 * beside['high']:+.1f})"
-    apart = f"{100 * beside['difference']:+.1f} {ends}"
-    return [str(found["items"]), f"**{_percent(beside['micro_f1'])}**", apart, DASH, DASH]
+    return [str(found["items"]), f"**{in_percent(beside['micro_f1'])}**", apart(beside), DASH, DASH]
 
 
 def smollm2() -> str:
@@ -51,8 +48,8 @@ def smollm2() -> str:
         found = labellers["llm_zero"]
         score, parsed = found["micro_f1"], found.get("micro_f1_parsed")
         shares = [found["unparsed"], found["abstained"], found["negatives_found"]]
-        cells = [f"**{_percent(score['mean'])}**", f"{100 * score['low']:.1f} – {100 * score['high']:.1f}"]
-        cells += [DASH if parsed is None else _percent(parsed), *map(_percent, shares)]
+        cells = [f"**{in_percent(score['mean'])}**", interval(score)]
+        cells += [DASH if parsed is None else in_percent(parsed), *map(in_percent, shares)]
         rows.append([title, *cells, f"{found['prompt_tokens'] + found['completion_tokens']:,.0f}"])
     return markdown(header, rows)
 
@@ -71,7 +68,3 @@ def _labellers(name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The scores of each variant's labellers on its one draw, by the titles of the variants."""
     for title, variant in read_results(FOLDER / f"{name}.json").get("variants", {}).items():
         yield title, {labeller: next(iter(each["draws"].values())) for labeller, each in variant["labellers"].items()}
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"

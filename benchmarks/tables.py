@@ -57,12 +57,11 @@ def _gone(study: Study, variant: str, measured: Mapping[str, Any]) -> str:
 
 def _study_cells(row: Mapping[str, Any], validation: bool) -> list[str]:
     sizes = [str(row["real"]), str(row["written"])]
-    chosen_by = [_percent(row["validation"]) if "validation" in row else DASH] * validation
-    scores = [f"**{_percent(row['mean'])}**", _percent(row["std"])]
+    chosen_by = [in_percent(row["validation"]) if "validation" in row else DASH] * validation
+    scores = [f"**{in_percent(row['mean'])}**", in_percent(row["std"])]
     if not any(row.get(key) for key in ("difference", "low", "high")):  # the reference itself, or another test set
         return [*sizes, *chosen_by, *scores, DASH]
-    apart = f"{100 * row['difference']:+.1f} ({100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
-    return [*sizes, *chosen_by, *scores, apart]
+    return [*sizes, *chosen_by, *scores, apart(row)]
 
 
 STUDIES: Mapping[str, Callable[[], str]] = {
@@ -108,7 +107,7 @@ def _of_100(share: float) -> str:
 
 def _reliable(row: Mapping[str, Any]) -> list[str]:
     measured = row["draws"]["1"]["reliability"]
-    return [f"**{_percent(measured['f1_at_80']['mean'])}**", f"{measured['false_alarms_per_100']['mean']:.0f}"]
+    return [f"**{in_percent(measured['f1_at_80']['mean'])}**", f"{measured['false_alarms_per_100']['mean']:.0f}"]
 
 
 def careful() -> str:
@@ -142,7 +141,7 @@ def _careful_cells(row: Mapping[str, Any]) -> list[str]:
     draw = row["draws"]["1"]
     scores, measured = draw["scores"], draw["reliability"]
     shares = [scores["micro_f1"], scores["micro_recall"], measured["negatives_found"], measured["f1_at_80"]]
-    cells = [_percent(share["mean"]) for share in [*shares, measured["wire_f1"]]]
+    cells = [in_percent(share["mean"]) for share in [*shares, measured["wire_f1"]]]
     return [str(row["written"]), *cells, f"{measured['calibration_error']['mean']:.3f}"]
 
 
@@ -155,8 +154,8 @@ def outside() -> str:
             draw = row["draws"]["1"]
             scores, found = draw["scores"], draw["reliability"]
             shares = [found["negatives_found"], found["f1_at_80"]]
-            cells = [str(row["written"]), _percent(scores["micro_f1"]["mean"]), _percent(found["negatives_share"])]
-            cells += [*(_percent(share["mean"]) for share in shares), f"{found['calibration_error']['mean']:.3f}"]
+            cells = [str(row["written"]), in_percent(scores["micro_f1"]["mean"]), in_percent(found["negatives_share"])]
+            cells += [*(in_percent(share["mean"]) for share in shares), f"{found['calibration_error']['mean']:.3f}"]
             rows.append([title, f"`{system}`", *cells])
     return markdown(header, rows, left=(0, 1)) if rows else _NOT_RUN
 
@@ -168,14 +167,14 @@ def gold() -> str:
     for title, measured in _variants("gold").items():
         draws = [draw["scores"] for draw in measured["systems"]["gold"]["draws"].values()]
         means = [scores["micro_f1"]["mean"] for scores in draws]
-        cells = [f"**{_percent(fmean(means))}**", _percent(stdev(means))]
-        cells += [_percent(fmean(scores["micro_f1"]["std"] for scores in draws)), ", ".join(map(_percent, means))]
+        cells = [f"**{in_percent(fmean(means))}**", in_percent(stdev(means))]
+        cells += [in_percent(fmean(scores["micro_f1"]["std"] for scores in draws)), ", ".join(map(in_percent, means))]
         rows.append([title, *cells, *(_over_draws(draws, name) for name in ("macro_f1", "semeval_macro_f1"))])
     return markdown(header, rows, left=(0, 4))
 
 
 def _over_draws(draws: Sequence[Mapping[str, Any]], score: str) -> str:
-    return _percent(fmean(scores[score]["mean"] for scores in draws)) if score in draws[0] else DASH
+    return in_percent(fmean(scores[score]["mean"] for scores in draws)) if score in draws[0] else DASH
 
 
 def baselines() -> str:
@@ -184,7 +183,7 @@ def baselines() -> str:
     found = {}
     for title, measured in _variants("gold").items():
         scores = next(iter(measured["systems"]["gold"]["draws"].values()))["baselines"]
-        found[title.partition(", ")[0]] = [_percent(scores[name]["micro_f1"]["mean"]) for name in names]
+        found[title.partition(", ")[0]] = [in_percent(scores[name]["micro_f1"]["mean"]) for name in names]
     return markdown(["dataset", "majority", "types only", "random"], [[title, *row] for title, row in found.items()])
 
 
@@ -201,7 +200,7 @@ def written() -> str:
 
 def _written_cells(name: str, row: Mapping[str, Any]) -> list[str]:
     scores = row["draws"]["1"]["scores"]["micro_f1"]
-    cells = [f"**{_percent(scores['mean'])}**", _percent(scores["std"]), _interval(scores)]
+    cells = [f"**{in_percent(scores['mean'])}**", in_percent(scores["std"]), interval(scores)]
     return [name, str(row["real"]), str(row["written"]), *cells]
 
 
@@ -213,7 +212,7 @@ def probe() -> str:
     rows = []
     for name, variant in measured["variants"].items():
         cosines = [f"{variant[key]:.3f}" for key in ("within", "between")]
-        rows.append([f"{name}{_gone(chosen, name, variant)}", *cosines, _percent(variant["nearest"])])
+        rows.append([f"{name}{_gone(chosen, name, variant)}", *cosines, in_percent(variant["nearest"])])
     return markdown(header, rows)
 
 
@@ -296,7 +295,7 @@ def _training(measured: Mapping[str, Any], head: str) -> str:
     rows = []
     for name, rate in rates.items():
         f1, runs = measured["micro_f1"][name], len(measured["runs"][name])
-        score = f"{_percent(f1['mean'])} ± {_percent(f1['std'])} ({runs} trainings)"
+        score = f"{in_percent(f1['mean'])} ± {in_percent(f1['std'])} ({runs} trainings)"
         rows.append([name, f"{rate:.1f}", _times(measured["ours_is_faster_by"].get(name)), score])
     return markdown([head, "examples per second", "ours is faster by", "micro-F1 on validation"], rows)
 
@@ -364,9 +363,16 @@ def _variants(name: str) -> dict[str, Any]:
     return read_results(FOLDER / f"{name}.json")["variants"]
 
 
-def _interval(scores: Mapping[str, float]) -> str:
-    return f"{_percent(scores['low'])} – {_percent(scores['high'])}"
+def apart(row: Mapping[str, Any]) -> str:
+    """A difference of two scores, with its interval."""
+    return f"{100 * row['difference']:+.1f} ({100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
 
 
-def _percent(score: float) -> str:
+def interval(scores: Mapping[str, float]) -> str:
+    """The ends of a score's interval."""
+    return f"{in_percent(scores['low'])} – {in_percent(scores['high'])}"
+
+
+def in_percent(score: float) -> str:
+    """A score in percent, with one digit after the point."""
     return f"{100 * score:.1f}"
