@@ -5,12 +5,16 @@ BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro quick test lint vllm ui docs lock
+.PHONY: help setup repro quick small test lint vllm ui docs lock
 
 # The default without a small language model: no training of one, no tuning, nothing written by it.
 QUICK := ~lms.base ~pairs.small ~dpo.tuned ~methods.untuned ~methods.tuned ~criteria.accuracy \
   ~training_sets.diverse.at_least training_sets.diverse.methods=[one_by_one] \
   training_sets.diverse.reads=data/accepted/one_by_one.jsonl
+
+# The small language model alone: no method of a large one, whose responses own data would have to have.
+SMALL := $(patsubst %,~methods.%,all_at_once all_at_once_plain one_by_one negatives passages swapped re_paired) \
+  training_sets.diverse.methods=[tuned]
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -44,7 +48,11 @@ repro: setup  ## run the default pipeline up to its table
 	dvc repro
 
 # params.yaml comes back as it was: `make repro` after it builds the rest.
-quick: setup  ## run the default without tuning a language model, in half of the time
+small: setup  ## run the seeds, and what the small language model adds to them: no large one anywhere
+	mkdir -p .scratch && cp params.yaml .scratch/params.yaml && trap 'mv .scratch/params.yaml params.yaml' EXIT && \
+	  dvc exp run --name small $(foreach change,$(SMALL),--set-param '$(change)') evaluate@gold evaluate@diverse
+
+quick: setup  ## run the default without tuning a language model
 	mkdir -p .scratch && cp params.yaml .scratch/params.yaml && trap 'mv .scratch/params.yaml params.yaml' EXIT && \
 	  dvc exp run --name quick $(foreach change,$(QUICK),--set-param '$(change)')
 

@@ -69,10 +69,7 @@ STUDIES: Mapping[str, Callable[[], str]] = {
     "pretraining": partial(study, ["tkre-pretraining"], "pre-training", "none"),
     "amount": partial(study, ["tkre-written"], "written per label", "none"),
     "heads": partial(study, ["gold-heads", "tkre-heads"], "system, head", "typed markers"),
-    "added": partial(study, ["diverse-added"], "sentences of the small LM", "without", validation=True),
-    "today": partial(study, ["diverse-default"], "sentences of the small LM", "without", validation=True),
-    "alone": partial(study, ["diverse-alone"], "sentences of the small LM", "seeds alone"),
-    "ablation": partial(study, ["diverse-ablation"], "variant", "both"),
+    "alone": partial(study, ["diverse-alone"], "sentences of the small LM", "seeds alone", validation=True),
 }
 
 
@@ -219,6 +216,8 @@ def probe() -> str:
 def tuned() -> str:
     """What DPO does to the small LM: means and deviations over random seeds of the sampling."""
     runs = _tuned_runs("one by one", "all at once")
+    if not runs:
+        return _NOT_RUN
     rules = sorted({rule for each in runs.values() for run in each for rule in run["rejected"]})
     columns = [[_tuned_figures(run, rules) for run in each] for each in runs.values()]
     rows = []
@@ -229,8 +228,10 @@ def tuned() -> str:
 
 
 def tuned_settings() -> str:
-    """The same in short, one by one, at other settings and of another small LM: means over random seeds."""
-    runs = _tuned_runs("temperature 0.1", "one by one", "temperature 0.5", "lm seed 2")
+    """The same in short, at all settings that have been measured: means over random seeds."""
+    runs = _tuned_runs(*tuning.SETTINGS)
+    if not runs:
+        return _NOT_RUN
     columns = {key: [_tuned_in_short(run) for run in each] for key, each in runs.items()}
     labels = list(next(iter(columns.values()))[0])
     rows = []
@@ -242,11 +243,12 @@ def tuned_settings() -> str:
 
 
 def _tuned_runs(*settings: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """The figures of each random seed, by setting and method."""
+    """The figures of each random seed, by setting and method, of the settings that have been measured."""
     measured = read_results(tuning.RESULT)
     return {
         (setting, method): list(measured[setting]["methods"][method].values())
         for setting in settings
+        if setting in measured
         for method in tuning.METHODS
     }
 

@@ -1,9 +1,9 @@
-"""What DPO does to the small LLM: acceptance, copies, a classifier's view, diversity and cost, untuned beside tuned.
+"""What DPO does to the small LM: acceptance, copies, a classifier's view, diversity and cost, untuned beside tuned.
 
-    python -m benchmarks.tuned "one by one"   # or "all at once", "temperature 0.1", "temperature 0.5"
+    python -m benchmarks.tuned "one by one"   # or another key of SETTINGS
     python -m benchmarks.tuned "lm seed 2"    # in a clone, after `dvc exp run -S lms.base.seed=2 generate@tuned`
 
-Writes benchmarks/tuned.json (after `dvc repro`, in five minutes): for each setting, method and random seed what the
+Writes benchmarks/tuned.json (after `dvc repro`): for each setting, method and random seed what the
 rules of `filter` and the verifiers of the criterion `accuracy` say of the candidates. Every candidate counts in what is
 said of copies and diversity, accepted or not. A candidate copies what its own prompt shows, seeds and earlier
 candidates: counted are its word 4-grams that occur there, and the candidates that are similar to one of the examples
@@ -35,21 +35,23 @@ from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import PARAMS, Params
 from relseed.quality.duplicates import normalise, similarity
 from relseed.tasks.relation import TASK, Example
-from relseed.tasks.relation.continuation import END
+from relseed.tasks.relation.continuation import shown_in
 from relseed.tasks.relation.tags import TAG
 from relseed.tasks.task import read_examples, read_schema
 
 RESULT = Path("benchmarks/tuned.json")
 METHODS = ("untuned", "tuned")  # entries of `methods`, and of `llms`
 # Changes to params.yaml for the writing: model and adapters are those of this checkout, and must have been built with
-# the same `lms`. Four examples in one response fit the model's 512 tokens.
+# the same `lms`.
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "one by one": {},
+    "one by one, instruction": {"methods": {method: {"diversity_instruction": True} for method in METHODS}},
     "all at once": {"methods": {method: {"loop": "all_at_once", "per_request": 4} for method in METHODS}},
-    "temperature 0.1": {"llms": {llm: {"temperature": 0.1} for llm in METHODS}},  # where the untuned LLM copies most
-    "temperature 0.5": {"llms": {llm: {"temperature": 0.5} for llm in METHODS}},  # where it does not copy
+    "temperature 0.2": {"llms": {llm: {"temperature": 0.2} for llm in METHODS}},
+    "temperature 0.8": {"llms": {llm: {"temperature": 0.8} for llm in METHODS}},
     "lm seed 2": {"lms": {"base": {"seed": 2}}},  # another model to begin with: other candidates, pairs, adapters
 }
+PER_LABEL = 10  # sentences of each relation, untuned and tuned
 SIMILAR = (0.2, 0.5)  # Jaccard similarities; the second is that of `rules`
 GRAM = 4  # words
 LABELS, SEEDS = Path("data/dataset/labels.jsonl"), Path("data/seeds/train.jsonl")
@@ -88,8 +90,9 @@ def check_built(params: Params, setting: str) -> None:
 
 
 def changed(params: Params, setting: str, method: str, seed: int) -> dict[str, Any]:
-    """The parameters of a setting, the LLM of a method with another random seed."""
-    return _merged(_merged(params.values, SETTINGS[setting]), {"llms": {method: {"seed": seed}}})
+    """The parameters of a setting, as many sentences by each method, and the LLM of one with another random seed."""
+    alike = {"methods": {name: {"per_label": PER_LABEL} for name in METHODS}, "llms": {method: {"seed": seed}}}
+    return _merged(_merged(params.values, SETTINGS[setting]), alike)
 
 
 def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,8 +148,7 @@ def copied(exchanges: list[Exchange]) -> Iterator[tuple[float, float]]:
     for exchange in exchanges:
         if exchange.request is None:
             continue
-        _, *examples = exchange.request.messages[-1].content.split(END)
-        shown = [TAG.sub("", example) for example in examples]
+        shown = [TAG.sub("", example) for example in shown_in(exchange.request.messages[-1].content)]
         known = set().union(*map(_grams, shown))
         for text in (TAG.sub("", candidate.text) for candidate in exchange.candidates):
             grams = _grams(text)

@@ -183,6 +183,18 @@ def _write_encoder(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
+def tiny_llm(once) -> Path:
+    """The random causal model of tests/tiny_llm.py, which leans towards brackets and the end of lines."""
+    return once("llm", _write_llm)
+
+
+def _write_llm(folder: Path) -> None:
+    from tests.tiny_llm import save_tiny_llm
+
+    save_tiny_llm(folder, leaning="[]{}Ċ")
+
+
+@pytest.fixture(scope="session")
 def checkout(once, tiny_encoder) -> Path:
     """The working tree as git would hold it, committed, with the tiny configuration."""
     return once("checkout", lambda folder: _check_out(folder, tiny_encoder))
@@ -218,18 +230,19 @@ def _build(checkout: Path, folder: Path, warm: dict[str, str]) -> None:
 
 
 @pytest.fixture(scope="session")
-def grown(once, built, warm) -> Path:
+def grown(once, built, tiny_llm, warm) -> Path:
     """The built checkout after everything else was added, tiny as it is, and `dvc repro`."""
-    return once("grown", lambda folder: _grow(built, folder, warm))
+    return once("grown", lambda folder: _grow(built, folder, tiny_llm, warm))
 
 
-def _grow(built: Path, folder: Path, warm: dict[str, str]) -> None:
+def _grow(built: Path, folder: Path, llm: Path, warm: dict[str, str]) -> None:
     copy(built, folder)
     shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
     encoder = _params(built)["encoder"]
     keep_entries(folder, systems=["gold", "diverse", "tkre"], methods=["one_by_one", "untuned", "tuned"])
     keep_entries(folder, training_sets=["diverse"])
     set_params(folder, **TINY, **GROWN, encoder=encoder)
+    set_params(folder, lms={"base": {"start": str(llm), "revision": None}})
     done = run(folder, "dvc", "repro", **warm)
     (folder / "repro.log").write_text(done.stdout + done.stderr, encoding="utf-8")
     run(folder, "git", "add", "dvc.lock", "metrics.json", "params.yaml")

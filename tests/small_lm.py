@@ -27,10 +27,10 @@ BASE = "models/lm/base"
 TEXTS = [document(SCHEMA.relations[0], [TASK.show(seed) for seed in SEEDS[:3]])]
 SHORT = {"per_label": 2, "max_request_factor": 1, "demonstrations": 2}
 PARAMETERS = {
-    "lms": {"base": {"base_vocab_size": 1000, "examples_per_document": 3, "max_steps": 4, "save_steps": 2}},
+    "lms": {"base": {"examples_per_document": 3, "max_steps": 4, "save_steps": 2, "lr": 5e-3, "precision": "fp32"}},
     "methods": {"untuned": SHORT, "tuned": SHORT},
     "pairs": {"small": {"flaws": {"wrong_relation": 1, "near_copy": 1, "exact_copy": 1}}},
-    "dpo": {"tuned": {"max_steps": 6, "save_steps": 2, "lr": 5e-3, "precision": "fp32"}},
+    "dpo": {"tuned": {"max_steps": 6, "save_steps": 2, "lr": 1e-3, "precision": "fp32"}},
 }
 
 
@@ -44,11 +44,11 @@ def inside(folder: Path) -> Iterator[None]:
         yield
 
 
-def train_base(folder: Path, encoder: Path) -> None:
-    """Write parameters and seeds into a folder, and train the small language model there."""
+def train_base(folder: Path, start: Path) -> None:
+    """Write parameters and seeds into a folder, and tune the small language model there."""
     (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS), encoding="utf-8")
     set_params(folder, **PARAMETERS)
-    set_params(folder, lms={"base": {"encoder": str(encoder)}})
+    set_params(folder, lms={"base": {"start": str(start), "revision": None}})
     with inside(folder):
         write_records(SEED_FILE, SEEDS)
         train_lm.main("base", background=ALMANAC, models=Path(BASE).parent)

@@ -14,7 +14,7 @@ from relseed.quality.rules import RuleFilter
 from relseed.records.candidates import Rejected
 from relseed.records.files import read_records, write_records
 from relseed.tasks.relation import TASK, Example, Schema
-from relseed.tasks.relation.continuation import Continuation
+from relseed.tasks.relation.continuation import Continuation, line
 from relseed.tasks.relation.rules import rules_of
 from relseed.tasks.relation.tags import tagged, untag
 from relseed.tasks.task import checked, read_examples
@@ -116,7 +116,7 @@ def test_every_candidate_ends_accepted_or_rejected_with_a_reason(text, asked, tr
 
 
 @settings(max_examples=80)
-@given(st.lists(SENTENCES, max_size=4).map(" <end> ".join), st.booleans())
+@given(st.lists(SENTENCES | SENTENCES.map(line), max_size=4).map("\n".join), st.booleans())
 def test_every_sentence_that_a_small_model_goes_on_with_ends_accepted_or_rejected_with_a_reason(text, truncated):
     candidates = Continuation.of(ask(characters=100)).parse("tuned/owner_of/0", text, truncated=truncated)
     assert candidates

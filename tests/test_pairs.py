@@ -15,7 +15,7 @@ from relseed.preference.pair import FLAWS, PreferencePair
 from relseed.preference.pairs import near_copy, pairs_of
 from relseed.preference.split import split_relations
 from relseed.tasks.relation import TASK, Example
-from relseed.tasks.relation.continuation import END, line
+from relseed.tasks.relation.continuation import in_tags, line, shown_in
 from relseed.tasks.relation.tags import tagged, untag
 from relseed.tasks.task import read_examples, read_schema
 from tests.graph import PARAMS, ROOT
@@ -55,7 +55,7 @@ def number_of(pair: PreferencePair) -> int:
 
 def shown(pair: PreferencePair) -> list[str]:
     """The sentences that a prompt to go on with shows."""
-    return [text.strip() for text in pair.prompt[0].content.split(END)[1:-1]]
+    return shown_in(pair.prompt[0].content)
 
 
 def targets(examples: Sequence[Example]) -> list[str]:
@@ -159,7 +159,7 @@ def test_an_exact_copy_is_an_example_that_the_prompt_shows():
 
 def test_copies_are_of_the_last_three_examples_that_the_prompt_has_room_for():
     copies = [pair for pair in built(EACH_ONCE | {"exact_copy": 3}, own=OWN) if pair.flaw == "exact_copy"]
-    assert all(pair.rejected.removesuffix(END).strip() in shown(pair)[-3:] for pair in copies)
+    assert all(in_tags(pair.rejected) in shown(pair)[-3:] for pair in copies)
     assert max(len(shown(pair)) for pair in copies) > 3
     assert len(shown(copies[-1])) < len(MINE) - 1 + len(OWN)
 

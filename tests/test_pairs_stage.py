@@ -17,7 +17,7 @@ from relseed.preference.split import Split
 from relseed.records.candidates import request_id
 from relseed.records.files import DataError, write_records
 from relseed.tasks.relation import TASK
-from relseed.tasks.relation.continuation import END
+from relseed.tasks.relation.continuation import line
 from relseed.tasks.task import read_examples, read_schema
 from stages import pairs as stage
 from tests.graph import PARAMS, ROOT, named
@@ -33,7 +33,7 @@ OTHER_HALF = {"a": "b", "b": "a"}
 
 def house(label: str) -> str:
     """The head of all that the LLM wrote of a relation."""
-    return f"<e1>house {100 + SCHEMA.labels.index(label)}</e1>"
+    return f"house {100 + SCHEMA.labels.index(label)}"
 
 
 def untuned() -> list[Exchange]:
@@ -43,8 +43,9 @@ def untuned() -> list[Exchange]:
     for label in WRITTEN_LABELS:
         for number, text in enumerate(WRITTEN):
             prompt, request = method.request(Target(label, 1), number, 1, [])
-            id, sentence = request_id("untuned", label, number), text.format(f"The {house(label)} by <e2>the quay</e2>")
-            candidates = tuple(prompt.parse(id, f"{sentence} {END}", truncated=False))
+            id = request_id("untuned", label, number)
+            sentence = text.format(f"The <e1>{house(label)}</e1> by <e2>the quay</e2>")
+            candidates = tuple(prompt.parse(id, line(sentence), truncated=False))
             exchanges.append(Exchange(id=id, request=request, response=None, candidates=candidates))
     return exchanges
 
@@ -71,6 +72,11 @@ def text_of(half: str) -> str:
     return Path(f"pairs/small/{half}.jsonl").read_text(encoding="utf-8")
 
 
+def marked(words: str, text: str) -> bool:
+    """Whether a text has these words as a mention."""
+    return f"[{words}]" in text or f"{{{words}}}" in text
+
+
 def test_no_half_holds_a_sentence_of_the_other(run):
     split = run()
     for half, labels in split.halves.items():
@@ -78,12 +84,12 @@ def test_no_half_holds_a_sentence_of_the_other(run):
         foreign = [seed for seed in SEEDS if seed.relation in split.halves[OTHER_HALF[half]]]
         mentions = [mention.text_of(seed.text) for seed in foreign for mention in (seed.head, seed.tail)]
         own = " ".join(seed.text for seed in SEEDS if seed.relation in labels)
-        assert not [words for words in mentions if words not in own and f">{words}<" in text_of(half)]
+        assert not [words for words in mentions if words not in own and marked(words, text_of(half))]
 
 
 def test_a_half_shows_what_the_rules_accept_of_its_own_relations(run):
     for half, labels in run().halves.items():
-        assert {label for label in SCHEMA.labels if house(label) in text_of(half)} == set(labels)
+        assert {label for label in SCHEMA.labels if marked(house(label), text_of(half))} == set(labels)
         assert "no mention at all" not in text_of(half)
 
 

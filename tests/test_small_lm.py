@@ -1,23 +1,24 @@
-"""The small language model: it begins as an encoder, is trained on background relations, and writes in their form."""
+"""The small language model: it is tuned on background relations, and writes in their form."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import regex
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, DistilBertConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
 from relseed.llm.engines.transformers import Transformers, TransformersEngine
 from relseed.llm.request import RequestFailedError
 from relseed.pipeline.errors import UserError
+from relseed.pipeline.params import Params
 from relseed.records.files import DataError
 from relseed.small_lm.corpus import documents
-from relseed.small_lm.warm_start import TAGS, warm_start
+from relseed.small_lm.tuned_model import start
 from relseed.tasks.relation import TASK
-from relseed.tasks.relation.continuation import END, SENTENCE, STOP, document
+from relseed.tasks.relation.continuation import document, line
 from relseed.tasks.task import read_examples, read_schema
-from relseed.training.encoders import EMBEDDED, load_encoder, load_tokenizer
 from stages import train_lm
 from tests.small_lm import ALMANAC, BASE, SCHEMA, TEXTS, inside, request, responses, train_base
 
@@ -27,84 +28,29 @@ RELATION = BACKGROUND.relations[0]
 OF_RELATION = [example for example in EXAMPLES if example.relation == RELATION.relation]
 
 
-# Its start
-
-
-@pytest.fixture(scope="module")
-def started(tiny_encoder):
-    """Model and tokenizer before any training."""
-    torch.manual_seed(1)
-    return warm_start(str(tiny_encoder), TEXTS, base_vocab_size=12000, dropout=0.0)
-
-
-def test_the_embeddings_and_layers_begin_as_the_encoder_s(started, tiny_encoder):
-    model, tokenizer = started
-    encoder, old = load_encoder(str(tiny_encoder)), load_tokenizer(str(tiny_encoder))
-    for word in ("the", "##s", "founded"):
-        ours = model.get_input_embeddings().weight[tokenizer.convert_tokens_to_ids(word)]
-        assert torch.equal(ours, encoder.get_input_embeddings().weight[old.convert_tokens_to_ids(word)])
-    layers = model.bert.encoder.state_dict()
-    assert all(torch.equal(layers[name], weight) for name, weight in encoder.encoder.state_dict().items())
-
-
-def test_it_is_causal(started):
-    model, tokenizer = started
-    first, second = (tokenizer(text, return_tensors="pt").input_ids for text in ("the old town", "the old boat"))
-    logits = [model.eval()(ids).logits[0, :-1] for ids in (first, second)]
-    torch.testing.assert_close(*logits)
-
-
-def test_the_vocabulary_holds_what_is_frequent_what_the_texts_hold_and_the_tags(started):
-    model, tokenizer = started
-    assert 11000 < len(tokenizer) < 11200  # the rest of the first 12,000 are unused places
-    assert model.config.vocab_size == len(tokenizer) == len(model.get_output_embeddings().weight)
-    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
-    assert tokenizer.unk_token_id not in tokenizer(TEXTS[0])["input_ids"]
-    assert [tokenizer.tokenize(f"x{tag}y")[1:-1] for tag in TAGS] == [[tag] for tag in TAGS]
-
-
-def test_a_text_comes_back_from_its_tokens_in_lower_case(started):
-    _, tokenizer = started
-    text = "so <e1> ada </e1> has the <e2> boat </e2>, they say."
-    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
-
-
-def test_its_chat_template_gives_a_document_and_what_continues_it_as_they_are(started):
-    _, tokenizer = started
-    turns = [{"role": "user", "content": TEXTS[0]}, {"role": "assistant", "content": " <e1>a</e1>"}]
-    assert tokenizer.apply_chat_template(turns, tokenize=False) == f"{TEXTS[0]} <e1>a</e1> [SEP]"
-
-
-def test_an_encoder_that_is_no_bert_is_an_error_that_says_what_to_take(tmp_path):
-    load_tokenizer(EMBEDDED).save_pretrained(tmp_path)
-    DistilBertConfig().save_pretrained(tmp_path)
-    with pytest.raises(UserError, match=r"lms: encoder is .*, a distilbert: take a BERT"):
-        warm_start(str(tmp_path), TEXTS, base_vocab_size=100, dropout=0.0)
-
-
-# What it is trained on
+# What it is tuned on
 
 
 def test_the_background_relations_are_none_of_those_that_are_written():
     assert not set(BACKGROUND.labels) & set(SCHEMA.labels)
 
 
-def test_a_document_shows_examples_of_one_relation_and_ends():
+def test_a_document_shows_examples_of_one_relation():
     size = 3
     stream = documents(BACKGROUND.relations, EXAMPLES, size, seed=1)
     headers = {document(relation, []): relation.relation for relation in BACKGROUND.relations}
     for text in (next(stream) for _ in BACKGROUND.relations):
-        header, *shown, stop = text.split(f" {END}")
-        relation = headers.pop(f"{header} {END}")  # each relation once in a round
-        own = [TASK.show(example) for example in EXAMPLES if example.relation == relation]
-        assert {sentence.strip() for sentence in shown} <= set(own)
-        assert (len(shown), stop) == (size, f" {STOP}")
+        header, *shown = text.splitlines(keepends=True)
+        relation = headers.pop(header)  # each relation once in a round
+        own = [line(TASK.show(example)) for example in EXAMPLES if example.relation == relation]
+        assert set(shown) <= set(own)
+        assert len(shown) == size
 
 
 def test_documents_show_every_example_of_a_relation_before_any_again():
     stream = documents([RELATION], EXAMPLES, size=6, seed=1)
-    shown = [text for _ in range(len(OF_RELATION) // 6) for text in next(stream).split(f" {END}")[1:-1]]
-    assert sorted(text.strip() for text in shown) == sorted(map(TASK.show, OF_RELATION))
+    shown = [text for _ in range(len(OF_RELATION) // 6) for text in next(stream).splitlines(keepends=True)[1:]]
+    assert sorted(shown) == sorted(line(TASK.show(example)) for example in OF_RELATION)
 
 
 def test_the_documents_follow_the_random_seed():
@@ -119,9 +65,9 @@ def test_the_documents_follow_the_random_seed():
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory, tiny_encoder) -> Path:
+def project(tmp_path_factory, tiny_llm) -> Path:
     folder = tmp_path_factory.mktemp("small_lm")
-    train_base(folder, tiny_encoder)
+    train_base(folder, tiny_llm)
     return folder
 
 
@@ -132,12 +78,71 @@ def base(project):
         yield BASE
 
 
-def test_training_writes_a_model_that_transformers_loads_with_its_tokenizer_and_its_history(base):
-    model = AutoModelForCausalLM.from_pretrained(base)
-    assert model.config.is_decoder
-    assert len(AutoTokenizer.from_pretrained(base)) == model.config.vocab_size
+def test_training_writes_a_model_in_bf16_that_transformers_loads_with_its_tokenizer_and_its_history(base):
+    model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
+    assert model.dtype == torch.bfloat16
+    assert AutoTokenizer.from_pretrained(base)(TEXTS[0])["input_ids"]
     assert json.loads(Path(base, "history.json").read_text(encoding="utf-8"))
     assert not list(Path(".scratch").glob("train_lm-*"))
+
+
+def test_the_adapter_is_merged_into_the_weights_that_it_was_trained_on(base, tiny_llm):
+    before, after = (AutoModelForCausalLM.from_pretrained(folder).state_dict() for folder in (tiny_llm, base))
+    assert set(before) == set(after)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {name for name in before if "_proj" in name}
+
+
+def test_its_chat_template_gives_a_document_and_what_continues_it_as_they_are(base):
+    turns = [{"role": "user", "content": TEXTS[0]}, {"role": "assistant", "content": "- [a] {b}.\n"}]
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    assert tokenizer.apply_chat_template(turns, tokenize=False) == f"{TEXTS[0]}- [a] {{b}}.\n{tokenizer.eos_token}"
+
+
+def test_the_loss_counts_every_token_of_a_document_and_its_end_and_no_padding(base, tmp_path):
+    config = Params.read().section("lms.base", train_lm.TrainLM)
+    model, tokenizer = start(config)
+    tokenizer.pad_token = tokenizer.eos_token  # as SmolLM2 has it
+    trainer = train_lm._trainer(config, model, tokenizer, ["a longer one", "short"], tmp_path)
+    batch = trainer.data_collator([trainer.train_dataset[at] for at in range(2)])
+    counted = [row[row != -100].tolist() for row in batch["labels"]]
+    assert [tokenizer.decode(ids) for ids in counted] == ["a longer one</s>", "short</s>"]
+
+
+def test_layers_that_the_model_lacks_are_an_error_that_names_the_parameter(base):
+    config = Params.read().section("lms.base", train_lm.TrainLM).model_copy(update={"target_modules": ("query",)})
+    with pytest.raises(UserError, match=r"lms: target_modules do not fit"):
+        start(config)
+
+
+def test_a_tokenizer_without_a_token_for_the_end_is_an_error_that_says_so(base, tiny_llm, tmp_path):
+    shutil.copytree(tiny_llm, tmp_path / "endless")
+    tokenizer = AutoTokenizer.from_pretrained(tiny_llm)
+    tokenizer.eos_token = None
+    tokenizer.save_pretrained(tmp_path / "endless")
+    config = Params.read().section("lms.base", train_lm.TrainLM)
+    with pytest.raises(UserError, match="has no token for the end of a text"):
+        start(config.model_copy(update={"start": str(tmp_path / "endless")}))
+
+
+class Interrupting(TrainerCallback):
+    """Interrupts a training after its third step."""
+
+    def __init__(self, *_):
+        pass
+
+    def on_step_end(self, args, state, control, **_):
+        if state.global_step == 3:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_training_resumes_and_ends_with_the_same_bytes(base, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(train_lm, "MetricsCallback", Interrupting)
+        train_lm.main("base", background=ALMANAC, models=Path("cut"))
+    assert list(Path(".scratch").glob("train_lm-*/checkpoint-2"))
+    train_lm.main("base", background=ALMANAC, models=Path("cut"))
+    assert Path("cut/base/model.safetensors").read_bytes() == Path(base, "model.safetensors").read_bytes()
 
 
 def test_an_entry_that_is_not_there_is_an_error_that_lists_those_that_are(base):
@@ -167,17 +172,17 @@ def engine(base) -> TransformersEngine:
 
 def test_whatever_it_writes_holds_one_head_and_one_tail(engine):
     for response in responses(engine, *map(request, range(16))):
-        assert regex.fullmatch(f"{SENTENCE} {END}", f" {response.text}", partial=response.truncated)
-        assert "<e1>" in response.text or "<e2>" in response.text or response.truncated
+        form = request(1).response_schema["regex"]
+        assert regex.fullmatch(form, response.text, partial=response.truncated)
 
 
 def test_it_writes_several_sentences_in_one_response(engine):
     asked = [request(seed, tokens=300, count=2) for seed in range(16)]
     whole = [response for response in responses(engine, *asked) if not response.truncated]
     assert whole
-    assert all(response.text.count(END) == 2 for response in whole)
+    assert all(response.text.count("\n") == 2 for response in whole)
 
 
 def test_a_prompt_that_leaves_no_room_for_a_response_fails_and_says_so(engine):
-    with pytest.raises(RequestFailedError, match=r"too_long: .* has room for 512 tokens"):
-        responses(engine, request(1, tokens=600))
+    with pytest.raises(RequestFailedError, match=r"too_long: .* has room for 8192 tokens"):
+        responses(engine, request(1, tokens=8192))

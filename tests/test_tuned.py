@@ -5,13 +5,13 @@ And what it changes, and refuses to measure.
 
 import pytest
 
-from benchmarks.tuned import SETTINGS, changed, check_built, copied
+from benchmarks.tuned import METHODS, PER_LABEL, SETTINGS, changed, check_built, copied
 from relseed.generation.exchanges import Exchange
 from relseed.generation.method import loop_of
 from relseed.llm.request import Request
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Params
-from relseed.tasks.relation.continuation import Continuation
+from relseed.tasks.relation.continuation import Continuation, line
 from tests.boats import GOOD, OTHER, SCHEMA
 from tests.graph import PARAMS
 
@@ -21,7 +21,7 @@ PROMPT = Continuation("tuned", SCHEMA.relations[0], count=1, characters=1000)
 def figures(candidate: str, shown: list[str]) -> tuple[float, float]:
     """The share of a candidate's 4-grams that are shown, and its similarity to the nearest example shown."""
     request = Request(model="tiny", messages=PROMPT.messages(shown), temperature=1, top_p=1, max_tokens=9, seed=1)
-    candidates = PROMPT.parse("tuned/owner_of/0", f" {candidate} <end>", truncated=False)
+    candidates = PROMPT.parse("tuned/owner_of/0", line(candidate), truncated=False)
     exchange = Exchange(id="tuned/owner_of/0", request=request, response=None, candidates=tuple(candidates))
     [found] = copied([exchange])
     return found
@@ -58,9 +58,16 @@ def test_a_setting_leaves_parameters_that_stages_take_and_the_random_seed_of_one
 
 
 def test_a_setting_changes_what_it_is_called_after_and_leaves_the_other_parameters_as_they_are():
-    values = changed(Params(PARAMS), "temperature 0.5", "untuned", seed=1)
-    assert {values["llms"][name]["temperature"] for name in ("tuned", "untuned")} == {0.5}
+    values = changed(Params(PARAMS), "temperature 0.8", "untuned", seed=1)
+    assert {values["llms"][name]["temperature"] for name in ("tuned", "untuned")} == {0.8}
     assert values["llms"]["teacher"] == PARAMS["llms"]["teacher"]
-    assert {name: part for name, part in values.items() if name != "llms"} == {
-        name: part for name, part in PARAMS.items() if name != "llms"
-    }
+    alike = {method: {"per_label": PER_LABEL} for method in METHODS}
+    methods = {name: entry | alike.get(name, {}) for name, entry in PARAMS["methods"].items()}
+    assert values == PARAMS | {"llms": values["llms"], "methods": methods}
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_untuned_and_tuned_are_asked_for_as_many(setting):
+    values = changed(Params(PARAMS), setting, "untuned", seed=1)
+    assert len({values["methods"][name]["per_label"] for name in ("tuned", "untuned")}) == 1
+    assert values["methods"]["one_by_one"] == PARAMS["methods"]["one_by_one"]

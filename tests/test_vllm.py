@@ -71,9 +71,10 @@ def request(model: Path, seed: int = 1) -> Request:
     )
 
 
-def test_it_serves_responses_held_to_their_schema_and_leaves_nothing_behind(vllm, model, tmp_path):
+@pytest.mark.parametrize("copies", [{}, {"tensor_parallel_size": 2}, {"data_parallel_size": 2}], ids=str)
+def test_it_serves_responses_held_to_their_schema_and_leaves_nothing_behind(vllm, model, tmp_path, monkeypatch, copies):
     async def ask() -> tuple[list[Response], str]:
-        async with serving(params(command=vllm), str(model), None, log) as url:
+        async with serving(params(command=vllm, **copies), str(model), None, log) as url:
             endpoint = Endpoint("vllm", url, LIMITS)
             client = Client(endpoint, Cache(tmp_path / "cache.db"), UNLIMITED, FREE)
             responses = await asyncio.gather(*(client.send(request(model, seed)) for seed in range(4)))
@@ -83,6 +84,8 @@ def test_it_serves_responses_held_to_their_schema_and_leaves_nothing_behind(vllm
             await endpoint.close()
             return list(responses), url
 
+    if copies:  # vLLM would have each on a NUMA node of its own
+        monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", "0|1")
     log = tmp_path / "logs/vllm.log"
     responses, url = asyncio.run(ask())
     assert "stop" in {response.finish for response in responses}

@@ -44,8 +44,12 @@ def born_in(count: int) -> SentencePrompt:
     )
 
 
-def save_tiny_llm(folder: Path) -> Path:
-    """Write model and tokenizer as `from_pretrained` and `vllm serve` read them."""
+def save_tiny_llm(folder: Path, leaning: str = '<"') -> Path:
+    """Write model and tokenizer as `from_pretrained` and `vllm serve` read them.
+
+    It leans towards the tokens of `leaning`, by default those of tags and the end of strings: a random model would
+    write on and on.
+    """
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokens = ["<pad>", "<s>", "</s>", *alphabet]
     backend = Tokenizer(BPE(vocab={token: number for number, token in enumerate(tokens)}, merges=[]))
@@ -69,12 +73,11 @@ def save_tiny_llm(folder: Path) -> Path:
         pad_token_id=0,
     )
     model: Any = LlamaForCausalLM(config)
-    # All states agree in their first number, which the output reads as a leaning: towards tags and the end of strings,
-    # or a random model would write on and on.
+    # All states agree in their first number, which the output reads as the leaning.
     model.model.embed_tokens.weight.data[:, 0] = 5.0
     model.lm_head.weight.data[:, 0] = 0.0
     for number, token in enumerate(tokens):
-        if token in '<"':
+        if token in leaning:
             model.lm_head.weight.data[number, 0] = 0.5
     model.to(torch.bfloat16).save_pretrained(folder)
     return folder

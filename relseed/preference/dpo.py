@@ -12,9 +12,8 @@ from typing import Any, cast
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig
-from pydantic import Field, PositiveInt
-from transformers import AutoModelForCausalLM, AutoTokenizer, BertLMHeadModel, PreTrainedModel
+from pydantic import Field
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from trl import DPOConfig, DPOTrainer
 from trl.trainer import utils
 
@@ -22,21 +21,19 @@ from relseed.pipeline.errors import UserError
 from relseed.preference.pair import PreferencePair
 from relseed.tracking.run import Run
 from relseed.training.device import device, seed_everything
-from relseed.training.hf_trainer import MetricsCallback, TrainingConfig, train
+from relseed.training.hf_trainer import MetricsCallback, train
+from relseed.training.lora import LoraTrainingConfig
 
 # What of trl's log goes to MLflow, and under which name.
 _METRICS = {"loss": "loss", "rewards/margins": "reward_margin", "rewards/accuracies": "reward_accuracy"}
 
 
-class Dpo(TrainingConfig):
+class Dpo(LoraTrainingConfig):
     """An entry of `dpo`: how to tune a language model."""
 
     reads: Path  # preference pairs
     model: str  # that is tuned: a folder, or a name of the Hub
     beta: float = Field(gt=0)  # how strongly it is held to the reference
-    lora_rank: PositiveInt
-    lora_alpha: PositiveInt  # the adapter's scale, in ranks
-    target_modules: tuple[str, ...] = Field(min_length=1)  # layers that it changes, by the ends of their names
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,7 @@ def tune(config: Dpo, pairs: Sequence[PreferencePair], state: Path, log: Run, na
     seed_everything(config.seed)
     trainer = build_trainer(config, pairs, state)
     trainer.add_callback(MetricsCallback(log, {key: f"{name}/{metric}" for key, metric in _METRICS.items()}))
-    with fitted_to_trl(trainer):
+    with answers_alone():
         history = train(trainer, state)
         return Tuned(cast(PreTrainedModel, trainer.model), history, kl_to_reference(trainer))
 
@@ -76,19 +73,13 @@ def build_trainer(config: Dpo, pairs: Sequence[PreferencePair], state: Path) -> 
         raise UserError(
             f"no causal model {model!r}: build it with `dvc repro train_lm`, or download it ({error})"
         ) from error
-    lora = LoraConfig(
-        r=config.lora_rank,
-        lora_alpha=config.lora_alpha,
-        target_modules=list(config.target_modules),
-        task_type="CAUSAL_LM",
-    )
     try:
         return DPOTrainer(
             model=loaded,
             args=_arguments(config, state),
             train_dataset=_conversations(pairs),
             processing_class=tokenizer,
-            peft_config=lora,
+            peft_config=config.lora,
         )
     except ValueError as error:
         raise UserError(f"dpo.target_modules or dpo.max_length do not fit {model}: {error}") from error
@@ -117,40 +108,19 @@ def _conversations(pairs: Sequence[PreferencePair]) -> Dataset:
     )
 
 
-class _Bert(BertLMHeadModel):
-    """A BERT as trl takes it.
-
-    trl multiplies the states of `base_model` by the output embeddings itself, and BERT has a transform between the two.
-    """
-
-    @property
-    def base_model(self) -> Any:
-        return self._transformed
-
-    def _transformed(self, *args: Any, **kwargs: Any) -> Any:
-        outputs = self.bert(*args, **kwargs)
-        outputs.last_hidden_state = self.cls.predictions.transform(outputs.last_hidden_state)
-        return outputs
-
-
 @contextmanager
-def fitted_to_trl(trainer: DPOTrainer) -> Iterator[None]:
-    """Make trl (its version is pinned) train our models, and quickly, for the block alone.
+def answers_alone() -> Iterator[None]:
+    """Make trl (its version is pinned) work out the probabilities of the responses' tokens alone, for the block.
 
-    Without Triton, trl works out the probabilities of the prompts' tokens, too, and then leaves them out: half of the
-    time of a step on a CPU. The function of trl that is replaced decides nothing else.
+    Without Triton it works out those of the prompts' tokens, too, and then leaves them out: half of the time of a step
+    on a CPU. The function of trl that is replaced decides nothing else.
     """
-    inner: Any = trainer.model.get_base_model()  # type: ignore[operator, union-attr]
-    is_bert, uses_triton = isinstance(inner, BertLMHeadModel), utils._use_triton
-    if is_bert:
-        inner.__class__ = _Bert  # not before: peft asks `base_model` for the embeddings
+    uses_triton = utils._use_triton
     utils._use_triton = lambda _: True  # type: ignore[assignment]
     try:
         yield
     finally:
         utils._use_triton = uses_triton
-        if is_bert:
-            inner.__class__ = BertLMHeadModel
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from typing import Any
 from relseed.generation.method import Method, Target
 from relseed.preference.pair import FLAWS, Flaw, PreferencePair
 from relseed.tasks.relation import TASK, Example, Sentence
+from relseed.tasks.relation.continuation import line
 from relseed.tasks.relation.tags import replace_mentions, untag
 
 RECENT = 3  # examples at the end of a prompt, of which one is copied: those that an LLM copies next
@@ -36,7 +37,7 @@ def pairs_of(
     target = Target(label, len(mine))
     for number, (seed, shown) in enumerate(_growing_prompts(mine, own, method.settings.demonstrations, rng)):
         prompt, request = method.request(target, number, 1, list(map(TASK.show, shown)))
-        recent = [example for example in shown if TASK.show(example) in request.messages[-1].content][-RECENT:]
+        recent = [example for example in shown if _is_shown(example, request.messages[-1].content)][-RECENT:]
         for flaw in FLAWS:
             worse = _dispreferred(flaw, counts[flaw], recent, [*mine, *others], others, rng)
             for again, sentence in enumerate(worse):
@@ -47,6 +48,12 @@ def pairs_of(
                     chosen=prompt.render_target(seed),
                     rejected=prompt.render_target(_typed_as(sentence, seed)),
                 )
+
+
+def _is_shown(example: Example, prompt: str) -> bool:
+    """Whether a prompt, of either form, has room for an example."""
+    tagged = TASK.show(example)
+    return tagged in prompt or line(tagged) in prompt
 
 
 def _growing_prompts(

@@ -1,1 +1,1 @@
-"""The small language model: a causal model made of an encoder, and what it is trained on."""
+"""The small language model: what it is tuned on, and how it is tuned and kept."""

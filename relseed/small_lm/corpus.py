@@ -1,10 +1,10 @@
-"""What the small language model is trained on: documents of examples of one relation after another."""
+"""What the small language model is tuned on: documents of examples of one relation after another."""
 
 import random
 from collections.abc import Iterator, Sequence
 
 from relseed.tasks.relation import TASK, Example, Relation
-from relseed.tasks.relation.continuation import STOP, document
+from relseed.tasks.relation.continuation import document
 
 
 def documents(relations: Sequence[Relation], examples: Sequence[Example], size: int, seed: int) -> Iterator[str]:
@@ -23,4 +23,4 @@ def documents(relations: Sequence[Relation], examples: Sequence[Example], size: 
             unused = left[relation.relation]
             while len(unused) < size:
                 unused += rng.sample(own[relation.relation], len(own[relation.relation]))
-            yield f"{document(relation, [TASK.show(unused.pop(0)) for _ in range(size)])} {STOP}"
+            yield document(relation, [TASK.show(unused.pop(0)) for _ in range(size)])

@@ -11,7 +11,6 @@ import llguidance
 import llguidance.hf
 import torch
 from pydantic import PositiveInt
-from tokenizers.decoders import WordPiece
 from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessorList, PreTrainedTokenizerBase
 
 from relseed.llm.engines.engine import Setup
@@ -92,8 +91,6 @@ class TransformersEngine:
     @cached_property
     def _grammars(self) -> llguidance.LLTokenizer:
         vocabulary = self._model.config.vocab_size
-        if isinstance(self._tokenizer.backend_tokenizer.decoder, WordPiece):
-            return llguidance.LLTokenizer(llguidance.TokenizerWrapper(_WordPieces(self._tokenizer)), n_vocab=vocabulary)
         return llguidance.hf.from_tokenizer(self._tokenizer, n_vocab=vocabulary)
 
     def _using(self, adapter: str | None) -> AbstractContextManager[None]:
@@ -156,21 +153,6 @@ class TransformersEngine:
         )
 
 
-class _WordPieces:
-    """The tokens of a WordPiece vocabulary as bytes, a blank before each word: llguidance cannot tell by itself."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._tokenizer = tokenizer
-        self.eos_token_id, self.bos_token_id = tokenizer.eos_token_id, tokenizer.bos_token_id
-        self.special_token_ids = list(tokenizer.all_special_ids)
-        words = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
-        self.tokens = [(word[2:] if word.startswith("##") else f" {word}").encode() for word in words]
-
-    def __call__(self, text: bytes | str) -> list[int]:
-        plain = text if isinstance(text, str) else text.decode(errors="replace")
-        return self._tokenizer.encode(plain, add_special_tokens=False)
-
-
 def _with_adapter(model: Any, name: str, folder: str) -> Any:
     """The model with one more adapter.
 
@@ -200,7 +182,7 @@ def load_causal_model(name: str, revision: str | None) -> tuple[Any, Any]:
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(path, revision=revision, padding_side="left")
         model: Any = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=_dtype())
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a ValueError where the model is not a causal one
         raise UserError(
             f"no causal model {name!r}: name a folder, or a model of the Hugging Face Hub ({error})"
         ) from error
@@ -210,10 +192,8 @@ def load_causal_model(name: str, revision: str | None) -> tuple[Any, Any]:
 
 
 def _dtype() -> str:
-    """`auto`, as the weights are stored; float32 on a processor that only emulates bf16, five times slower."""
-    capabilities = torch.cpu.get_capabilities()
-    hardware = torch.cuda.is_available() or capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    return "auto" if hardware else "float32"
+    """`auto`, as the weights are stored; float32 on a processor without AMX, where bf16 takes twice as long."""
+    return "auto" if torch.cuda.is_available() or torch.cpu.get_capabilities().get("amx_bf16") else "float32"
 
 
 def prompt_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:

@@ -1,4 +1,10 @@
-"""Sentences as a small language model goes on with them: a relation, then one after another, and no instructions."""
+"""Sentences as a small language model goes on with them: a relation, then a list of its sentences, no instructions.
+
+    founded by (organization, person): the organization (head) was founded or co-founded by the person (tail)
+    - [Ines Falk] and her brother opened {Sula Boats} in a shed.
+
+Mentions stand in brackets, a token each: the tags of other prompts take four, a third of what a model would write.
+"""
 
 import re
 from collections.abc import Sequence
@@ -11,13 +17,15 @@ from relseed.records.candidates import Candidate, candidate_id
 from relseed.tasks.relation import TASK, Example, Relation
 from relseed.tasks.task import Ask
 
-# As a tokenizer of word pieces writes it: each tag, like each word, has a blank before it.
-_ANY = r"[^<>\x00-\x1f]"
-_E1, _E2 = (f" <{tag}>{_ANY}+ </{tag}>" for tag in ("e1", "e2"))
-SENTENCE = rf"{_ANY}*({_E1}{_ANY}*{_E2}|{_E2}{_ANY}*{_E1}){_ANY}+"
-
-BEGIN, STOP = "[CLS]", "[SEP]"  # of a document
-END = "<end>"  # of the line that names the relation, and of each sentence
+_ITEM = "- "
+_DIFFERENT = "These sentences are as different from each other as possible:\n"
+_BRACKETS = {"<e1>": "[", "</e1>": "]", "<e2>": "{", "</e2>": "}"}
+_TAGS = {bracket: tag for tag, bracket in _BRACKETS.items()}
+_OTHER_BRACKETS = str.maketrans("[]{}", "()()")  # of the sentence itself
+_PLAIN = r"[^<>\[\]{}\x00-\x1f]"
+_MENTION = r"[^<>\[\]{}\x00-\x20](?:[^<>\[\]{}\x00-\x1f]{0,60}[^<>\[\]{}\x00-\x20])?"
+_HEAD, _TAIL = rf"\[{_MENTION}\]", rf"\{{{_MENTION}\}}"
+SENTENCE = rf"{_PLAIN}*({_HEAD}{_PLAIN}+{_TAIL}|{_TAIL}{_PLAIN}+{_HEAD}){_PLAIN}+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,7 @@ class Continuation:
     relation: Relation
     count: int  # of sentences in a response
     characters: int  # of the sentences shown, at most
+    different: bool = False  # whether the document says that its sentences differ
 
     @classmethod
     def of(cls, ask: Ask) -> "Continuation":
@@ -41,16 +50,17 @@ class Continuation:
                 f"the method {ask.method}: the loop {ask.loop} needs an LLM whose form is chat, not continuation"
             )
         assert ask.characters is not None, "an LLM whose form is `continuation` has `prompt_characters`"
-        return cls(ask.method, ask.schema.by_label[ask.label], ask.count, ask.characters)
+        relation = ask.schema.by_label[ask.label]
+        return cls(ask.method, relation, ask.count, ask.characters, ask.diversity_instruction)
 
     def messages(self, demonstrations: Sequence[str]) -> tuple[Message, ...]:
         """The document that shows `demonstrations`, sentences with tags, in the order given."""
         shown = truncate_middle(demonstrations, self.characters)
-        return (Message(role="user", content=document(self.relation, shown)),)
+        return (Message(role="user", content=document(self.relation, shown, different=self.different)),)
 
     def response_schema(self) -> dict[str, Any]:
-        """The regular expression that a response must fit: tags are right by construction."""
-        return {"regex": rf"({SENTENCE} {END}){{{self.count}}}"}
+        """The regular expression that a response must fit: both mentions are marked by construction."""
+        return {"regex": rf"({_ITEM}{SENTENCE}\n){{{self.count}}}"}
 
     def render_target(self, example: Example) -> str:
         """The response that the model would give if it wrote this sentence."""
@@ -58,8 +68,8 @@ class Continuation:
 
     def parse(self, id: str, text: str, *, truncated: bool) -> list[Candidate]:
         """Read a response, whatever it is; `id` is the request's, those of the candidates add a number."""
-        *ended, rest = text.split(END)
-        candidates = [self._candidate(candidate_id(id, number), line, cut=False) for number, line in enumerate(ended)]
+        *ended, rest = text.split("\n")
+        candidates = [self._candidate(candidate_id(id, number), item, cut=False) for number, item in enumerate(ended)]
         if rest.strip() or not ended:
             candidates.append(self._candidate(candidate_id(id, len(ended)), rest, cut=truncated))
         return candidates
@@ -69,7 +79,7 @@ class Continuation:
             id=id,
             method=self.method,
             label=self.relation.relation,
-            text=detokenize(text),
+            text=in_tags(text),
             fields={"head_type": self.relation.head_type, "tail_type": self.relation.tail_type},
             problem="the response was cut off" if cut else None,
             truncated=cut,
@@ -90,21 +100,31 @@ def truncate_middle(demonstrations: Sequence[str], characters: int) -> list[str]
     return [*demonstrations[:first], *demonstrations[last:]]
 
 
-def document(relation: Relation, sentences: Sequence[str]) -> str:
+def document(relation: Relation, sentences: Sequence[str], *, different: bool = False) -> str:
     """A relation with its types and its definition, then sentences of it, with tags."""
-    types = f"( {_words(relation.head_type)} , {_words(relation.tail_type)} )"
-    header = f"{BEGIN} {relation.name} {types} : {relation.definition} {END}"
-    return header + "".join(map(line, sentences))
+    types = f"({_words(relation.head_type)}, {_words(relation.tail_type)})"
+    header = " ".join(f"{relation.name} {types}: {relation.definition}".split())
+    return f"{header}\n{_DIFFERENT if different else ''}" + "".join(map(line, sentences))
+
+
+def shown_in(text: str) -> list[str]:
+    """The sentences of a document, with tags."""
+    return [in_tags(item) for item in text.splitlines() if item.startswith(_ITEM)]
 
 
 def line(tagged: str) -> str:
-    """A sentence with tags as the model reads it."""
-    return f" {tagged} {END}"
+    """A sentence with tags as the model reads it: its mentions in brackets, and brackets of its own in round ones."""
+    plain = " ".join(tagged.translate(_OTHER_BRACKETS).split())
+    return f"{_ITEM}{_replaced(plain, _BRACKETS)}\n"
 
 
-def detokenize(text: str) -> str:
-    """A sentence as the model wrote it, its tags close to the words that they mark."""
-    return re.sub(r"(<e[12]>)\s+|\s+(</e[12]>)", r"\1\2", text).strip()
+def in_tags(text: str) -> str:
+    """A sentence as the model wrote it, with tags again."""
+    return _replaced(text.strip().removeprefix(_ITEM.strip()), _TAGS).strip()
+
+
+def _replaced(text: str, by: dict[str, str]) -> str:
+    return re.sub("|".join(map(re.escape, by)), lambda found: by[found.group()], text)
 
 
 def _words(entity_type: str | None) -> str:
