@@ -47,7 +47,7 @@ def study(names: Sequence[str], variant: str, first: str, *, validation: bool = 
             for system, row in measured["systems"].items():
                 label = f"`{system}`, {title}" if len(names) > 1 or len(chosen.systems) > 1 else title
                 rows.append([f"{label}{_gone(chosen, title, measured)}", *_study_cells(row, validation)])
-    return markdown([*header, f"difference from {first}, 95 % interval"], rows)
+    return markdown([*header, f"difference from {first}, 95 % interval"], rows) if rows else _NOT_RUN
 
 
 def _gone(study: Study, variant: str, measured: Mapping[str, Any]) -> str:
@@ -362,7 +362,7 @@ def _measured(name: str) -> dict[str, Any]:
 
 
 def _variants(name: str) -> dict[str, Any]:
-    return read_results(FOLDER / f"{name}.json")["variants"]
+    return read_results(FOLDER / f"{name}.json").get("variants", {})
 
 
 def apart(row: Mapping[str, Any]) -> str:
