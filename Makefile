@@ -16,6 +16,12 @@ QUICK := ~lms.base ~pairs.small ~dpo.tuned ~methods.untuned ~methods.tuned ~crit
 SMALL := $(patsubst %,~methods.%,all_at_once all_at_once_plain one_by_one negatives passages swapped re_paired) \
   training_sets.diverse.methods=[tuned]
 
+# An experiment with these changes, named after its target. params.yaml comes back as it was: `make repro` after it builds
+# the rest.
+experiment = mkdir -p .scratch && cp params.yaml .scratch/params.yaml && \
+  trap 'mv .scratch/params.yaml params.yaml' EXIT && \
+  dvc exp run --name $@ $(foreach change,$(1),--set-param '$(change)')
+
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
 
@@ -47,14 +53,11 @@ vllm: .vllm/ready  ## create .vllm with a vLLM that runs on the processor, for i
 repro: setup  ## run the default pipeline up to its table
 	dvc repro
 
-# params.yaml comes back as it was: `make repro` after it builds the rest.
 small: setup  ## run the seeds, and what the small language model adds to them: no large one anywhere
-	mkdir -p .scratch && cp params.yaml .scratch/params.yaml && trap 'mv .scratch/params.yaml params.yaml' EXIT && \
-	  dvc exp run --name small $(foreach change,$(SMALL),--set-param '$(change)') evaluate@gold evaluate@diverse
+	$(call experiment,$(SMALL)) evaluate@gold evaluate@diverse
 
 quick: setup  ## run the default without tuning a language model
-	mkdir -p .scratch && cp params.yaml .scratch/params.yaml && trap 'mv .scratch/params.yaml params.yaml' EXIT && \
-	  dvc exp run --name quick $(foreach change,$(QUICK),--set-param '$(change)')
+	$(call experiment,$(QUICK))
 
 test: setup lint  ## run the checks and the tests
 	pytest

@@ -47,7 +47,7 @@ def study(names: Sequence[str], variant: str, first: str, *, validation: bool = 
             for system, row in measured["systems"].items():
                 label = f"`{system}`, {title}" if len(names) > 1 or len(chosen.systems) > 1 else title
                 rows.append([f"{label}{_gone(chosen, title, measured)}", *_study_cells(row, validation)])
-    return markdown([*header, f"difference from {first}, 95 % interval"], rows) if rows else _NOT_RUN
+    return markdown([*header, f"difference from {first}, 95 % interval"], rows)
 
 
 def _gone(study: Study, variant: str, measured: Mapping[str, Any]) -> str:
@@ -216,8 +216,6 @@ def probe() -> str:
 def tuned() -> str:
     """What DPO does to the small LM: means and deviations over random seeds of the sampling."""
     runs = _tuned_runs("one by one", "all at once")
-    if not runs:
-        return _NOT_RUN
     rules = sorted({rule for each in runs.values() for run in each for rule in run["rejected"]})
     columns = [[_tuned_figures(run, rules) for run in each] for each in runs.values()]
     rows = []
@@ -230,8 +228,6 @@ def tuned() -> str:
 def tuned_settings() -> str:
     """The same in short, at all settings that have been measured: means over random seeds."""
     runs = _tuned_runs(*tuning.SETTINGS)
-    if not runs:
-        return _NOT_RUN
     columns = {key: [_tuned_in_short(run) for run in each] for key, each in runs.items()}
     labels = list(next(iter(columns.values()))[0])
     rows = []
@@ -362,7 +358,7 @@ def _measured(name: str) -> dict[str, Any]:
 
 
 def _variants(name: str) -> dict[str, Any]:
-    return read_results(FOLDER / f"{name}.json").get("variants", {})
+    return read_results(FOLDER / f"{name}.json")["variants"]
 
 
 def apart(row: Mapping[str, Any]) -> str:
