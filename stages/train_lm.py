@@ -16,18 +16,21 @@ from relseed.pipeline.command import Entry, run
 from relseed.pipeline.outputs import output_folder
 from relseed.pipeline.params import Params
 from relseed.small_lm.corpus import documents
-from relseed.small_lm.tuned_model import TunedModelConfig, save, start
+from relseed.small_lm.tuned_model import save, start
 from relseed.tasks.relation import TASK
 from relseed.tasks.task import read_examples, read_schema
 from relseed.tracking.run import tracked
 from relseed.training.device import seed_everything
 from relseed.training.hf_trainer import MetricsCallback, train
+from relseed.training.lora import LoraTrainingConfig
 from relseed.training.resume import locked, state_folder
 
 
-class TrainLM(TunedModelConfig):
+class TrainLM(LoraTrainingConfig):
     """How to tune the small language model, and on how long documents."""
 
+    start: str  # a causal language model, by name or path
+    revision: str | None = None  # of its weights, where it has one
     examples_per_document: PositiveInt
 
 
@@ -47,7 +50,7 @@ def main(lm: Entry, background: Path, models: Path) -> None:
         output_folder(model) as folder,
     ):
         seed_everything(config.seed)
-        adapted, tokenizer = start(config)
+        adapted, tokenizer = start(config.start, config.revision, config.lora)
         trainer = _trainer(config, adapted, tokenizer, texts, state)
         trainer.add_callback(MetricsCallback(log, {"loss": "loss"}))
         history = train(trainer, state)

@@ -101,7 +101,7 @@ def test_its_chat_template_gives_a_document_and_what_continues_it_as_they_are(ba
 
 def test_the_loss_counts_every_token_of_a_document_and_its_end_and_no_padding(base, tmp_path):
     config = Params.read().section("lms.base", train_lm.TrainLM)
-    model, tokenizer = start(config)
+    model, tokenizer = start(config.start, config.revision, config.lora)
     tokenizer.pad_token = tokenizer.eos_token  # as SmolLM2 has it
     trainer = train_lm._trainer(config, model, tokenizer, ["a longer one", "short"], tmp_path)
     batch = trainer.data_collator([trainer.train_dataset[at] for at in range(2)])
@@ -112,7 +112,7 @@ def test_the_loss_counts_every_token_of_a_document_and_its_end_and_no_padding(ba
 def test_layers_that_the_model_lacks_are_an_error_that_names_the_parameter(base):
     config = Params.read().section("lms.base", train_lm.TrainLM).model_copy(update={"target_modules": ("query",)})
     with pytest.raises(UserError, match=r"lms: target_modules do not fit"):
-        start(config)
+        start(config.start, config.revision, config.lora)
 
 
 def test_a_tokenizer_without_a_token_for_the_end_is_an_error_that_says_so(base, tiny_llm, tmp_path):
@@ -122,7 +122,7 @@ def test_a_tokenizer_without_a_token_for_the_end_is_an_error_that_says_so(base, 
     tokenizer.save_pretrained(tmp_path / "endless")
     config = Params.read().section("lms.base", train_lm.TrainLM)
     with pytest.raises(UserError, match="has no token for the end of a text"):
-        start(config.model_copy(update={"start": str(tmp_path / "endless")}))
+        start(str(tmp_path / "endless"), None, config.lora)
 
 
 class Interrupting(TrainerCallback):
@@ -171,8 +171,8 @@ def engine(base) -> TransformersEngine:
 
 
 def test_whatever_it_writes_holds_one_head_and_one_tail(engine):
+    form = request(1).response_schema["regex"]
     for response in responses(engine, *map(request, range(16))):
-        form = request(1).response_schema["regex"]
         assert regex.fullmatch(form, response.text, partial=response.truncated)
 
 

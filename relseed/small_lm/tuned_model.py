@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from peft import PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from relseed.llm.engines.transformers import load_causal_model
 from relseed.pipeline.errors import UserError
-from relseed.training.lora import LoraTrainingConfig
 
 # A prompt is the text of a document as it is, a response what goes on with it.
 _TEMPLATE = (
@@ -18,29 +17,22 @@ _TEMPLATE = (
 )
 
 
-class TunedModelConfig(LoraTrainingConfig):
-    """How to tune a causal language model."""
-
-    start: str  # by name or path
-    revision: str | None = None  # of its weights, where it has one
-
-
-def start(config: TunedModelConfig) -> tuple[PeftModel, PreTrainedTokenizerBase]:
-    """The model under an adapter that changes nothing yet, and its tokenizer, whose chat template adds nothing.
+def start(name: str, revision: str | None, lora: LoraConfig) -> tuple[PeftModel, PreTrainedTokenizerBase]:
+    """A model, by name or path, under an adapter that changes nothing yet; its tokenizer, whose template adds nothing.
 
     The weights are in float32; `precision` says in what they are multiplied.
 
     Raises:
         UserError: There is no such model, it has none of the layers to change, or its tokenizer no token for the end.
     """
-    model, tokenizer = load_causal_model(config.start, config.revision)
+    model, tokenizer = load_causal_model(name, revision)
     if tokenizer.eos_token is None:
-        raise UserError(f"lms: the tokenizer of {config.start} has no token for the end of a text: name another model")
+        raise UserError(f"lms: the tokenizer of {name} has no token for the end of a text: name another model")
     tokenizer.chat_template = _TEMPLATE
     try:
-        return cast(PeftModel, get_peft_model(model.float(), config.lora)), tokenizer
+        return cast(PeftModel, get_peft_model(model.float(), lora)), tokenizer
     except ValueError as error:
-        raise UserError(f"lms: target_modules do not fit {config.start}: {error}") from error
+        raise UserError(f"lms: target_modules do not fit {name}: {error}") from error
 
 
 def save(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

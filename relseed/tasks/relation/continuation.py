@@ -6,7 +6,6 @@
 Mentions stand in brackets, a token each: the tags of other prompts take four, a third of what a model would write.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +14,17 @@ from relseed.llm.request import Message
 from relseed.pipeline.errors import UserError
 from relseed.records.candidates import Candidate, candidate_id
 from relseed.tasks.relation import TASK, Example, Relation
+from relseed.tasks.relation.tags import TAG
 from relseed.tasks.task import Ask
 
 _ITEM = "- "
 _DIFFERENT = "These sentences are as different from each other as possible:\n"
 _BRACKETS = {"<e1>": "[", "</e1>": "]", "<e2>": "{", "</e2>": "}"}
-_TAGS = {bracket: tag for tag, bracket in _BRACKETS.items()}
+_TAGS = str.maketrans({bracket: tag for tag, bracket in _BRACKETS.items()})
 _OTHER_BRACKETS = str.maketrans("[]{}", "()()")  # of the sentence itself
 _PLAIN = r"[^<>\[\]{}\x00-\x1f]"
-_MENTION = r"[^<>\[\]{}\x00-\x20](?:[^<>\[\]{}\x00-\x1f]{0,60}[^<>\[\]{}\x00-\x20])?"
+_EDGE = r"[^<>\[\]{}\x00-\x20]"  # of a mention, which neither begins nor ends with a blank
+_MENTION = rf"{_EDGE}(?:{_PLAIN}{{0,60}}{_EDGE})?"
 _HEAD, _TAIL = rf"\[{_MENTION}\]", rf"\{{{_MENTION}\}}"
 SENTENCE = rf"{_PLAIN}*({_HEAD}{_PLAIN}+{_TAIL}|{_TAIL}{_PLAIN}+{_HEAD}){_PLAIN}+"
 
@@ -115,16 +116,12 @@ def shown_in(text: str) -> list[str]:
 def line(tagged: str) -> str:
     """A sentence with tags as the model reads it: its mentions in brackets, and brackets of its own in round ones."""
     plain = " ".join(tagged.translate(_OTHER_BRACKETS).split())
-    return f"{_ITEM}{_replaced(plain, _BRACKETS)}\n"
+    return f"{_ITEM}{TAG.sub(lambda tag: _BRACKETS[tag.group()], plain)}\n"
 
 
 def in_tags(text: str) -> str:
     """A sentence as the model wrote it, with tags again."""
-    return _replaced(text.strip().removeprefix(_ITEM.strip()), _TAGS).strip()
-
-
-def _replaced(text: str, by: dict[str, str]) -> str:
-    return re.sub("|".join(map(re.escape, by)), lambda found: by[found.group()], text)
+    return text.strip().removeprefix(_ITEM.strip()).translate(_TAGS).strip()
 
 
 def _words(entity_type: str | None) -> str:
