@@ -96,6 +96,17 @@ def test_no_more_requests_share_a_batch_than_allowed(engine, batches):
     assert batches == [4, 2]
 
 
+def test_a_response_that_has_ended_leaves_the_batch_and_those_beside_it_stay_as_they_are(engine, batches):
+    short = request(response_schema={"regex": "a"})
+    long = [request(seed, response_schema={"regex": "[ab]{40} [ab]{40}"}) for seed in (2, 3)]
+    alone = [send(engine, each)[0].text for each in long]
+    batches.clear()
+    responses = send(engine, long[0], short, long[1])
+    assert [response.text for response in responses] == [alone[0], "a", alone[1]]
+    assert batches[:2] == [3, 2]
+    assert {response.finish for response in responses} == {"stop"}
+
+
 def test_a_request_that_has_no_room_fails_and_leaves_those_beside_it_alone(engine):
     failed, response = send(engine, request(max_tokens=9000), request(max_tokens=2))
     assert isinstance(failed, RequestFailedError)

@@ -46,6 +46,12 @@ class ConstrainedSampler(LogitsProcessor):
         chosen = self._chosen(logits).to(scores.device)
         return torch.full_like(scores, _NEVER).scatter_(1, chosen[:, None], 0.0)  # type: ignore[return-value]
 
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows alone, in this order."""
+        self._generators = [self._generators[row] for row in rows]
+        self._temperature, self._top_p = self._temperature[rows], self._top_p[rows]
+        self._matchers = {at: self._matchers[row] for at, row in enumerate(rows) if row in self._matchers}
+
     @cached_property
     def _executor(self) -> llguidance.LLExecutor:
         """Threads, which only schemas need."""

@@ -11,7 +11,13 @@ import llguidance
 import llguidance.hf
 import torch
 from pydantic import PositiveInt
-from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessorList, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    DynamicCache,
+    LogitsProcessorList,
+    PreTrainedTokenizerBase,
+)
 
 from relseed.llm.engines.engine import Setup
 from relseed.llm.engines.sampling import ConstrainedSampler
@@ -19,6 +25,8 @@ from relseed.llm.engines.weights import weights_path
 from relseed.llm.request import Message, Request, RequestFailedError, Response
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
+
+_AT_A_TIME = 16  # tokens of each response, before those that have ended leave the batch
 
 
 class Transformers(Section):
@@ -116,20 +124,40 @@ class TransformersEngine:
         constrained = any(request.response_schema is not None for request in requests)
         sampler = ConstrainedSampler(requests, self._grammars if constrained else None, self._tokenizer.eos_token_id)
         with self._using(requests[0].adapter):
-            output = self._model.generate(
-                **prompts,
-                do_sample=False,  # the sampling is in `sampler`, by each request's own seed
-                max_new_tokens=most,
-                logits_processor=LogitsProcessorList([sampler]),
-                pad_token_id=self._tokenizer.pad_token_id,
-            )
+            written = self._written(prompts, sampler, most)
         seconds = round(time.monotonic() - start, 3)
         asked = prompts["attention_mask"].sum(1).tolist()
-        written = output[:, prompts["input_ids"].shape[1] :].tolist()
         return [
             self._response(ids, request, prompt_tokens, seconds)
             for ids, request, prompt_tokens in zip(written, requests, asked, strict=True)
         ]
+
+    def _written(self, prompts: Any, sampler: ConstrainedSampler, most: int) -> list[list[int]]:
+        """The tokens after each prompt, `most` at most, a few at a time: a response that has ended leaves the batch."""
+        ids, mask, cache = prompts["input_ids"], prompts["attention_mask"], DynamicCache(config=self._model.config)
+        written: list[list[int]] = [[] for _ in ids]
+        rows = list(range(len(written)))
+        for done in range(0, most, _AT_A_TIME):
+            longer = self._model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                past_key_values=cache,
+                do_sample=False,  # the sampling is in `sampler`, by each request's own seed
+                max_new_tokens=min(_AT_A_TIME, most - done),
+                logits_processor=LogitsProcessorList([sampler]),
+                pad_token_id=self._tokenizer.pad_token_id,
+            )
+            new = longer[:, ids.shape[1] :]
+            for row, tokens in zip(rows, new.tolist(), strict=True):
+                written[row] += tokens
+            going = [at for at, row in enumerate(rows) if self._tokenizer.eos_token_id not in written[row]]
+            if not going:
+                break
+            sampler.keep(going)
+            cache.batch_select_indices(torch.tensor(going, device=ids.device))
+            rows, ids = [rows[at] for at in going], longer[going]
+            mask = torch.cat([mask, torch.ones_like(new)], dim=1)[going]
+        return written
 
     def _too_long(self, tokens: int) -> RequestFailedError | None:
         limit = getattr(self._model.config, "max_position_embeddings", None)
