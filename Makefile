@@ -14,7 +14,7 @@ QUICK := ~lms.base ~pairs.small ~dpo.tuned ~methods.untuned ~methods.tuned ~crit
 
 # The small language model alone: no method of a large one, whose responses own data would have to have.
 SMALL := $(patsubst %,~methods.%,all_at_once all_at_once_plain one_by_one negatives passages swapped re_paired) \
-  training_sets.diverse.methods=[tuned]
+  criteria.accuracy.methods=[tuned] training_sets.diverse.methods=[tuned]
 
 # An experiment with these changes, named after its target. params.yaml comes back as it was: `make repro` after it builds
 # the rest.

@@ -1,6 +1,6 @@
 """What DPO does to the small LM: acceptance, copies, a classifier's view, diversity and cost, untuned beside tuned.
 
-    python -m benchmarks.tuned "one by one"   # or another key of SETTINGS
+    python -m benchmarks.tuned "all at once"  # or another key of SETTINGS
     python -m benchmarks.tuned "lm seed 2"    # in a clone, after `dvc exp run -S lms.base.seed=2 generate@tuned`
 
 Writes benchmarks/tuned.json (after `dvc repro`): for each setting, method and random seed what the
@@ -41,17 +41,21 @@ from relseed.tasks.task import read_examples, read_schema
 
 RESULT = Path("benchmarks/tuned.json")
 METHODS = ("untuned", "tuned")  # entries of `methods`, and of `llms`
-# Changes to params.yaml for the writing: model and adapters are those of this checkout, and must have been built with
+ONE_BY_ONE = {"loop": "one_by_one", "per_request": None}
+# Changes to params.yaml for the writing, None where a setting is left out: model and adapters are those of this checkout, and must have been built with
 # the same `lms`.
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "one by one": {},
-    "one by one, instruction": {"methods": {method: {"diversity_instruction": True} for method in METHODS}},
-    "all at once": {"methods": {method: {"loop": "all_at_once", "per_request": 4} for method in METHODS}},
+    "all at once": {},
+    "all at once, instruction": {"methods": {method: {"diversity_instruction": True} for method in METHODS}},
+    "one by one": {"methods": {method: ONE_BY_ONE for method in METHODS}},
+    "one by one, instruction": {
+        "methods": {method: {**ONE_BY_ONE, "diversity_instruction": True} for method in METHODS}
+    },
     "temperature 0.2": {"llms": {llm: {"temperature": 0.2} for llm in METHODS}},
     "temperature 0.8": {"llms": {llm: {"temperature": 0.8} for llm in METHODS}},
     "lm seed 2": {"lms": {"base": {"seed": 2}}},  # another model to begin with: other candidates, pairs, adapters
 }
-PER_LABEL = 10  # sentences of each relation, untuned and tuned
+PER_LABEL = 8  # sentences of each relation, untuned and tuned
 SIMILAR = (0.2, 0.5)  # Jaccard similarities; the second is that of `rules`
 GRAM = 4  # words
 LABELS, SEEDS = Path("data/dataset/labels.jsonl"), Path("data/seeds/train.jsonl")
@@ -99,7 +103,7 @@ def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     nested = {
         name: _merged(values[name], value) if isinstance(value, Mapping) else value for name, value in changes.items()
     }
-    return {**values, **nested}
+    return {name: value for name, value in {**values, **nested}.items() if name not in changes or value is not None}
 
 
 def write(values: Mapping[str, Any], method: str) -> tuple[dict[str, Any], list[Example]]:

@@ -74,7 +74,7 @@ def _pairs(
 ) -> list[PreferencePair]:
     """The pairs of a half, `seeds` being those of its relations."""
     method = read_method(params, settings.method, TASK, schema, seeds)
-    if method.settings.loop != "one_by_one":
+    if method.settings.loop != "one_by_one" and method.llm.form == "chat":  # a document grows in any loop
         raise UserError(
             f"{params.path}: the method {settings.method} has the loop {method.settings.loop}: prompts of preference "
             "pairs grow example by example, as those of one_by_one do; name a method of that loop"

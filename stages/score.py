@@ -1,4 +1,4 @@
-"""Score every accepted example by one criterion: a number from 0 to 1, never a decision."""
+"""Score what some methods wrote, by one criterion: a number from 0 to 1 for each accepted example, never a decision."""
 
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from relseed.tracking.run import tracked
 
 
 def main(criterion: Entry, accepted: Path, labels: Path, seeds: Path, scores: Path) -> None:
-    """Score the examples of all methods, in the order of params.yaml, and write them with their scores."""
+    """Score the examples of the methods of its entry, in their order, and write them with their scores."""
     params = Params.read()
     task = load_task(params.value("task"))
     module = load("relseed.criteria", criterion, "criterion")
     settings = params.section(f"criteria.{criterion}", module.Settings)
-    files = [accepted / f"{method}.jsonl" for method in params.names("methods")]
+    files = [accepted / f"{method}.jsonl" for method in settings.methods]
     output = scores / f"{criterion}.jsonl"
     described = {"criterion": criterion, **settings.model_dump()}
     reads = [*files, labels, seeds, Path(settings.reads)]

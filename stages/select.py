@@ -17,6 +17,7 @@ from relseed.generation.training_set import (
 )
 from relseed.llm.llm import llms_of
 from relseed.pipeline.command import Entry, run
+from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import output_file
 from relseed.pipeline.params import Params
 from relseed.quality.rules import RuleSettings
@@ -30,6 +31,7 @@ def main(training_set: Entry, labels: Path, seeds: Path, dataset_card: Path, rev
     params = Params.read()
     task, settings = load_task(params.value("task")), params.section(f"training_sets.{training_set}", TrainingSet)
     data, card = training / f"{training_set}.jsonl", training / f"{training_set}.md"
+    _check_scored(params, settings)
     reads = [Path(settings.reads), labels, seeds, dataset_card, reviews]
     with tracked("select", params=settings.model_dump(), reads=reads, writes=[data, card]) as log:
         schema = read_schema(labels, task)
@@ -46,6 +48,19 @@ def main(training_set: Entry, labels: Path, seeds: Path, dataset_card: Path, rev
         with output_file(card) as partial:
             text = card_of(training_set, data, settings, [*real, *written], available, repetition, origin)
             partial.write_text(text.strip() + "\n", encoding="utf-8")
+
+
+def _check_scored(params: Params, settings: TrainingSet) -> None:
+    """Raises UserError where the set takes examples from scores, and a criterion scores none of a method of it."""
+    if not settings.reads_scores:
+        return
+    for criterion in params.names("criteria"):
+        scored = params.value(f"criteria.{criterion}")["methods"]
+        if unscored := [method for method in settings.sources if method not in scored]:
+            raise UserError(
+                f"{params.path}: a training set that reads {settings.reads} takes the method {unscored[0]}, which "
+                f"criteria.{criterion}.methods does not name: name it there, or leave it out here"
+            )
 
 
 def _describe(settings: TrainingSet, written: Sequence[Any], available: Available, schema: Any, task: Task) -> None:

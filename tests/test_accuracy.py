@@ -188,7 +188,7 @@ def run(settings) -> Callable[..., list[ScoredExample]]:
     write_records(Path("accepted/one_by_one.jsonl"), EXAMPLES[4:])
 
     def run(methods: tuple[str, ...] = ("one_by_one", "tuned"), criterion: str = "accuracy") -> list[ScoredExample]:
-        params = {"methods": {name: {} for name in methods}, "criteria": {"accuracy": settings()}}
+        params = {"criteria": {"accuracy": settings(methods=methods)}}
         Path("params.yaml").write_text(yaml.safe_dump(PARAMS | params, sort_keys=False), encoding="utf-8")
         files = {"labels": Path("labels.jsonl"), "seeds": Path("seeds.jsonl"), "scores": Path("scores")}
         stage.main(criterion, accepted=Path("accepted"), **files)
@@ -197,7 +197,7 @@ def run(settings) -> Callable[..., list[ScoredExample]]:
     return run
 
 
-def test_the_stage_scores_what_all_methods_wrote_in_their_order_and_keeps_the_examples_as_they_are(run):
+def test_the_stage_scores_what_the_methods_of_its_entry_wrote_in_their_order_and_keeps_the_examples_as_they_are(run):
     lines = run()
     assert [line.example for line in lines] == [
         example.model_dump(exclude_unset=True) for example in (*EXAMPLES[4:], *EXAMPLES[:4])
@@ -213,6 +213,10 @@ def test_the_stage_says_how_many_it_scored_and_their_mean(run, capsys):
 def test_a_method_of_which_nothing_was_accepted_has_no_lines(run):
     Path("accepted/tuned.jsonl").write_text("", encoding="utf-8")
     assert len(run()) == 2
+
+
+def test_a_method_that_the_entry_does_not_name_is_not_scored(run):
+    assert {line.example["method"] for line in run(methods=("tuned",))} == {"tuned"}
 
 
 def test_a_criterion_that_is_not_there_is_an_error_that_lists_those_that_are(run):

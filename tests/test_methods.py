@@ -237,7 +237,7 @@ def read(name: str, **changes: object):
 
 def test_a_method_is_found_by_its_name_with_its_llm():
     found = read("untuned")
-    assert (found.name, found.llm.model, found.settings.per_label) == ("untuned", "models/lm/base", 10)
+    assert (found.name, found.llm.model, found.settings.per_label) == ("untuned", "models/lm/base", 8)
 
 
 @pytest.mark.parametrize(

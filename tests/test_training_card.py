@@ -105,7 +105,7 @@ def test_the_card_says_of_each_method_its_loop_its_llm_and_how_much_was_taken():
     accepted = [example("owns", 0), example("owns", 1), example("rows", 2), example("owns", 3, "tuned")]
     assert table(card_with(*accepted, per_label=2), "method") == [
         ["`all_at_once`", "all_at_once", "`teacher`", "3", "–", "2"],
-        ["`tuned`", "one_by_one", "`tuned`", "1", "–", "1"],
+        ["`tuned`", "all_at_once", "`tuned`", "1", "–", "1"],
     ]
 
 

@@ -66,7 +66,8 @@ def prepare(
         "per_label": 9,
         "negatives": {},
     }
-    written = PARAMS | {"training_sets": {"crew": entry | changes}} | dict(params or {})
+    criteria = {criterion: {"methods": list(PARAMS["methods"])} for criterion in scores or ["accuracy"]}
+    written = PARAMS | {"training_sets": {"crew": entry | changes}, "criteria": criteria} | dict(params or {})
     Path("params.yaml").write_text(yaml.safe_dump(written, sort_keys=False), encoding="utf-8")
     Path("card.json").write_text(json.dumps(DATASET), encoding="utf-8")
     write_records(Path("relations.jsonl"), RELATIONS)

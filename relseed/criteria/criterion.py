@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import Field
+
 from relseed.pipeline.params import Section
 from relseed.tasks.task import Task
 
@@ -12,6 +14,7 @@ class CriterionSettings(Section):
     """An entry of `criteria`; a criterion may add settings of its own."""
 
     reads: str  # the one thing that it reads beside seeds and accepted examples, such as an encoder
+    methods: tuple[str, ...] = Field(min_length=1)  # whose accepted examples it scores
 
 
 @dataclass(frozen=True)

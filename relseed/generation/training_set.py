@@ -46,6 +46,11 @@ class TrainingSet(Section):
         return self
 
     @property
+    def reads_scores(self) -> bool:
+        """Whether it takes examples with their scores."""
+        return Path(self.reads).name == _SCORES
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """All methods whose examples it takes."""
         return tuple(dict.fromkeys((*self.methods, *self.negatives)))
@@ -93,7 +98,7 @@ def read_available(settings: TrainingSet, task: Task, schema: Any, reviews: Path
 def _files(path: Path, settings: TrainingSet) -> list[Path]:
     if path.suffix == ".jsonl":
         return [path]
-    if path.name != _SCORES:
+    if not settings.reads_scores:
         return [path / f"{method}.jsonl" for method in settings.sources]
     if scores := sorted(path.glob("*.jsonl")):
         return scores
