@@ -15,7 +15,7 @@ app.add_typer(review, name="review")
 Tagged = Annotated[list[str] | None, Argument(help="texts; for relations sentences with <e1>..</e1> and <e2>..</e2>")]
 Methods = Annotated[
     list[str] | None,
-    Argument(help="of `methods` or `labellers` in params.yaml, or `explain`; all if none is named"),
+    Argument(help="of `methods` or `labellers` in params.yaml, `explain` or `tuples`; all if none is named"),
 ]
 ExtractorFolder = Annotated[
     Path, Option(help="folder of an extractor, or of several: then that of `careful`, or the best on validation")
@@ -130,7 +130,7 @@ def preview(
     from relseed.preview import preview as render
 
     params = Params.read()
-    print(render(params, methods or ["explain", *params.names("methods"), *params.names("labellers")], data))
+    print(render(params, methods or ["explain", "tuples", *params.names("methods"), *params.names("labellers")], data))
 
 
 @app.command()

@@ -20,23 +20,20 @@ from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Params
 from relseed.tasks.relation import TASK as RELATION
 from relseed.tasks.task import Task, load_task, read_examples, read_schema
+from relseed.tuples import written
+from relseed.tuples.prompt import METHOD as TUPLES
 
 _CURE = "build it with `dvc repro sample`"
 
 
 def preview(params: Params, names: Sequence[str], data: Path) -> str:
-    """The preview of methods, of labellers, and of `explain`; what cannot be rendered yet says why.
+    """The preview of methods, of labellers, of `explain` and of `tuples`; what cannot be rendered yet says why.
 
     Raises:
         UserError: The seeds are not there, or a name is unknown.
     """
-    labellers = params.names("labellers")
-    return "\n".join(
-        _explanations(params, data)
-        if name == METHOD
-        else (_labeller if name in labellers else _method)(params, name, data)
-        for name in names
-    )
+    others = {METHOD: _explanations, TUPLES: _tuples} | dict.fromkeys(params.names("labellers"), _labeller)
+    return "\n".join(others.get(name, _method)(params, name, data) for name in names)
 
 
 def _method(params: Params, name: str, data: Path) -> str:
@@ -54,14 +51,25 @@ def _method(params: Params, name: str, data: Path) -> str:
     return _shown(name, wanted, settings.llm, method.llm, requests)
 
 
-def _explanations(params: Params, data: Path) -> str:
+def _explanations(params: Params, name: str, data: Path) -> str:
     settings = params.section("explain", Explain)
     llm = params.section(f"llms.{settings.llm}", LLM)
     if (task := params.value("task")) != RELATION.name:
-        return f"=== {METHOD}: has relations explained, and the task is {task}\n"
+        return f"=== {name}: has relations explained, and the task is {task}\n"
     schema, seeds = _read(data, RELATION)
     requests = list(first_requests([ExplanationPrompt(schema, seed) for seed in seeds], settings, llm))
-    return _shown(METHOD, f"an explanation of each of {len(seeds)} seeds", settings.llm, llm, requests)
+    return _shown(name, f"an explanation of each of {len(seeds)} seeds", settings.llm, llm, requests)
+
+
+def _tuples(params: Params, name: str, data: Path) -> str:
+    if (source := params.value("tuples")["source"]) != "written":
+        return f"=== {name}: from {source}: asks nothing\n"
+    if (task := params.value("task")) != RELATION.name:
+        return f"=== {name}: has tuples of relations written, and the task is {task}\n"
+    settings = params.section("tuples", written.Settings)
+    llm = params.section(f"llms.{settings.llm}", LLM)
+    requests = written.first_requests(written.units_of(*_read(data, RELATION)), settings, llm)
+    return _shown(name, f"{settings.per_label} tuples of each relation", settings.llm, llm, requests)
 
 
 def _labeller(params: Params, name: str, data: Path) -> str:

@@ -18,8 +18,10 @@ from relseed.pipeline.params import Params, Section
 from relseed.records.files import write_records
 from relseed.tasks.task import load_task
 from relseed.tracking.run import tracked
+from relseed.tuples.pairs import digests_of
 
-WRITTEN = ("labels.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl", "wire.jsonl", "card.json")
+PAIRS = "test_pairs.txt"  # digests of the pairs of names in the test split
+WRITTEN = ("labels.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl", PAIRS, "wire.jsonl", "card.json")
 
 
 class Ingest(Section):
@@ -57,6 +59,8 @@ def _write(dataset: Dataset, output: Path, found: Sequence[Finding]) -> dict[str
         write_records(partial / "labels.jsonl", dataset.schema.entries)
         for split, examples in dataset.splits.items():
             write_records(partial / f"{split}.jsonl", examples)
+        pairs = digests_of(dataset.splits["test"]) if dataset.task.has_mentions else []
+        (partial / PAIRS).write_text("".join(f"{pair}\n" for pair in pairs), encoding="utf-8")
         write_records(partial / "wire.jsonl", dataset.passages)
         described = card(dataset, partial, found)
         text = json.dumps(described, ensure_ascii=False, indent=2)

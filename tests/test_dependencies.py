@@ -26,6 +26,9 @@ UNUSED_BY_DEFAULT = {
     "relseed.methods.negatives.Settings",
     "relseed.methods.passages.Settings",
     "relseed.methods.rule_made.Settings",
+    "relseed.tuples.ntriples.Settings",
+    "relseed.tuples.wikidata.Columns",
+    "relseed.tuples.wikidata.Settings",
 }
 # Folders of modules that are found by name, where DVC cannot say which: it does not nest `${a.${b}}`.
 FAMILIES = {
@@ -33,6 +36,7 @@ FAMILIES = {
     "relseed/classifier/heads",
     "relseed/classifier/losses",
     "relseed/datasets",
+    "relseed/tuples",
 }
 
 

@@ -17,6 +17,7 @@ PACKAGES = {
     "relseed.llm.engines": ["opened"],
     "relseed.methods": ["write", "make"],  # one of these
     "relseed.tasks": ["TASK"],
+    "relseed.tuples": ["collect"],
 }
 
 

@@ -83,10 +83,19 @@ def test_explanations_are_previewed_like_a_method():
     assert "Sentence: <e1>Marit</e1> owns <e2>Sula</e2> for all we ever heard 0\n" in text
 
 
-def test_all_methods_and_explanations_are_shown_where_none_is_named():
+def test_tuples_are_previewed_like_a_method_and_those_of_a_file_ask_nothing(project):
+    text = shown("tuples")
+    assert text.startswith("=== tuples: 24 tuples of each relation, by teacher (claude)\n2 requests to")
+    assert "- Marit | Sula\n" in text
+    set_params(project, tuples={"source": "table", "reads": "own.csv"})
+    assert shown("tuples") == "=== tuples: from table: asks nothing\n"
+
+
+def test_all_methods_explanations_and_tuples_are_shown_where_none_is_named():
     result = CliRunner().invoke(app, ["preview"])
     headers = [line for line in result.output.splitlines() if line.startswith("=== ")]
-    assert [header.split()[1] for header in headers] == ["explain:", "all_at_once:", "one_by_one:", *sorted(LABELLERS)]
+    named = ["explain:", "tuples:", "all_at_once:", "one_by_one:", *sorted(LABELLERS)]
+    assert [header.split()[1] for header in headers] == named
 
 
 def test_the_first_prompt_of_a_labeller_is_the_one_about_the_first_test_example(project):
@@ -163,3 +172,4 @@ def test_an_unknown_method_is_an_error_that_lists_the_known_ones():
 def test_explanations_of_another_task_than_relations_are_said_to_be_none(project):
     set_params(project, task="yes_no")
     assert shown("explain") == "=== explain: has relations explained, and the task is yes_no\n"
+    assert shown("tuples") == "=== tuples: has tuples of relations written, and the task is yes_no\n"

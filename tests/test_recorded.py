@@ -26,7 +26,7 @@ from relseed.llm.engines.batch import read_responses
 from relseed.llm.llm import LLM
 from relseed.llm.request import Request, Response
 from relseed.pipeline.params import Params
-from relseed.quality.duplicates import nearest
+from relseed.quality.duplicates import nearest, normalise
 from relseed.quality.embeddings import embed
 from relseed.quality.templates import masked_copies
 from relseed.records.files import read_records, write_records
@@ -34,6 +34,11 @@ from relseed.tasks.relation import TASK, Example
 from relseed.tasks.relation.passages import Passage
 from relseed.tasks.relation.tags import tagged, untag
 from relseed.tasks.task import read_examples, read_schema
+from relseed.tuples import written as written_tuples
+from relseed.tuples.collection import gather
+from relseed.tuples.pairs import digests_of
+from relseed.tuples.record import EntityTuple
+from relseed.tuples.source import Asked
 
 PARAMS = Params.read()
 BY_LABEL = ("all_at_once", "all_at_once_plain", "one_by_one")
@@ -162,6 +167,27 @@ def turned(prompts: list[LabelPrompt]) -> list[LabelPrompt]:
     return found
 
 
+@pytest.fixture(scope="module")
+def collected() -> tuple[list[EntityTuple], Asked]:
+    """The tuples, and how they were asked for."""
+    asked = Asked(PARAMS.section("tuples", written_tuples.Settings), PARAMS, SCHEMA, SEEDS)
+    in_test = digests_of(read_examples(Path("data/gazette/test.jsonl"), TASK, SCHEMA))
+    return gather(written_tuples.collect(asked), asked, in_test), asked
+
+
+def test_twenty_four_tuples_of_each_relation_and_twelve_negatives_of_each_pair_of_types_are_collected(collected):
+    tuples, asked = collected
+    counts = Counter(each.relation for each in tuples)
+    assert counts.pop(str(SCHEMA.negative)) == 12 * len({(each.head_type, each.tail_type) for each in tuples})
+    assert counts == {label: 24 for label in SCHEMA.labels if label != SCHEMA.negative}
+    assert asked.left_out == []
+
+
+def test_no_tuple_holds_a_name_of_a_seed(collected):
+    of_seeds = {normalise(mention.text_of(seed.text)) for seed in SEEDS for mention in (seed.head, seed.tail)}
+    assert not of_seeds & {name for each in collected[0] for name in each.names}
+
+
 def test_two_hundred_test_sentences_are_labelled_by_each_labeller(labelled):
     for name, requests in labelled.items():
         recorded = read_responses(Path(f"data/recorded/{name}.jsonl"))
@@ -169,10 +195,11 @@ def test_two_hundred_test_sentences_are_labelled_by_each_labeller(labelled):
     assert {name: len(requests) for name, requests in labelled.items()} == {"llm_zero": 200, "llm_knn": 204}
 
 
-def test_nothing_is_recorded_that_the_pipeline_does_not_ask_for(written, explained, labelled):
+def test_nothing_is_recorded_that_the_pipeline_does_not_ask_for(written, explained, labelled, collected):
     asked = {exchange.request.key for exchanges in written.values() for exchange in exchanges}
     asked |= {exchange.request.key for attempts in explained for exchange in attempts.exchanges}
     asked |= {request.key for requests in labelled.values() for request in requests}
+    asked |= {exchange.request.key for exchange in collected[1].exchanges}
     recorded = read_responses(Path("data/recorded"))  # without those for other data, in folders of their own
     assert set(recorded) == asked
     assert all(isinstance(response, Response) for response in recorded.values())
