@@ -352,7 +352,7 @@ def test_scores_that_are_not_there_are_an_error_that_names_the_stages_which_give
 def test_a_method_that_a_criterion_does_not_score_is_an_error_that_names_the_entry():
     criteria = {"accuracy": {"methods": ["tuned"]}}
     prepare(example("owns", 0), scores={"accuracy": [1]}, params={"criteria": criteria})
-    with pytest.raises(UserError, match=r"takes the method all_at_once, which criteria\.accuracy\.methods does not name"):
+    with pytest.raises(UserError, match=r"takes the method all_at_once, which criteria\.accuracy\.methods does not"):
         run()
 
 
