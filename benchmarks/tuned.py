@@ -42,13 +42,14 @@ from relseed.tasks.task import read_examples, read_schema
 RESULT = Path("benchmarks/tuned.json")
 METHODS = ("untuned", "tuned")  # entries of `methods`, and of `llms`
 ONE_BY_ONE = {"loop": "one_by_one", "per_request": None}
+INSTRUCTION = {"diversity_instruction": True}
 # Changes to params.yaml for the writing, None where a setting is left out: model and adapters are those of this
 # checkout, and must have been built with the same `lms`.
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "all at once": {},
-    "all at once, instruction": {"methods": dict.fromkeys(METHODS, {"diversity_instruction": True})},
+    "all at once, instruction": {"methods": dict.fromkeys(METHODS, INSTRUCTION)},
     "one by one": {"methods": dict.fromkeys(METHODS, ONE_BY_ONE)},
-    "one by one, instruction": {"methods": dict.fromkeys(METHODS, ONE_BY_ONE | {"diversity_instruction": True})},
+    "one by one, instruction": {"methods": dict.fromkeys(METHODS, ONE_BY_ONE | INSTRUCTION)},
     "temperature 0.2": {"llms": {llm: {"temperature": 0.2} for llm in METHODS}},
     "temperature 0.8": {"llms": {llm: {"temperature": 0.8} for llm in METHODS}},
     "lm seed 2": {"lms": {"base": {"seed": 2}}},  # another model to begin with: other candidates, pairs, adapters
