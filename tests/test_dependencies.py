@@ -18,6 +18,8 @@ VERBS = sorted({verb(stage) for stage in STAGES})
 FRAME = ["relseed/pipeline", "relseed/tracking", "relseed/llm/engines"]
 # Sections some of whose fields are for engines, prices and loops that the grown checkout has not.
 UNUSED_BY_DEFAULT = {
+    "relseed.criteria.complexity.Settings",
+    "relseed.criteria.grammar.Settings",
     "relseed.llm.engines.openai.Limits",
     "relseed.llm.engines.openai.Openai",
     "relseed.llm.engines.vllm.Vllm",
