@@ -11,13 +11,15 @@ import pytest
 import yaml
 
 from relseed.pipeline.errors import UserError
+from relseed.tasks.relation import TASK
 from relseed.tasks.task import load_task, read_examples, read_schema
+from relseed.tuples.pairs import digests_of
 from stages import ingest
 from tests.graph import ROOT
 
 GAZETTE, PRIMER = ROOT / "data/gazette", ROOT / "data/primer"
 SPLITS = ["test.jsonl", "train.jsonl", "validation.jsonl"]
-FILES = ["card.json", "labels.jsonl", *SPLITS, "wire.jsonl"]
+FILES = sorted(["card.json", "labels.jsonl", *SPLITS, "test_pairs.txt", "wire.jsonl"])
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +56,15 @@ def test_yes_no_questions_come_out_byte_for_byte_with_both_labels(place: Path) -
     for name in SPLITS:
         assert (place / "out" / name).read_bytes() == (PRIMER / name).read_bytes()
     assert (place / "out/wire.jsonl").read_bytes() == b""
+    assert (place / "out/test_pairs.txt").read_bytes() == b""
+
+
+def test_of_the_pairs_of_names_in_the_test_set_digests_are_written_alone(place: Path) -> None:
+    run(GAZETTE, place / "out")
+    schema = read_schema(place / "out/labels.jsonl", TASK)
+    written = (place / "out/test_pairs.txt").read_text(encoding="utf-8").splitlines()
+    assert written == digests_of(read_examples(place / "out/test.jsonl", TASK, schema))
+    assert set(map(len, written)) == {16}
 
 
 def test_what_was_written_is_read_by_the_stages_after_it(place: Path) -> None:

@@ -1,7 +1,6 @@
 """Grammar: how few faults Harper, a checker of English grammar, finds outside of the mentions.
 
-It takes invented names for misspelt words, so that kinds of
-faults such as Spelling are left out.
+It takes invented names for misspelt words, so that kinds of faults such as Spelling are left out.
 """
 
 from collections.abc import Sequence
