@@ -1,4 +1,4 @@
-"""The command `relseed`: label items, extract from texts, preview, trace, review; fetch, make and check datasets."""
+"""The command `relseed`: label items, extract from texts, preview, trace, review, verify; fetch and check datasets."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +12,8 @@ from relseed.pipeline.errors import UserError
 app = Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help=__doc__)
 review = Typer(no_args_is_help=True, help="Have people review what was written, before anything is trained on it.")
 app.add_typer(review, name="review")
+verify = Typer(no_args_is_help=True, help="Have people say how many written sentences state their relation.")
+app.add_typer(verify, name="verify")
 Tagged = Annotated[list[str] | None, Argument(help="texts; for relations sentences with <e1>..</e1> and <e2>..</e2>")]
 Methods = Annotated[
     list[str] | None,
@@ -185,6 +187,38 @@ def import_sheet(
     if notes:
         print(f"notes without a decision, which are not kept: {len(notes)}, such as that of {notes[0]}")
     print("`dvc repro` applies them; commit them with git")
+
+
+@verify.command("sample")
+def sample_sheet(
+    training_set: Annotated[
+        str, Argument(help="of `training_sets` in params.yaml, whose written sentences are asked about")
+    ],
+    output: Annotated[Path, Option(help="sheet.csv or sheet.html; its key comes beside it, as sheet.key.jsonl")],
+    size: Annotated[int, Option(min=1, help="written sentences; 350 give 3 points of error at 90 %")] = 350,
+    controls: Annotated[float, Option(min=0.05, max=0.5, help="share of all lines whose answer is known")] = 0.2,
+    seed: Annotated[int, Option(min=0, help="random seed of what is drawn")] = 1,
+    data: Annotated[Path, Option(help="where dataset and training are")] = Path("data"),
+) -> None:
+    """Draw a blind sheet: does each sentence state the relation? Real sentences with known answers are among them."""
+    from relseed.verification.sample import sample
+
+    written, known = sample(training_set, output, data, size=size, controls=controls, seed=seed)
+    print(f"{output}: {written} written sentences and {known} controls; then `relseed verify score {output} ...`")
+
+
+@verify.command("score")
+def score_sheets(
+    sheet: Annotated[Path, Argument(help="that `relseed verify sample` wrote, whose key is beside it")],
+    filled: Annotated[list[Path], Argument(help="filled sheets, one of each person (.csv)")],
+) -> None:
+    """Score filled sheets: accuracy with intervals, corrected by the controls, by method and relation; agreement."""
+    from relseed.verification.sample import read_key
+    from relseed.verification.score import described
+    from relseed.verification.sheet import read_sheet
+
+    items = read_key(sheet)
+    print(described(items, {path: read_sheet(path, items) for path in filled}))
 
 
 @app.command()

@@ -76,7 +76,9 @@ def write_csv(path: Path, rows: Iterable[Row]) -> None:
         table.writerows({name: safe(getattr(row, name)) for name in COLUMNS} for row in rows)
 
 
-def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def read_csv(
+    path: Path, required: Sequence[str] = REQUIRED, made_by: str = "relseed review export"
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line number, cells by column) of a CSV file that has the columns of a sheet; empty lines are left out.
 
     Raises:
@@ -88,17 +90,18 @@ def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             delimiter = max(",;\t", key=file.readline().count)  # Excel saves semicolons in half of Europe
             file.seek(0)
-            yield from _cells(path, csv.reader(file, delimiter=delimiter, strict=True))
+            cells = csv.reader(file, delimiter=delimiter, strict=True)
+            yield from _cells(path, cells, required, made_by)
     except UnicodeDecodeError:
         raise DataError(path, None, "not UTF-8: save the sheet as CSV in UTF-8 (in Excel: CSV UTF-8)") from None
 
 
-def _cells(path: Path, lines: Any) -> Iterator[tuple[int, dict[str, str]]]:
+def _cells(path: Path, lines: Any, required: Sequence[str], made_by: str) -> Iterator[tuple[int, dict[str, str]]]:
     start = 1
     try:
         header = [name.strip() for name in next(lines, [])]
-        if missing := [name for name in REQUIRED if name not in header]:
-            raise DataError(path, 1, f"no column {', '.join(missing)}: a sheet of `relseed review export` has them")
+        if missing := [name for name in required if name not in header]:
+            raise DataError(path, 1, f"no column {', '.join(missing)}: a sheet of `{made_by}` has them")
         start = lines.line_num + 1
         for cells in lines:
             if len(cells) > len(header):

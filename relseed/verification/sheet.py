@@ -1,0 +1,79 @@
+"""The sheet itself: as CSV, and as a page that needs no network; and reading filled ones."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.outputs import output_file
+from relseed.pipeline.templates import render
+from relseed.records.files import DataError, raise_all
+from relseed.report.segments import highlighted
+from relseed.review.sheet import read_csv, readable, safe
+from relseed.tasks.relation import TASK, Schema
+from relseed.verification.items import ANSWERS, Answer, Item
+
+COLUMNS = ("id", "relation", "definition", "text", "answer", "note")
+FILLED = ("id", "answer", "note")
+MEANINGS: Mapping[Answer, str] = {
+    "stated": "the sentence states it, or one must conclude it",
+    "plausible": "it may be so, and the sentence does not say it",
+    "wrong": "the sentence says something else, or it holds in the other direction",
+    "unreadable": "the sentence or its marks make no sense",
+}
+
+
+def write_sheet(path: Path, items: Sequence[Item], schema: Schema) -> None:
+    """Write a sheet, whole or not at all; its form is that of its name, .csv or .html.
+
+    Raises:
+        UserError: The name has another ending, or something is there, whose answers would be lost.
+    """
+    if path.suffix not in (".csv", ".html"):
+        raise UserError(f"{path}: a sheet is a .csv or an .html file")
+    if path.exists():
+        raise UserError(f"{path} is already there, perhaps with answers: remove it, or name another")
+    with output_file(path) as partial:
+        if path.suffix == ".html":
+            partial.write_text(page_of(items, schema), encoding="utf-8")
+        else:
+            _write_csv(partial, items, schema)
+
+
+def _write_csv(path: Path, items: Sequence[Item], schema: Schema) -> None:
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(COLUMNS)
+        for item in items:
+            relation = schema.by_label[item.relation]
+            text = readable(TASK.segments(item.example))
+            table.writerow(map(safe, (item.id, relation.name, relation.definition, text, "", "")))
+
+
+def page_of(items: Sequence[Item], schema: Schema) -> str:
+    """Render the page."""
+    rows = [(item.id, schema.by_label[item.relation], highlighted(TASK.segments(item.example))) for item in items]
+    return render(Path(__file__).with_name("page.html.jinja"), rows=rows, meanings=MEANINGS, columns=FILLED) + "\n"
+
+
+def read_sheet(path: Path, items: Sequence[Item]) -> dict[str, Answer]:
+    """The answers by the ids of items; lines without one are left out.
+
+    Raises:
+        DataError: It is no sheet of these items, or has answers that there are not.
+        UserError: It holds no answer.
+    """
+    known, answers, errors = {item.id for item in items}, dict[str, Answer](), list[DataError]()
+    named: Mapping[str, Answer] = {name: name for name in ANSWERS}
+    for line, cells in read_csv(path, FILLED, "relseed verify sample"):
+        id, answer = cells["id"].strip(), cells["answer"].strip().casefold()
+        if id not in known:
+            errors.append(DataError(path, line, f"the key has no item {id!r}: take the key that came with the sheet"))
+        elif answer in named:
+            answers[id] = named[answer]
+        elif answer:
+            errors.append(DataError(path, line, f"no answer {answer!r}: there are {', '.join(ANSWERS)}"))
+    raise_all(errors)
+    if not answers:
+        raise UserError(f"{path} holds no answer: fill in {', '.join(ANSWERS)} under `answer`")
+    return answers
