@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dvc.stage import PipelineStage
 
-from benchmarks import llm_tables, tables
+from benchmarks import llm_tables, tables, verified
 from benchmarks.tables import markdown
 from tests.graph import ROOT, code, covers, declared, downstream, paths, pipeline, verb
 
@@ -114,6 +114,7 @@ _MEASURED = (
     llm_tables.itself,
     llm_tables.smollm2,
     llm_tables.decode,
+    verified.stated,
 )
 PARTS: Mapping[str, Callable[[], str]] = {
     **{part.__name__: part for part in (graph, stages, reruns, *_MEASURED)},

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from benchmarks import llm_tables, study, tables
+from benchmarks import llm_tables, study, tables, verified
 from tests.graph import ROOT
 
 TABLES = {
@@ -24,6 +24,7 @@ TABLES = {
     "itself": llm_tables.itself,
     "smollm2": llm_tables.smollm2,
     "decode": llm_tables.decode,
+    "stated": verified.stated,
     **tables.STUDIES,
 }
 ROW = {"real": 8, "written": 4, "micro_f1": [0.5], "mean": 0.5, "std": 0.0}

@@ -17,7 +17,7 @@ from relseed.records.files import DataError, read_records, write_records
 from relseed.tasks.relation import Example, Relation, Schema
 from relseed.tasks.relation.tags import untag
 from relseed.verification.agreement import ac1, corrected, kappa, percent_agreement, wilson
-from relseed.verification.items import ANSWERS, CONTROLS, Answer, Item, draw_items
+from relseed.verification.items import ANSWERS, CONTROLS, Choice, Item, draw_items
 from relseed.verification.sample import key_of, read_key, sample
 from relseed.verification.score import bootstrap, corrected_accuracy, described
 from relseed.verification.sheet import page_of, read_sheet
@@ -224,10 +224,10 @@ def test_the_page_counts_answers_and_saves_them_as_a_sheet(tmp_path):
 # What filled sheets say
 
 
-def answered(items: Sequence[Item], **wrong: Sequence[int]) -> dict[str, Answer]:
+def answered(items: Sequence[Item], **wrong: Sequence[int]) -> dict[str, Choice]:
     """Answers that are right but for the n-th items of some kinds; written sentences are stated."""
     seen: Counter[str] = Counter()
-    answers: dict[str, Answer] = {}
+    answers: dict[str, Choice] = {}
     for item in items:
         right = item.is_stated is not False
         answers[item.id] = "stated" if right is not (seen[item.kind] in wrong.get(item.kind, ())) else "wrong"
@@ -249,7 +249,7 @@ def test_errors_on_controls_correct_what_was_found():
     )
 
 
-def test_who_tells_right_from_wrong_no_better_than_by_chance_says_nothing():
+def test_who_tells_right_from_wrong_no_better_than_by_guessing_says_nothing():
     items = drawn(size=64)
     assert corrected_accuracy(items, answered(items, gold=range(2), reversed=range(4), co_occurrence=range(2))) is None
     assert corrected_accuracy([item for item in items if item.kind != "gold"], answered(items)) is None

@@ -18,7 +18,7 @@ def corrected(observed: float, sensitivity: float, specificity: float) -> float 
     """The share that is right, where `observed` was found right by somebody who errs (Rogan and Gladen 1978).
 
     (observed + specificity - 1) / (sensitivity + specificity - 1), 0 at least and 1 at most; None where the answers
-    tell right from wrong no better than chance.
+    tell right from wrong no better than guesses.
     """
     gained = sensitivity + specificity - 1
     return None if gained <= 0 else min(1.0, max(0.0, (observed + specificity - 1) / gained))
@@ -41,5 +41,5 @@ def ac1(first: Sequence[str], second: Sequence[str], answers: Sequence[str]) -> 
     of an answer among those of both, q how many answers there are.
     """
     shares = [(list(first).count(answer) + list(second).count(answer)) / (2 * len(first)) for answer in answers]
-    by_chance = sum(share * (1 - share) for share in shares) / (len(answers) - 1)
-    return (percent_agreement(first, second) - by_chance) / (1 - by_chance)
+    guessed = sum(share * (1 - share) for share in shares) / (len(answers) - 1)
+    return (percent_agreement(first, second) - guessed) / (1 - guessed)

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict
 from relseed.pipeline.errors import UserError
 from relseed.tasks.relation import Example, Relation, Schema
 
-Answer = Literal["stated", "plausible", "wrong", "unreadable"]
-Kind = Literal["written", "gold", "reversed", "wrong_relation", "co_occurrence"]
-ANSWERS: Sequence[Answer] = get_args(Answer)
-CONTROLS: Sequence[Kind] = get_args(Kind)[1:]
+Choice = Literal["stated", "plausible", "wrong", "unreadable"]
+ItemKind = Literal["written", "gold", "reversed", "wrong_relation", "co_occurrence"]
+ANSWERS: Sequence[Choice] = get_args(Choice)
+CONTROLS: Sequence[ItemKind] = get_args(ItemKind)[1:]
 
 Found = TypeVar("Found")
 
@@ -23,7 +23,7 @@ class Item(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
-    kind: Kind
+    kind: ItemKind
     relation: str  # that is asked about
     method: str | None  # that wrote it; None for a control
     source: str  # id of the example
@@ -89,7 +89,7 @@ def _controls(real: Sequence[Example], schema: Schema, wanted: int, rng: random.
     return found
 
 
-def _control(kind: Kind, example: Example, schema: Schema, rng: random.Random) -> Example | None:
+def _control(kind: ItemKind, example: Example, schema: Schema, rng: random.Random) -> Example | None:
     """A real example as a control of a kind; None where it can be none."""
     relation = schema.by_label[example.relation]
     if kind == "co_occurrence":

@@ -7,25 +7,25 @@ from pathlib import Path
 import numpy as np
 
 from relseed.verification.agreement import ac1, corrected, kappa, percent_agreement, wilson
-from relseed.verification.items import ANSWERS, CONTROLS, Answer, Item
+from relseed.verification.items import ANSWERS, CONTROLS, Choice, Item
 
 _RESAMPLES = 2000
 
 
-def described(items: Sequence[Item], sheets: Mapping[Path, Mapping[str, Answer]]) -> str:
+def described(items: Sequence[Item], sheets: Mapping[Path, Mapping[str, Choice]]) -> str:
     """The scores of each sheet, and the agreement of each two, as text."""
     lines = [line for path, answers in sheets.items() for line in _sheet(path, items, answers)]
     lines += [line for one, other in combinations(sheets, 2) for line in _agreement(one, other, sheets)]
     return "\n".join(lines)
 
 
-def accuracy(items: Sequence[Item], answers: Mapping[str, Answer]) -> tuple[int, int]:
+def accuracy(items: Sequence[Item], answers: Mapping[str, Choice]) -> tuple[int, int]:
     """How many of the items state their relation, by these answers, and how many of them were answered."""
     said = [answers[item.id] for item in items if item.id in answers]
     return said.count("stated"), len(said)
 
 
-def corrected_accuracy(items: Sequence[Item], answers: Mapping[str, Answer]) -> float | None:
+def corrected_accuracy(items: Sequence[Item], answers: Mapping[str, Choice]) -> float | None:
     """The share of written sentences that state their relation, corrected by the errors on controls."""
     told = np.array([[item.is_stated is not None, item.is_stated is True] for item in items if item.id in answers])
     said = np.array([answers[item.id] == "stated" for item in items if item.id in answers])
@@ -41,8 +41,8 @@ def _corrected(told: np.ndarray, said: np.ndarray) -> float | None:
     return corrected(*(float(group.mean()) for group in groups))
 
 
-def bootstrap(items: Sequence[Item], answers: Mapping[str, Answer], seed: int = 1) -> tuple[float, float] | None:
-    """The 95 % interval of `corrected_accuracy`: written sentences and controls of each kind are drawn anew.
+def bootstrap(items: Sequence[Item], answers: Mapping[str, Choice], seed: int = 1) -> tuple[float, float] | None:
+    """The 95 % interval of `corrected_accuracy`: written sentences and controls of each kind are drawn again.
 
     None where a part of the draws has no value: there are too few controls, or they were answered too badly.
     """
@@ -57,7 +57,7 @@ def bootstrap(items: Sequence[Item], answers: Mapping[str, Answer], seed: int = 
     return float(low), float(high)
 
 
-def _sheet(path: Path, items: Sequence[Item], answers: Mapping[str, Answer]) -> Iterator[str]:
+def _sheet(path: Path, items: Sequence[Item], answers: Mapping[str, Choice]) -> Iterator[str]:
     written = [item for item in items if item.kind == "written"]
     yield f"{path}: {sum(item.id in answers for item in items)} of {len(items)} answered"
     yield f"  stated: {_share(*accuracy(written, answers))}"
@@ -67,7 +67,7 @@ def _sheet(path: Path, items: Sequence[Item], answers: Mapping[str, Answer]) -> 
             yield f"  controls, {kind}: {_share(*accuracy(own, answers))} said to be stated"
     value, ends = corrected_accuracy(items, answers), bootstrap(items, answers)
     if value is None:
-        yield "  corrected by the controls: not possible, they are too few, or answered no better than by chance"
+        yield "  corrected by the controls: not possible, they are too few, or answered no better than by guessing"
     else:
         between = f" (bootstrap {_percent(ends[0])} to {_percent(ends[1])})" if ends else ""
         yield f"  corrected by the controls: {_percent(value)} %{between}"
@@ -75,7 +75,7 @@ def _sheet(path: Path, items: Sequence[Item], answers: Mapping[str, Answer]) -> 
     yield from _by("relation", lambda item: item.relation, written, answers)
 
 
-def _by(what: str, key: Callable[[Item], str], items: Sequence[Item], answers: Mapping[str, Answer]) -> Iterator[str]:
+def _by(what: str, key: Callable[[Item], str], items: Sequence[Item], answers: Mapping[str, Choice]) -> Iterator[str]:
     for name in dict.fromkeys(map(key, items)):
         yield f"  {what} {name}: {_share(*accuracy([item for item in items if key(item) == name], answers))}"
 
@@ -91,7 +91,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def _agreement(one: Path, other: Path, sheets: Mapping[Path, Mapping[str, Answer]]) -> Iterator[str]:
+def _agreement(one: Path, other: Path, sheets: Mapping[Path, Mapping[str, Choice]]) -> Iterator[str]:
     both = sorted(set(sheets[one]) & set(sheets[other]))
     if not both:
         yield f"{one} and {other}: no item has two answers"

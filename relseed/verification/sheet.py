@@ -11,11 +11,11 @@ from relseed.records.files import DataError, raise_all
 from relseed.report.segments import highlighted
 from relseed.review.sheet import read_csv, readable, safe
 from relseed.tasks.relation import TASK, Schema
-from relseed.verification.items import ANSWERS, Answer, Item
+from relseed.verification.items import ANSWERS, Choice, Item
 
 COLUMNS = ("id", "relation", "definition", "text", "answer", "note")
 FILLED = ("id", "answer", "note")
-MEANINGS: Mapping[Answer, str] = {
+MEANINGS: Mapping[Choice, str] = {
     "stated": "the sentence states it, or one must conclude it",
     "plausible": "it may be so, and the sentence does not say it",
     "wrong": "the sentence says something else, or it holds in the other direction",
@@ -42,12 +42,13 @@ def write_sheet(path: Path, items: Sequence[Item], schema: Schema) -> None:
 
 def _write_csv(path: Path, items: Sequence[Item], schema: Schema) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
+        table = csv.DictWriter(file, COLUMNS)
+        table.writeheader()
         for item in items:
             relation = schema.by_label[item.relation]
             text = readable(TASK.segments(item.example))
-            table.writerow(map(safe, (item.id, relation.name, relation.definition, text, "", "")))
+            shown = {"id": item.id, "relation": relation.name, "definition": relation.definition, "text": text}
+            table.writerow({name: safe(shown.get(name, "")) for name in COLUMNS})
 
 
 def page_of(items: Sequence[Item], schema: Schema) -> str:
@@ -56,15 +57,15 @@ def page_of(items: Sequence[Item], schema: Schema) -> str:
     return render(Path(__file__).with_name("page.html.jinja"), rows=rows, meanings=MEANINGS, columns=FILLED) + "\n"
 
 
-def read_sheet(path: Path, items: Sequence[Item]) -> dict[str, Answer]:
+def read_sheet(path: Path, items: Sequence[Item]) -> dict[str, Choice]:
     """The answers by the ids of items; lines without one are left out.
 
     Raises:
         DataError: It is no sheet of these items, or has answers that there are not.
         UserError: It holds no answer.
     """
-    known, answers, errors = {item.id for item in items}, dict[str, Answer](), list[DataError]()
-    named: Mapping[str, Answer] = {name: name for name in ANSWERS}
+    known, answers, errors = {item.id for item in items}, dict[str, Choice](), list[DataError]()
+    named: Mapping[str, Choice] = {name: name for name in ANSWERS}
     for line, cells in read_csv(path, FILLED, "relseed verify sample"):
         id, answer = cells["id"].strip(), cells["answer"].strip().casefold()
         if id not in known:
