@@ -1,7 +1,7 @@
 """Sheets that were filled, as the table of docs/papers/diverse.md has them.
 
-`small-lm` asks about sentences of SmolLM2 (methods `untuned` and `tuned`) and of a large LLM (`one_by_one`), 120 of each
-at random before it was drawn; two contexts of Claude filled it. `small-lm-accuracy.json` has the scores of the verifiers.
+`small-lm` asks about sentences of SmolLM2 (methods `untuned` and `tuned`) and of a large LLM (`one_by_one`), drawn from
+120 random ones of each; two contexts of Claude filled it. `small-lm-accuracy.json` has the scores of the verifiers.
 """
 
 import json

@@ -35,6 +35,9 @@ class Item(BaseModel):
         return None if self.kind == "written" else self.kind == "gold"
 
 
+Line = tuple[ItemKind, Example, str]  # kind, example as it is shown, id of the one that it was made of
+
+
 def draw_items(
     written: Sequence[Example], real: Sequence[Example], schema: Schema, *, size: int, controls: float, seed: int
 ) -> list[Item]:
@@ -55,12 +58,13 @@ def draw_items(
     made = _controls(real, schema, wanted, rng)
     if not made:
         raise UserError("no real example can be a control: the dataset's training split has none of these relations")
-    lines = [("written", example, example.id) for example in _stratified(positive, size, rng)] + made
+    lines: list[Line] = [("written", example, example.id) for example in _stratified(positive, size, rng)]
+    lines += made
     rng.shuffle(lines)
     return [
         Item(
             id=f"i{number:04}",
-            kind=kind,  # type: ignore[arg-type]
+            kind=kind,
             relation=example.relation,
             method=example.method if kind == "written" else None,
             source=source,
@@ -68,9 +72,6 @@ def draw_items(
         )
         for number, (kind, example, source) in enumerate(lines, start=1)
     ]
-
-
-Line = tuple[str, Example, str]  # kind, example as it is shown, id of the one that it was made of
 
 
 def _controls(real: Sequence[Example], schema: Schema, wanted: int, rng: random.Random) -> list[Line]:
