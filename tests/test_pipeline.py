@@ -94,7 +94,7 @@ def test_a_stage_run_again_gives_identical_bytes(built, warm, tmp_path):
 def test_each_executed_stage_left_one_run_that_names_what_it_read_and_wrote(built):
     runs = mlflow_runs(built)
     assert sorted(run.data.tags["dvc.stage"] for run in runs) == [
-        "encoder", "evaluate@gold", "explain", "finetune@gold", "ingest", "report", "sample",
+        "encoder", "evaluate@gold", "explain", "finetune@gold", "ingest", "report", "sample", "tuples",
     ]  # fmt: skip
     recorded = lock(built)
     for found in runs:
@@ -165,7 +165,7 @@ def test_a_clean_clone_finds_nothing_to_do_though_no_data_has_come_with_it(built
     run(tmp_path, "git", "clone", "-q", str(built), "clone")
     done = run(tmp_path / "clone", "dvc", "repro", "--dry", "--allow-missing")
     assert "Running" not in done.stdout
-    for name in ("ingest", "sample", "encoder", "explain", "finetune@gold", "evaluate@gold", "report"):
+    for name in ("ingest", "sample", "encoder", "explain", "tuples", "finetune@gold", "evaluate@gold", "report"):
         assert f"Stage '{name}' didn't change, skipping" in done.stdout
 
 
