@@ -207,6 +207,24 @@ def sample_sheet(
     print(f"{output}: {written} written sentences and {known} controls; then `relseed verify score {output} ...`")
 
 
+@verify.command("answer")
+def answer_sheet(
+    sheet: Annotated[Path, Argument(help="that `relseed verify sample` wrote, whose key is beside it")],
+    llm: Annotated[str, Option(help="of `llms` in params.yaml, whose form is chat; better not the one that wrote")],
+    output: Annotated[Path, Option(help="the filled sheet (.csv)")],
+    recorded: Annotated[Path, Option(help="responses, where its engine is batch")] = Path("data/recorded/verify.jsonl"),
+    data: Annotated[Path, Option(help="where dataset is")] = Path("data"),
+) -> None:
+    """Have an LLM fill in a sheet. What the engine batch lacks is exported, to be answered anywhere."""
+    from relseed.pipeline.params import Params
+    from relseed.verification.sample import answer
+
+    answered, of, own = answer(Params.read(), sheet, llm, output, recorded, data)
+    print(f"{output}: {answered} of {of} answered")
+    if own:
+        print(f"note: {llm} is of the model that wrote {', '.join(own)}: what it says of those is no measure of them")
+
+
 @verify.command("score")
 def score_sheets(
     sheet: Annotated[Path, Argument(help="that `relseed verify sample` wrote, whose key is beside it")],

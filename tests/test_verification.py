@@ -1,27 +1,38 @@
 """Verifying written sentences: what a blind sheet holds, reading filled ones, and what they say."""
 
+import asyncio
 import csv
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from relseed.cli import app
+from relseed.llm.client import Client
+from relseed.llm.request import Request
 from relseed.pipeline.errors import UserError
+from relseed.pipeline.params import Params
 from relseed.records.files import DataError, read_records, write_records
-from relseed.tasks.relation import Example, Relation, Schema
+from relseed.tasks.relation import TASK, Example, Relation, Schema
 from relseed.tasks.relation.tags import untag
 from relseed.verification.agreement import ac1, corrected, kappa, percent_agreement, wilson
+from relseed.verification.ask import answered as answered_by
+from relseed.verification.ask import ask
 from relseed.verification.items import ANSWERS, CONTROLS, Choice, Item, draw_items
 from relseed.verification.sample import key_of, read_key, sample
 from relseed.verification.score import bootstrap, corrected_accuracy, described
-from relseed.verification.sheet import page_of, read_sheet
+from relseed.verification.sheet import page_of, read_sheet, write_answers
 from tests.browser import look
+from tests.graph import PARAMS
+from tests.hostile import chat, serving
+from tests.methods import TEACHER
+from tests.scripted import FREE, UNLIMITED, Scripted
 
 SCHEMA = Schema(
     relations=(
@@ -219,6 +230,54 @@ def test_the_page_counts_answers_and_saves_them_as_a_sheet(tmp_path):
     assert read_sheet(tmp_path / "filled.csv", items) == {items[0].id: "stated"}
     assert found["csv"].splitlines()[2] == f'"{items[1].id}","","\'=1, ""so"""'
     assert {role for role, _, _ in found["marks"]} == {"head", "tail"}
+
+
+# An LLM that fills in a sheet
+
+
+def asked(items: Sequence[Item], script: Callable[[Request], str]) -> tuple[dict[str, Choice], list[Request]]:
+    engine = Scripted(script)
+    client = Client(engine, None, UNLIMITED, FREE)
+    return asyncio.run(answered_by(items, SCHEMA, TEACHER, client)), engine.requests
+
+
+def test_an_llm_is_asked_about_each_line_with_its_relation_and_nothing_of_where_it_comes_from():
+    items = drawn(size=4)
+    answers, requests = asked(items, lambda _: '{"answer": "Stated"}')
+    assert answers == {item.id: "stated" for item in items}
+    for item, request in zip(items, requests, strict=True):
+        [message] = request.messages
+        assert SCHEMA.by_label[item.relation].definition in message.content
+        assert TASK.show(item.example) in message.content
+        assert item.kind == "gold" or item.kind not in message.content
+    assert requests[0].response_schema["properties"]["answer"]["enum"] == list(ANSWERS)
+
+
+@pytest.mark.parametrize("text", ["stated", '{"answer": "yes"}', '{"answer": 1}', '{"said": "stated"}', "{", ""])
+def test_what_is_none_of_the_answers_leaves_the_line_open(text):
+    assert asked(drawn(size=2), lambda _: text)[0] == {}
+
+
+def test_the_command_writes_a_filled_sheet_and_says_what_the_model_wrote_itself(sheet):
+    with serving(lambda handler: handler.send(200, chat('{"answer": "wrong"}'))) as server:
+        llms = {"teacher": PARAMS["llms"]["teacher"] | {"engine": "openai"}, "none": None}
+        engines = PARAMS["engines"] | {"openai": {"url": server.url}}
+        methods = {"one": {"llm": "teacher"}, "two": {"llm": "none"}}
+        params = PARAMS | {"llms": llms, "engines": engines, "methods": methods}
+        Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+        command = ["verify", "answer", str(sheet), "--llm", "teacher", "--output", "filled.csv"]
+        result = CliRunner().invoke(app, command)
+    assert "filled.csv: 50 of 50 answered\n" in result.output
+    assert "note: teacher is of the model that wrote one: " in result.output
+    assert set(read_sheet(Path("filled.csv"), read_key(sheet)).values()) == {"wrong"}
+    with pytest.raises(UserError, match="not there yet"):
+        write_answers(Path("filled.csv"), [], {})
+
+
+@pytest.mark.parametrize(("name", "says"), [("none", "is null: name an LLM"), ("untuned", "whose form is chat")])
+def test_an_llm_that_cannot_be_asked_is_an_error(name, says):
+    with pytest.raises(UserError, match=says):
+        ask(Params(PARAMS), name, [], SCHEMA, Path("recorded.jsonl"))
 
 
 # What filled sheets say

@@ -54,7 +54,7 @@ def draw_items(
     positive = [example for example in written if example.method and example.relation != schema.negative]
     if not positive:
         raise UserError("nothing to verify: there is no written example of a relation")
-    wanted = round(min(size, len(positive)) * controls / (1 - controls))
+    wanted = max(1, round(min(size, len(positive)) * controls / (1 - controls)))
     made = _controls(real, schema, wanted, rng)
     if not made:
         raise UserError("no real example can be a control: the dataset's training split has none of these relations")

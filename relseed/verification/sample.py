@@ -1,13 +1,15 @@
-"""Drawing a sheet and its key from what a training set holds."""
+"""Drawing a sheet and its key from what a training set holds, and having an LLM fill it in."""
 
 from pathlib import Path
 
 from relseed.pipeline.errors import UserError
+from relseed.pipeline.params import Params
 from relseed.records.files import read_records, write_records
 from relseed.tasks.relation import TASK
 from relseed.tasks.task import read_examples, read_schema
+from relseed.verification.ask import ask, own_methods
 from relseed.verification.items import Item, draw_items
-from relseed.verification.sheet import write_sheet
+from relseed.verification.sheet import write_answers, write_sheet
 
 
 def sample(training_set: str, output: Path, data: Path, *, size: int, controls: float, seed: int) -> tuple[int, int]:
@@ -29,6 +31,21 @@ def sample(training_set: str, output: Path, data: Path, *, size: int, controls: 
     write_records(key_of(output), items)
     written = sum(item.kind == "written" for item in items)
     return written, len(items) - written
+
+
+def answer(
+    params: Params, sheet: Path, llm: str, output: Path, recorded: Path, data: Path
+) -> tuple[int, int, list[str]]:
+    """Have an LLM fill in a sheet; how many lines it answered, of how many, and by which methods its model wrote some.
+
+    Raises:
+        UserError: The key or the LLM is not there, or not every request was answered.
+    """
+    items = read_key(sheet)
+    schema = read_schema(data / "dataset/labels.jsonl", TASK, cure="build it with `dvc repro ingest`")
+    answers = ask(params, llm, items, schema, recorded)
+    write_answers(output, items, answers)
+    return len(answers), len(items), own_methods(params, llm, items)
 
 
 def key_of(sheet: Path) -> Path:

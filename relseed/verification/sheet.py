@@ -51,6 +51,20 @@ def _write_csv(path: Path, items: Sequence[Item], schema: Schema) -> None:
             table.writerow({name: safe(shown.get(name, "")) for name in COLUMNS})
 
 
+def write_answers(path: Path, items: Sequence[Item], answers: Mapping[str, Choice]) -> None:
+    """Write a filled sheet, whole or not at all.
+
+    Raises:
+        UserError: The name has another ending than .csv, or something is there.
+    """
+    if path.suffix != ".csv" or path.exists():
+        raise UserError(f"{path}: a filled sheet is a .csv file that is not there yet: name another")
+    with output_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, FILLED, restval="")
+        table.writeheader()
+        table.writerows({"id": item.id, "answer": answers.get(item.id, "")} for item in items)
+
+
 def page_of(items: Sequence[Item], schema: Schema) -> str:
     """Render the page."""
     rows = [(item.id, schema.by_label[item.relation], highlighted(TASK.segments(item.example))) for item in items]
