@@ -20,7 +20,7 @@ from relseed.generation.writing import make
 from relseed.pipeline.params import Params
 from relseed.records.files import write_json_lines, write_records
 from relseed.tasks.relation import TASK, Example
-from tests.conftest import keep_entries, run, set_params
+from tests.conftest import run, set_params
 from tests.graph import ROOT, covers
 from tests.hostile import Behaviour, Handler, Server, chat, serving
 from tests.methods import PARAMS, SCHEMA, SEEDS
@@ -186,13 +186,12 @@ def test_the_new_rule_rejects_a_text_that_does_not_end_as_a_sentence_does(place)
 
 def test_the_new_criterion_gives_a_copy_of_a_seed_nothing_and_a_new_text_more(place):
     add("criterion", place)
-    keep_entries(place, methods=["all_at_once"])
     copy, new = (
-        SEEDS[0].model_copy(update={"id": f"all_at_once/owns/0/{number}", "method": "all_at_once"} | changes)
+        SEEDS[0].model_copy(update={"id": f"tuned/owns/0/{number}", "method": "tuned"} | changes)
         for number, changes in enumerate([{}, {"text": "Marit sold Sula"}])
     )
     new = new.model_copy(update={"tail": new.tail.model_copy(update={"start": 11, "end": 15})})
-    write_records(place / "data/accepted/all_at_once.jsonl", [copy, new])
+    write_records(place / "data/accepted/tuned.jsonl", [copy, new])
     stage(place, "score@novelty", SOURCES | {"accepted": "data/accepted", "scores": "data/scores"})
     first, second = lines(place / "data/scores/novelty.jsonl")
     assert (first["score"], first["note"]) == (0, f"most like {SEEDS[0].id}")

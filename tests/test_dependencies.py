@@ -29,6 +29,7 @@ UNUSED_BY_DEFAULT = {
     "relseed.methods.passages.Settings",
     "relseed.methods.rule_made.Settings",
     "relseed.tuples.ntriples.Settings",
+    "relseed.tuples.source.TuplesSettings",
     "relseed.tuples.wikidata.Columns",
     "relseed.tuples.wikidata.Settings",
 }

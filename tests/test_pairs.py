@@ -34,9 +34,10 @@ both_forms = pytest.mark.parametrize("form", ["continuation", "chat"])
 
 
 def method(form: str = "continuation", seeds: Sequence[Example] = SEEDS, **changes: Any) -> Method:
-    """The method `untuned`, by an LLM whose prompts have this form."""
+    """The method `untuned` with the loop `one_by_one`, by an LLM whose prompts have this form."""
     llm = PARAMS["llms"]["untuned"] | {"model": "tiny", "form": form, "prompt_characters": 700}
-    entry = PARAMS["methods"]["untuned"] | changes
+    own = {name: value for name, value in PARAMS["methods"]["untuned"].items() if name != "per_request"}
+    entry = own | {"loop": "one_by_one"} | changes
     changed = PARAMS | {"llms": {"untuned": llm}, "methods": {"untuned": entry}}
     return read_method(Params(changed), "untuned", TASK, SCHEMA, seeds)
 
