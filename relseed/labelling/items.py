@@ -1,8 +1,10 @@
 """Which test examples are labelled: a fixed subset in which every label has its share."""
 
 import random
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+Group = TypeVar("Group")
 
 
 def stratified(examples: Sequence[Any], count: int | None, seed: int) -> list[Any]:
@@ -15,11 +17,18 @@ def stratified(examples: Sequence[Any], count: int | None, seed: int) -> list[An
     own: dict[str, list[int]] = {}
     for at, example in enumerate(examples):
         own.setdefault(example.label, []).append(at)
-    shares = {label: count * len(places) / len(examples) for label, places in own.items()}
-    sizes = {label: int(share) for label, share in shares.items()}
-    for label in sorted(shares, key=lambda label: sizes[label] - shares[label])[: count - sum(sizes.values())]:
-        sizes[label] += 1
+    sizes = shares_of({label: len(places) for label, places in own.items()}, count)
     rng = random.Random(seed)
     return [
         examples[at] for at in sorted(at for label, places in own.items() for at in rng.sample(places, sizes[label]))
     ]
+
+
+def shares_of(counts: Mapping[Group, int], size: int) -> dict[Group, int]:
+    """How many of `size` each group gets by how many it has, rounded by the largest remainders."""
+    total = sum(counts.values())
+    shares = {group: size * count / total for group, count in counts.items()}
+    sizes = {group: int(share) for group, share in shares.items()}
+    for group in sorted(shares, key=lambda group: sizes[group] - shares[group])[: size - sum(sizes.values())]:
+        sizes[group] += 1
+    return sizes

@@ -22,14 +22,15 @@ def gather(found: Iterable[EntityTuple], asked: Asked, in_test: Collection[str])
     relation has more than `per_label`, a random part is kept, which does not depend on their order. A symmetric
     relation holds in both directions: half as many are kept, each with its reverse.
     """
-    kept = {each.relation: _Kept(_most(asked, each.symmetric)) for each in asked.schema.relations}
+    kept = {each.relation: _Kept(asked.settings.most_of(each)) for each in asked.schema.relations}
     symmetric = {each.relation for each in asked.schema.relations if each.symmetric}
     related: set[str] = set()
     known: set[bytes] = set()
     for each in found:
-        pair = digest_of(*each.names)
-        key = _digest(each.relation, *([pair] if each.relation in symmetric else each.names))
-        if problem := _problem(each, in_test=pair in in_test, repeated=key in known):
+        names = each.names
+        pair = digest_of(*names)
+        key = _digest(each.relation, *([pair] if each.relation in symmetric else names))
+        if problem := _problem(names, in_test=pair in in_test, repeated=key in known):
             asked.leave_out(each.source, Unwanted(problem, f"{each.head} | {each.relation} | {each.tail}"))
             continue
         known.add(key)
@@ -39,17 +40,12 @@ def gather(found: Iterable[EntityTuple], asked: Asked, in_test: Collection[str])
     return [*tuples, *_negatives(tuples, asked, related.union(in_test))]
 
 
-def _problem(each: EntityTuple, *, in_test: bool, repeated: bool) -> str | None:
-    if each.names[0] == each.names[1]:
+def _problem(names: tuple[str, str], *, in_test: bool, repeated: bool) -> str | None:
+    if names[0] == names[1]:
         return "same_name"
     if in_test:
         return "in_test"
     return "repeated" if repeated else None
-
-
-def _most(asked: Asked, symmetric: bool) -> int | None:
-    most = asked.settings.per_label
-    return -(-most // 2) if symmetric and most is not None else most
 
 
 def _digest(*parts: str) -> bytes:

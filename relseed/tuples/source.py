@@ -9,7 +9,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from relseed.generation.exchanges import Exchange
 from relseed.pipeline.params import Params, Section
-from relseed.tasks.relation import Example, Schema
+from relseed.tasks.relation import Example, Relation, Schema
 from relseed.tuples.record import LeftOut
 
 
@@ -21,6 +21,12 @@ class TuplesSettings(Section):
     per_label: PositiveInt | None  # of each relation, at most, drawn from what is there; None: all
     negatives: NonNegativeInt  # of the negative label, made of tuples of the same types, for each pair of types
     seed: NonNegativeInt  # of what is drawn
+
+    def most_of(self, relation: Relation) -> int | None:
+        """How many tuples of a relation are wanted before any is reversed: half of those of a symmetric one."""
+        if self.per_label is None or not relation.symmetric:
+            return self.per_label
+        return -(-self.per_label // 2)
 
 
 @dataclass

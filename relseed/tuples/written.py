@@ -62,7 +62,8 @@ def units_of(schema: Schema, seeds: Sequence[Example]) -> list[_Unit]:
 
 def first_requests(units: Sequence[_Unit], settings: Settings, llm: LLM) -> list[Request]:
     """What is asked of each relation first."""
-    return [_request(unit, 0, _first_count(unit, settings), unit.taken, settings, llm)[2] for unit in units]
+    counts = [min(_wanted(unit, settings), settings.per_request) for unit in units]
+    return [_request(unit, 0, count, unit.taken, settings, llm)[2] for unit, count in zip(units, counts, strict=True)]
 
 
 async def _written(units: Sequence[_Unit], llm: LLM, asked: Asked) -> list[EntityTuple]:
@@ -79,7 +80,7 @@ async def _write(unit: _Unit, runner: RequestRunner, llm: LLM, asked: Asked) -> 
     """Ask for tuples of a relation until there are enough, or as many were asked for as may be."""
     settings: Settings = asked.settings
     wanted, found, requested, number = _wanted(unit, settings), list[EntityTuple](), 0, 0
-    most = int(wanted * settings.max_request_factor)
+    most = int(round(wanted * settings.max_request_factor, 6))
     while (missing := min(wanted - len(found), most - requested)) > 0:
         count = min(missing, settings.per_request)
         taken = (*unit.taken, *((each.head, each.tail) for each in found))
@@ -123,12 +124,9 @@ def _read(candidate: Candidate, unit: _Unit, names: Collection[str]) -> EntityTu
 
 
 def _wanted(unit: _Unit, settings: Settings) -> int:
-    """Of a symmetric relation half as many: each is taken in both directions."""
-    return -(-settings.per_label // 2) if unit.relation.symmetric else settings.per_label
-
-
-def _first_count(unit: _Unit, settings: Settings) -> int:
-    return min(_wanted(unit, settings), settings.per_request)
+    most = settings.most_of(unit.relation)
+    assert most is not None, "with this source, per_label is a number"
+    return most
 
 
 def _request(

@@ -1,7 +1,7 @@
 """An LLM that fills in a sheet: one question for each line, its answer held to the four that there are."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,11 @@ from relseed.pipeline.templates import render
 from relseed.records.candidates import request_id
 from relseed.tasks.relation import TASK, Schema
 from relseed.tasks.structured import json_object, json_schema
-from relseed.verification.items import ANSWERS, Choice, Item
+from relseed.verification.items import ANSWERS, Choice, Item, choice_of
 from relseed.verification.sheet import MEANINGS
 
 _TITLE = "verify"
 _MAX_TOKENS = 16  # of an answer
-_NAMED: Mapping[str, Choice] = {choice: choice for choice in ANSWERS}
 
 
 def ask(params: Params, name: str, items: Sequence[Item], schema: Schema, recorded: Path) -> dict[str, Choice]:
@@ -100,4 +99,4 @@ def _read(exchange: Exchange) -> Choice | None:
         said: Any = json_object(exchange.response.text).get("answer")
     except (ValueError, RecursionError):
         return None
-    return _NAMED.get(said.strip().casefold()) if isinstance(said, str) else None
+    return choice_of(said) if isinstance(said, str) else None

@@ -1,20 +1,20 @@
 """What a sheet asks about: written sentences, and real ones among them whose answers are known (controls)."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, TypeVar, get_args
+from collections.abc import Sequence
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from relseed.labelling.items import shares_of
 from relseed.pipeline.errors import UserError
 from relseed.tasks.relation import Example, Relation, Schema
 
 Choice = Literal["stated", "plausible", "wrong", "unreadable"]
 ItemKind = Literal["written", "gold", "reversed", "wrong_relation", "co_occurrence"]
 ANSWERS: Sequence[Choice] = get_args(Choice)
-CONTROLS: Sequence[ItemKind] = get_args(ItemKind)[1:]
-
-Found = TypeVar("Found")
+KINDS: Sequence[ItemKind] = get_args(ItemKind)
+CONTROLS = KINDS[1:]
 
 
 class Item(BaseModel):
@@ -123,12 +123,11 @@ def _stratified(examples: Sequence[Example], size: int, rng: random.Random) -> l
         strata.setdefault((example.method, example.relation), []).append(example)
     if size >= len(examples):
         return list(examples)
-    shares = {key: size * len(own) / len(examples) for key, own in strata.items()}
-    sizes = {key: int(share) for key, share in shares.items()}
-    for key in _largest_remainders(shares, size - sum(sizes.values())):
-        sizes[key] += 1
+    sizes = shares_of({key: len(own) for key, own in strata.items()}, size)
     return [example for key, own in strata.items() for example in rng.sample(own, sizes[key])]
 
 
-def _largest_remainders(shares: Mapping[Found, float], count: int) -> Iterator[Found]:
-    yield from sorted(shares, key=lambda key: int(shares[key]) - shares[key])[:count]
+def choice_of(said: str) -> Choice | None:
+    """The answer that a word is, in any letter case; None where it is none."""
+    word = said.strip().casefold()
+    return next((choice for choice in ANSWERS if choice == word), None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from relseed.verification.agreement import ac1, corrected, kappa, percent_agreement, wilson
-from relseed.verification.items import ANSWERS, CONTROLS, Choice, Item
+from relseed.verification.items import ANSWERS, CONTROLS, KINDS, Choice, Item, ItemKind
 
 _RESAMPLES = 2000
 
@@ -26,19 +26,11 @@ def accuracy(items: Sequence[Item], answers: Mapping[str, Choice]) -> tuple[int,
 
 
 def corrected_accuracy(items: Sequence[Item], answers: Mapping[str, Choice]) -> float | None:
-    """The share of written sentences that state their relation, corrected by the errors on controls."""
-    told = np.array([[item.is_stated is not None, item.is_stated is True] for item in items if item.id in answers])
-    said = np.array([answers[item.id] == "stated" for item in items if item.id in answers])
-    return _corrected(told, said)
+    """The share of written sentences that state their relation, corrected by the errors on controls.
 
-
-def _corrected(told: np.ndarray, said: np.ndarray) -> float | None:
-    """The same of rows: whether it is a control, whether that is stated; and whether it was said to be."""
-    control, gold = told[:, 0], told[:, 1]
-    groups = said[~control], said[control & gold], ~said[control & ~gold]
-    if not all(map(len, groups)):
-        return None
-    return corrected(*(float(group.mean()) for group in groups))
+    None where one of the three is not answered: written sentences, gold ones, other controls.
+    """
+    return _corrected(_said(items, answers))
 
 
 def bootstrap(items: Sequence[Item], answers: Mapping[str, Choice], seed: int = 1) -> tuple[float, float] | None:
@@ -46,15 +38,27 @@ def bootstrap(items: Sequence[Item], answers: Mapping[str, Choice], seed: int = 
 
     None where a part of the draws has no value: there are too few controls, or they were answered too badly.
     """
-    kinds = [[item for item in items if item.kind == kind and item.id in answers] for kind in ("written", *CONTROLS)]
-    rng, found = np.random.default_rng(seed), []
+    said, rng, found = _said(items, answers), np.random.default_rng(seed), []
     for _ in range(_RESAMPLES):
-        drawn = [own[at] for own in kinds if own for at in rng.integers(len(own), size=len(own))]
-        if (value := corrected_accuracy(drawn, answers)) is None:
+        drawn = {kind: own[rng.integers(len(own), size=len(own))] for kind, own in said.items()}
+        if (value := _corrected(drawn)) is None:
             return None
         found.append(value)
     low, high = np.quantile(found, [0.025, 0.975])
     return float(low), float(high)
+
+
+def _said(items: Sequence[Item], answers: Mapping[str, Choice]) -> dict[ItemKind, np.ndarray]:
+    """Of each kind that was answered, whether each item was said to be stated."""
+    kinds = {kind: [item.id for item in items if item.kind == kind and item.id in answers] for kind in KINDS}
+    return {kind: np.array([answers[id] == "stated" for id in ids]) for kind, ids in kinds.items() if ids}
+
+
+def _corrected(said: Mapping[ItemKind, np.ndarray]) -> float | None:
+    others = [~own for kind, own in said.items() if kind not in ("written", "gold")]
+    if "written" not in said or "gold" not in said or not others:
+        return None
+    return corrected(*(float(group.mean()) for group in (said["written"], said["gold"], np.concatenate(others))))
 
 
 def _sheet(path: Path, items: Sequence[Item], answers: Mapping[str, Choice]) -> Iterator[str]:

@@ -9,9 +9,9 @@ from relseed.pipeline.outputs import output_file
 from relseed.pipeline.templates import render
 from relseed.records.files import DataError, raise_all
 from relseed.report.segments import highlighted
-from relseed.review.sheet import read_csv, readable, safe
+from relseed.review.sheet import RISKY, read_csv, readable, safe
 from relseed.tasks.relation import TASK, Schema
-from relseed.verification.items import ANSWERS, Choice, Item
+from relseed.verification.items import ANSWERS, Choice, Item, choice_of
 
 COLUMNS = ("id", "relation", "definition", "text", "answer", "note")
 FILLED = ("id", "answer", "note")
@@ -68,7 +68,8 @@ def write_answers(path: Path, items: Sequence[Item], answers: Mapping[str, Choic
 def page_of(items: Sequence[Item], schema: Schema) -> str:
     """Render the page."""
     rows = [(item.id, schema.by_label[item.relation], highlighted(TASK.segments(item.example))) for item in items]
-    return render(Path(__file__).with_name("page.html.jinja"), rows=rows, meanings=MEANINGS, columns=FILLED) + "\n"
+    template = Path(__file__).with_name("page.html.jinja")
+    return render(template, rows=rows, meanings=MEANINGS, columns=FILLED, risky=RISKY) + "\n"
 
 
 def read_sheet(path: Path, items: Sequence[Item]) -> dict[str, Choice]:
@@ -79,13 +80,12 @@ def read_sheet(path: Path, items: Sequence[Item]) -> dict[str, Choice]:
         UserError: It holds no answer.
     """
     known, answers, errors = {item.id for item in items}, dict[str, Choice](), list[DataError]()
-    named: Mapping[str, Choice] = {name: name for name in ANSWERS}
     for line, cells in read_csv(path, FILLED, "relseed verify sample"):
-        id, answer = cells["id"].strip(), cells["answer"].strip().casefold()
+        id, answer = cells["id"].strip(), cells["answer"].strip()
         if id not in known:
             errors.append(DataError(path, line, f"the key has no item {id!r}: take the key that came with the sheet"))
-        elif answer in named:
-            answers[id] = named[answer]
+        elif choice := choice_of(answer):
+            answers[id] = choice
         elif answer:
             errors.append(DataError(path, line, f"no answer {answer!r}: there are {', '.join(ANSWERS)}"))
     raise_all(errors)
