@@ -8,8 +8,9 @@ from typing import Any
 
 from relseed.explanations.explain import Explain, first_requests
 from relseed.explanations.prompt import METHOD, ExplanationPrompt
-from relseed.generation.method import loop_of, read_method, targets_of
+from relseed.generation.method import loop_of, read_method
 from relseed.generation.runner import CostEstimate
+from relseed.generation.units import targets_of
 from relseed.generation.writing import rehearse
 from relseed.labelling.ask import label_requests
 from relseed.labelling.inputs import read_prompts

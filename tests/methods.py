@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from relseed.generation.exchanges import Exchange
-from relseed.generation.method import Method, Target, loop_of, targets_of
+from relseed.generation.method import Method, Target, loop_of
+from relseed.generation.units import targets_of
 from relseed.generation.writing import Written, write
 from relseed.llm.client import Client
 from relseed.llm.llm import LLM

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 from relseed.generation.exchanges import Exchange
-from relseed.generation.method import Asked, Method, Target, Unit, targets_of
+from relseed.generation.method import Method, Target
 from relseed.generation.runner import CostEstimate, RequestRunner, gather
+from relseed.generation.units import Asked, Unit, targets_of
 from relseed.llm.client import Client
 from relseed.llm.request import Request
 from relseed.pipeline.named import load

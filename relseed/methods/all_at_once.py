@@ -2,7 +2,8 @@
 
 from pydantic import PositiveInt
 
-from relseed.generation.method import MethodSettings, Unit
+from relseed.generation.method import MethodSettings
+from relseed.generation.units import Unit
 
 
 class Settings(MethodSettings):

@@ -7,7 +7,8 @@ relations: pair of types) that a label other than the negative one can have.
 
 from pydantic import NonNegativeInt, PositiveInt, field_validator
 
-from relseed.generation.method import Method, MethodSettings, Target, Unit, with_seeds
+from relseed.generation.method import Method, MethodSettings, Target
+from relseed.generation.units import Unit, with_seeds
 
 _BESIDE = "co_occurrence"
 

@@ -1,7 +1,7 @@
 """One example in each response, each prompt showing all that were accepted before (Li, Dai and Li 2025)."""
 
 from relseed.generation.method import MethodSettings as Settings  # the entry has no other settings
-from relseed.generation.method import Unit
+from relseed.generation.units import Unit
 
 __all__ = ["Settings", "write"]
 

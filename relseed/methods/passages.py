@@ -7,7 +7,8 @@ their story does, which half the time is nothing. Those are the unit of the nega
 
 from pydantic import NonNegativeInt, PositiveInt, field_validator
 
-from relseed.generation.method import Method, MethodSettings, Target, Unit, with_seeds
+from relseed.generation.method import Method, MethodSettings, Target
+from relseed.generation.units import Unit, with_seeds
 from relseed.pipeline.errors import UserError
 
 

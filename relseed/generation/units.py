@@ -1,0 +1,121 @@
+"""Units: what a method writes of one target, and what its loop asks with; and the targets of a method."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Protocol
+
+from relseed.generation.method import Method, Target
+from relseed.llm.request import Request
+from relseed.pipeline.errors import UserError
+from relseed.records.candidates import request_id
+from relseed.tasks.task import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request of a unit, and what it asks for."""
+
+    id: str
+    count: int  # of examples
+    prompt: Prompt
+    request: Request
+
+
+class Sender(Protocol):
+    """Sends the requests of one unit."""
+
+    async def __call__(self, asked: Sequence[Asked]) -> list[str]:
+        """Send all at the same time; the unit's examples that were accepted, in order, as prompts show them.
+
+        Raises:
+            StoppedError: A response did not come.
+        """
+
+
+class Unit:
+    """What a method writes of one target: what a loop asks with, and how far it is."""
+
+    def __init__(self, method: Method, target: Target, send: Sender) -> None:
+        self.method, self.target, self.settings, self._send = method, target, method.settings, send
+        self.demonstrations = method.demonstrations(target.shown)
+        self.next = 0  # the number of the next request
+        self.accepted = self.requested = 0  # examples
+
+    @property
+    def missing(self) -> int:
+        """How many examples to ask for now: none once there are enough, or as many were asked for as may be."""
+        most = int(round(self.target.wanted * self.settings.max_request_factor, 6))
+        return max(0, min(self.target.wanted - self.accepted, most - self.requested))
+
+    def shuffled(self, number: int) -> list[str]:
+        """The demonstrations in an order of request `number`, so that it is not always the last one that is copied."""
+        shown = list(self.demonstrations)
+        random.Random(f"{self.method.llm.seed}/{self.method.seeded_id(self.target.unit, number)}").shuffle(shown)
+        return shown
+
+    async def ask(self, count: int, shown: Sequence[str]) -> list[str]:
+        """Ask for `count` examples with a prompt that shows some, and return those accepted, as prompts show them.
+
+        Raises:
+            StoppedError: The response did not come.
+        """
+        return await self.ask_together([(count, shown)])
+
+    async def ask_together(self, asks: Sequence[tuple[int, Sequence[str]]]) -> list[str]:
+        """Ask for several at the same time: of each how many examples, and what its prompt shows.
+
+        Raises:
+            StoppedError: A response did not come.
+        """
+        asked = []
+        for number, (count, shown) in enumerate(asks, start=self.next):
+            prompt, request = self.method.request(self.target, number, count, shown)
+            asked.append(Asked(request_id(self.method.name, self.target.unit, number), count, prompt, request))
+        self.next += len(asked)
+        self.requested += sum(count for count, _ in asks)
+        accepted = await self._send(asked)
+        self.accepted += len(accepted)
+        return accepted
+
+    async def ask_for_missing(self, size: int) -> None:
+        """Ask for what is missing until it is there: `size` examples in a response, all requests at the same time.
+
+        Raises:
+            StoppedError: A response did not come.
+        """
+        while missing := self.missing:
+            counts = [min(size, missing - done) for done in range(0, missing, size)]
+            await self.ask_together([(count, self.shuffled(number)) for number, count in enumerate(counts, self.next)])
+
+
+def targets_of(method: Method, loop: ModuleType) -> list[Target]:
+    """What a method writes: what its loop says, else examples of each label.
+
+    Raises:
+        UserError: There is nothing.
+    """
+    targets: list[Target] = getattr(loop, "targets", label_targets)(method)
+    return targets
+
+
+def label_targets(method: Method) -> list[Target]:
+    """A target for each label; for the negative one only where it is wanted."""
+    labels = [label for label in method.schema.labels if method.settings.negatives or label != method.schema.negative]
+    return [Target(label, method.settings.per_label) for label in with_seeds(method, labels)]
+
+
+def with_seeds(method: Method, wanted: Sequence[str]) -> list[str]:
+    """Those of the labels that have seeds to show.
+
+    Raises:
+        UserError: There is none.
+    """
+    seeded = {seed.label for seed in method.rules.seeds}
+    for label in wanted:
+        if label not in seeded:
+            print(f"skipped {label}: it has no seeds to show")
+    if seeded.isdisjoint(wanted):
+        raise UserError(f"the method {method.name} has nothing to write: none of its labels has seeds to show")
+    return [label for label in wanted if label in seeded]
