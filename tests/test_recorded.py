@@ -31,13 +31,13 @@ from relseed.quality.embeddings import embed
 from relseed.quality.templates import masked_copies
 from relseed.records.files import read_records, write_records
 from relseed.tasks.relation import TASK, Example
+from relseed.tasks.relation.entity_tuple import EntityTuple
 from relseed.tasks.relation.passages import Passage
 from relseed.tasks.relation.tags import tagged, untag
 from relseed.tasks.task import read_examples, read_schema
 from relseed.tuples import written as written_tuples
 from relseed.tuples.collection import gather
 from relseed.tuples.pairs import digests_of
-from relseed.tuples.record import EntityTuple
 from relseed.tuples.source import Asked
 
 PARAMS = Params.read()

@@ -14,8 +14,8 @@ from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Params
 from relseed.records.files import DataError
 from relseed.tasks.relation import Relation, Schema
+from relseed.tasks.relation.entity_tuple import EntityTuple
 from relseed.tuples import ntriples, table, wikidata
-from relseed.tuples.record import EntityTuple
 from relseed.tuples.source import Asked
 
 SCHEMA = Schema(

@@ -17,10 +17,11 @@ from relseed.pipeline.params import Params
 from relseed.records.candidates import Candidate
 from relseed.records.files import read_records, write_records
 from relseed.tasks.relation import Relation, Schema
+from relseed.tasks.relation.entity_tuple import EntityTuple
 from relseed.tuples.collection import gather
 from relseed.tuples.pairs import digest_of, digests_of
 from relseed.tuples.prompt import TuplePrompt
-from relseed.tuples.record import EntityTuple, LeftOut
+from relseed.tuples.record import LeftOut
 from relseed.tuples.source import Asked, TuplesSettings
 from stages import tuples as stage
 from tests.boats import SCHEMA as BOATS

@@ -2,22 +2,24 @@
 
 A loop is a module of relseed.methods with an async function `write(unit)`. It decides what to ask next; everything
 about concurrency, budgets, counting and rejecting lies in here and in the runner. Its units are the labels, unless it
-has a function `targets(method)`. A loop that asks no LLM has a function `make(method)` instead of `write`.
+has a function `targets(method)`. A loop that asks no LLM has a function `make(method)` instead of `write`. Rules that
+do not hold for what it makes are named in `WITHOUT`.
 """
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from relseed.llm.llm import LLM
 from relseed.llm.request import Request
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.named import load
 from relseed.pipeline.params import Params, Section
-from relseed.quality.rules import COPIES, RuleFilter, RuleSettings
+from relseed.quality.rules import RuleFilter, RuleSettings
 from relseed.records.candidates import negative_unit, request_id
 from relseed.tasks.task import Ask, Prompt, Task
 
@@ -28,6 +30,7 @@ class MethodEntry(Section):
     loop: str  # a module of relseed.methods
     llm: str  # an entry of `llms`; one that is null where examples are made by rule
     reads: str  # the one thing that the method reads beside the seeds: recorded responses, or the weights of its LLM
+    about: str  # what is written about: the labels, or a file of entity tuples
     per_label: PositiveInt  # examples wanted of each unit
 
 
@@ -35,7 +38,7 @@ class MethodSettings(MethodEntry):
     """An entry of `methods` by which an LLM writes."""
 
     max_request_factor: float = Field(ge=1, allow_inf_nan=False)  # times per_label that are asked for at most
-    demonstrations: PositiveInt  # seeds shown, at most
+    demonstrations: NonNegativeInt  # seeds shown, at most
     negatives: tuple[str, ...]  # kinds of examples of the negative label, in turn; none: it is not written
     diversity_instruction: bool  # ask for examples as different as possible
     max_tokens_per_example: PositiveInt  # of a response: this for each example, and once more
@@ -53,10 +56,16 @@ class Target:
     kind: str | None = None  # of the negative label's examples; None: the kinds of its method, in turn
     near: str | None = None  # of the negative label's examples: the label that they come near
     surface: Hashable = None  # of the negative label's examples, one of `Task.surfaces`
+    tuples: tuple[Any, ...] = ()  # that its examples are about
+    part: int | None = None  # which of the label's, where its tuples are spread over several
 
     @property
     def unit(self) -> str:
         """What it is called in the ids of its requests."""
+        return self._whole if self.part is None else f"{self._whole}/{self.part}"
+
+    @property
+    def _whole(self) -> str:
         return self.label if self.near is None and self.kind is None else negative_unit(self.near, self.surface)
 
     @property
@@ -76,10 +85,15 @@ class Method:
     schema: Any
     rules: RuleFilter  # with nothing accepted
 
-    def request(self, target: Target, number: int, count: int, shown: Sequence[str]) -> tuple[Prompt, Request]:
-        """The request number `number` for `count` examples of a target, where `shown` are those in the prompt."""
+    def request(
+        self, target: Target, number: int, count: int, shown: Sequence[str], tuples: Sequence[Any] = ()
+    ) -> tuple[Prompt, Request]:
+        """The request number `number` for `count` examples of a target, where `shown` are those in the prompt.
+
+        Where there are `tuples`, they are about those.
+        """
         llm = self.llm.for_label(target.shown)
-        prompt = self.task.prompt(self._ask(target, number, count), llm.form)
+        prompt = self.task.prompt(self._ask(target, number, count, tuples), llm.form)
         tokens, seeded = self.settings.max_tokens_per_example * (count + 1), self.seeded_id(target.unit, number)
         return prompt, llm.request(seeded, prompt.messages(shown), prompt.response_schema(), tokens)
 
@@ -112,7 +126,23 @@ class Method:
         """What the random numbers of a request are made from."""
         return request_id(self.settings.seeded_as or self.name, unit, number)
 
-    def _ask(self, target: Target, number: int, count: int) -> Ask:
+    def tuples(self) -> list[Any]:
+        """The entity tuples that it writes about.
+
+        Raises:
+            UserError: The task has none, or the file is missing or has a line that is none.
+        """
+        return self.task.read_tuples(Path(self.settings.about), self.schema)
+
+    def drafts(self) -> list[Any]:
+        """The entity tuples of accepted sentences that it rewords, each with its sentence.
+
+        Raises:
+            UserError: The task has none, or the file is missing or has a line that is none.
+        """
+        return self.task.read_drafts(Path(self.settings.about), self.schema)
+
+    def _ask(self, target: Target, number: int, count: int, tuples: Sequence[Any]) -> Ask:
         return Ask(
             method=self.name,
             loop=self.settings.loop,
@@ -127,6 +157,8 @@ class Method:
             seeds=self.rules.seeds,
             diversity_instruction=self.settings.diversity_instruction,
             characters=self.llm.prompt_characters,
+            tuples=tuples,
+            reasoning=getattr(self.settings, "reasoning", False),
         )
 
     def _kind(self, target: Target, number: int) -> str | None:
@@ -157,8 +189,7 @@ def read_method(params: Params, name: str, task: Task, schema: Any, seeds: Seque
     rules = task.rules(schema, seeds, rule_settings := params.section("rules", RuleSettings))
     if asks := hasattr(loop, "write"):
         _check_kinds(params, name, settings, task)
-    else:
-        rules = rules.without(COPIES)  # what is made of the seeds by rule has their texts
+    rules = rules.without(getattr(loop, "WITHOUT", ()))
     llm = _llm_of(params, name, settings, task, asks=asks)
     return Method(name, settings, llm, task, schema, RuleFilter(rules, rule_settings, seeds))
 
@@ -175,12 +206,19 @@ def _llm_of(params: Params, name: str, settings: Any, task: Task, *, asks: bool)
     if asks is (params.value(f"llms.{settings.llm}") is None):
         wrong = "asks an LLM, and this entry is null" if asks else "asks no LLM: name an entry of llms that is null"
         raise UserError(f"{params.path}: methods.{name}.llm is {settings.llm}: the loop {settings.loop} {wrong}")
-    if not asks:
-        return None
-    llm = params.section(f"llms.{settings.llm}", LLM)
+    return llm_named(params, settings.llm, task) if asks else None
+
+
+def llm_named(params: Params, name: str, task: Task) -> LLM:
+    """The LLM of a name, whose form is one of the task's.
+
+    Raises:
+        UserError: There is none, or the task has no prompts of its form.
+    """
+    llm = params.section(f"llms.{name}", LLM)
     if llm.form not in task.forms:
         raise UserError(
-            f"{params.path}: llms.{settings.llm}.form is {llm.form}, the task {task.name} has prompts of the form "
+            f"{params.path}: llms.{name}.form is {llm.form}, the task {task.name} has prompts of the form "
             f"{', '.join(task.forms)}"
         )
     return llm

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
 from relseed.generation.method import Method, Target
 from relseed.llm.request import Request
@@ -21,13 +21,22 @@ class Asked:
     count: int  # of examples
     prompt: Prompt
     request: Request
+    tuples: Sequence[Any] = ()  # that they are about
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An example of a unit that was accepted."""
+
+    shown: str  # as prompts show it
+    tuple: str | None = None  # the id of what it is about
 
 
 class Sender(Protocol):
     """Sends the requests of one unit."""
 
-    async def __call__(self, asked: Sequence[Asked]) -> list[str]:
-        """Send all at the same time; the unit's examples that were accepted, in order, as prompts show them.
+    async def __call__(self, asked: Sequence[Asked]) -> list[Accepted]:
+        """Send all at the same time; the unit's examples that were accepted, in order.
 
         Raises:
             StoppedError: A response did not come.
@@ -72,9 +81,27 @@ class Unit:
         asked = []
         for number, (count, shown) in enumerate(asks, start=self.next):
             prompt, request = self.method.request(self.target, number, count, shown)
-            asked.append(Asked(request_id(self.method.name, self.target.unit, number), count, prompt, request))
+            asked.append(Asked(self._id(number), count, prompt, request))
+        return [accepted.shown for accepted in await self._sent(asked)]
+
+    async def ask_about(self, tuples: Sequence[Any], count: int) -> list[Any]:
+        """Ask once for examples about tuples, `count` things in the response, and return the tuples still without one.
+
+        Raises:
+            StoppedError: The response did not come.
+        """
+        number, shown = self.next, self.shuffled(self.next)
+        prompt, request = self.method.request(self.target, number, count, shown, tuples)
+        accepted = await self._sent([Asked(self._id(number), len(tuples), prompt, request, tuples)])
+        written = {each.tuple for each in accepted}
+        return [each for each in tuples if each.id not in written]
+
+    def _id(self, number: int) -> str:
+        return request_id(self.method.name, self.target.unit, number)
+
+    async def _sent(self, asked: Sequence[Asked]) -> list[Accepted]:
         self.next += len(asked)
-        self.requested += sum(count for count, _ in asks)
+        self.requested += sum(each.count for each in asked)
         accepted = await self._send(asked)
         self.accepted += len(accepted)
         return accepted
@@ -104,6 +131,37 @@ def label_targets(method: Method) -> list[Target]:
     """A target for each label; for the negative one only where it is wanted."""
     labels = [label for label in method.schema.labels if method.settings.negatives or label != method.schema.negative]
     return [Target(label, method.settings.per_label) for label in with_seeds(method, labels)]
+
+
+def tuple_targets(method: Method, tuples: Sequence[Any], size: int | None) -> list[Target]:
+    """Targets for tuples, the first `per_label` of each label and of each surface of the negative one.
+
+    Each has `size` tuples at most (None: all of a label). Those of the negative label come only where it is wanted.
+
+    Raises:
+        UserError: No tuple is left.
+    """
+    groups: dict[tuple[str, Any], list[Any]] = {}
+    for each in tuples:
+        negative = each.label == method.schema.negative
+        if not negative or method.settings.negatives:
+            groups.setdefault((each.label, each.surface if negative else None), []).append(each)
+    labels = list(dict.fromkeys(label for label, _ in groups))
+    shown = with_seeds(method, labels) if method.settings.demonstrations else labels
+    targets = [
+        _tuple_target(method, *key, found[: method.settings.per_label][start : start + (size or len(found))], part)
+        for key, found in groups.items()
+        if key[0] in shown
+        for part, start in enumerate(range(0, min(len(found), method.settings.per_label), size or len(found)))
+    ]
+    if not targets:
+        raise UserError(f"the method {method.name} has nothing to write: {method.settings.about} holds no tuple for it")
+    return targets
+
+
+def _tuple_target(method: Method, label: str, surface: Any, tuples: Sequence[Any], part: int) -> Target:
+    kind = method.settings.negatives[0] if label == method.schema.negative else None
+    return Target(label, len(tuples), kind=kind, surface=surface, tuples=tuple(tuples), part=part)
 
 
 def with_seeds(method: Method, wanted: Sequence[str]) -> list[str]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle
 
 from relseed.generation.exchanges import Exchange
 from relseed.generation.method import Method, Target
 from relseed.generation.runner import CostEstimate, RequestRunner, gather
-from relseed.generation.units import Asked, Unit, targets_of
+from relseed.generation.units import Accepted, Asked, Unit, targets_of
 from relseed.llm.client import Client
 from relseed.llm.request import Request
 from relseed.pipeline.named import load
@@ -35,11 +35,11 @@ class _Checked:
         self.exchanges: list[Exchange] = []
         self.rejected: list[Rejected] = []
 
-    async def __call__(self, asked: Sequence[Asked]) -> list[str]:
+    async def __call__(self, asked: Sequence[Asked]) -> list[Accepted]:
         found = await gather([self._runner.send(query.id, query.request, query.prompt.parse) for query in asked])
-        return [shown for exchange in found for shown in self._accept(exchange)]
+        return [accepted for exchange in found for accepted in self._accept(exchange)]
 
-    def _accept(self, exchange: Exchange | BaseException) -> list[str]:
+    def _accept(self, exchange: Exchange | BaseException) -> list[Accepted]:
         if isinstance(exchange, BaseException):
             raise exchange
         self.exchanges.append(exchange)
@@ -47,17 +47,17 @@ class _Checked:
         self.rejected += rejected
         own = [example for example in accepted if example.label == self._label]  # a response may hold others beside
         self._runner.count_accepted(len(own))
-        return list(map(self._show, own))
+        return [Accepted(self._show(example), getattr(example, "tuple", None)) for example in own]
 
 
-async def write(method: Method, client: Client) -> Written:
-    """Have a method write, all units side by side, exchanges in the order of the units.
+async def write(method: Method, client: Client, targets: Sequence[Target] | None = None) -> Written:
+    """Have a method write its targets (None: all), all units side by side, exchanges in the order of the units.
 
     Raises:
         UserError: Not every request was answered.
     """
     loop = load("relseed.methods", method.settings.loop, "loop of a method")
-    targets = targets_of(method, loop)
+    targets = targets_of(method, loop) if targets is None else targets
     estimate = CostEstimate.of(await rehearse(method, targets))
     print(estimate.describe(client.engine.name, client.prices), flush=True)
     runner = RequestRunner(client, f"generate, {method.name}", sum(target.wanted for target in targets))
@@ -105,9 +105,10 @@ async def rehearse(method: Method, targets: Sequence[Target]) -> list[Request]:
 
 class _Rehearsal:
     def __init__(self, demonstrations: Sequence[str]) -> None:
-        self._examples = cycle(demonstrations)
+        self._examples = cycle(demonstrations or [""])
         self.requests: list[Request] = []
 
-    async def __call__(self, asked: Sequence[Asked]) -> list[str]:
+    async def __call__(self, asked: Sequence[Asked]) -> list[Accepted]:
         self.requests += [query.request for query in asked]
-        return list(islice(self._examples, sum(query.count for query in asked)))
+        about = [each.id for query in asked for each in query.tuples] or [None] * sum(query.count for query in asked)
+        return list(map(Accepted, self._examples, about))

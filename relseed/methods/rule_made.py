@@ -5,6 +5,9 @@ from typing import Any
 
 from relseed.generation.method import Method, MethodEntry
 from relseed.pipeline.errors import UserError
+from relseed.quality.rules import COPIES
+
+WITHOUT = tuple(COPIES)  # what is made of the seeds has their texts
 
 
 class Settings(MethodEntry):

@@ -1,8 +1,8 @@
-"""Scores of criteria, as records."""
+"""Scores of criteria, and ranks that are made of them, as records."""
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 
 class ScoredExample(BaseModel):
@@ -12,4 +12,16 @@ class ScoredExample(BaseModel):
 
     score: float = Field(ge=0, le=1)
     note: str | None = None  # for people, such as which label is more likely
+    example: dict[str, Any]
+
+
+class RankedExample(BaseModel):
+    """A line of `data/ranked/<ranking>.jsonl`: an accepted example among those about the same entity tuple."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tuple: str
+    rank: PositiveInt | None  # 1 is the best; None: it does not count, as it does not pass the gate or is worse blended
+    index: float | None = Field(ge=0, le=1)
+    scores: dict[str, float]  # by criterion
     example: dict[str, Any]

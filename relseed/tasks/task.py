@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, StrictBool, ValidationError, model_validator
 
+from relseed.pipeline.errors import UserError
 from relseed.pipeline.named import load
 from relseed.records.files import DataError, Located, problem_of, raise_all, read_records, scan_json_lines
 
@@ -151,6 +152,8 @@ class Ask:
     near: str | None = None  # of the negative label's examples: the label that they come near
     kinds: tuple[str, ...] = ()  # over which those of one response are spread, each of `negative_kinds`
     surface: Any = None  # of the negative label's examples, one of `Task.surfaces`
+    tuples: Sequence[Any] = ()  # that the examples are about, one of each; none: about anything
+    reasoning: bool = False  # each example comes after words on how it will say what it is to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +251,22 @@ class Task(ABC):
             UserError: A seed has fields for it that cannot be read.
         """
         raise NotImplementedError
+
+    def read_tuples(self, path: Path, schema: Any) -> list[Any]:
+        """The entity tuples in a file that examples can be written about, each with `id` and `label`.
+
+        Raises:
+            UserError: The task has none, or the file has a line that is none.
+        """
+        raise UserError(f"examples of the task {self.name} are not written about entity tuples: use another loop")
+
+    def read_drafts(self, path: Path, schema: Any) -> list[Any]:
+        """The entity tuples of accepted examples, each with its example as a draft.
+
+        Raises:
+            UserError: The task has no tuples, or the file has a line that is no example.
+        """
+        return self.read_tuples(path, schema)
 
     @abstractmethod
     def show(self, example: Any) -> str:

@@ -3,4 +3,4 @@
 A source is a module in here, named in params.yaml, with `Settings` and `collect(asked)`, which yields tuples.
 """
 
-SHARED = ("collection", "knowledge_base", "pairs", "prompt", "record", "rows", "source")
+SHARED = ("collection", "contexts", "drafts", "knowledge_base", "pairs", "prompt", "record", "rows", "source")

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from relseed.tasks.relation.entity_tuple import EntityTuple
 from relseed.tuples.pairs import digest_of
-from relseed.tuples.record import EntityTuple
 from relseed.tuples.source import Asked, Unwanted
 
 _TRIES = 20  # pairs looked at for each negative that is wanted

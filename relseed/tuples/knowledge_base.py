@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from relseed.pipeline.errors import UserError
 from relseed.tasks.relation import Relation, Schema
-from relseed.tuples.record import EntityTuple
+from relseed.tasks.relation.entity_tuple import EntityTuple
 from relseed.tuples.source import Unwanted
 
 

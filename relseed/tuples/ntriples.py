@@ -20,8 +20,8 @@ from rdflib.term import Node
 
 from relseed.records.files import DataError, raise_all
 from relseed.tasks.relation import Schema
+from relseed.tasks.relation.entity_tuple import EntityTuple
 from relseed.tuples.knowledge_base import check_labels, local_name, tuple_of
-from relseed.tuples.record import EntityTuple
 from relseed.tuples.source import Asked, TuplesSettings, Unwanted
 
 _OPEN: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open}

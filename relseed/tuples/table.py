@@ -7,7 +7,7 @@ error: these rows were written for it.
 from collections.abc import Iterator
 
 from relseed.records.files import DataError, problem_of, raise_all
-from relseed.tuples.record import EntityTuple
+from relseed.tasks.relation.entity_tuple import EntityTuple
 from relseed.tuples.rows import Row, scan_rows
 from relseed.tuples.source import Asked
 from relseed.tuples.source import TuplesSettings as Settings  # the section has no other settings

@@ -16,8 +16,8 @@ from pydantic import Field, model_validator
 from relseed.pipeline.params import Section
 from relseed.records.files import DataError, raise_all
 from relseed.tasks.relation import Schema
+from relseed.tasks.relation.entity_tuple import EntityTuple
 from relseed.tuples.knowledge_base import check_labels, local_name, tuple_of
-from relseed.tuples.record import EntityTuple
 from relseed.tuples.rows import Row, scan_rows
 from relseed.tuples.source import Asked, TuplesSettings, Unwanted
 

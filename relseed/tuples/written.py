@@ -14,8 +14,8 @@ from relseed.llm.request import Request
 from relseed.quality.duplicates import normalise
 from relseed.records.candidates import Candidate, request_id
 from relseed.tasks.relation import Example, Relation, Schema
+from relseed.tasks.relation.entity_tuple import EntityTuple
 from relseed.tuples.prompt import METHOD, TuplePrompt
-from relseed.tuples.record import EntityTuple
 from relseed.tuples.source import Asked, TuplesSettings, Unwanted
 
 

@@ -6,6 +6,7 @@ The records are here, and the task; its prompts and rules are imported by those 
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
@@ -166,7 +167,7 @@ class RelationTask(Task):
         "neighbouring_fact",
     )
     derived_kinds = ("swapped", "re_paired", "other_pairs")
-    forms = ("chat", "continuation")
+    forms = ("chat", "continuation", "plain")
 
     def misfit(self, example: Example, schema: Schema) -> str | None:
         """Whether the entity types are not those of the relation."""
@@ -277,8 +278,26 @@ class RelationTask(Task):
         except ValueError as error:
             raise UserError(f"example {example.id} cannot be shown to an LLM: {error}") from None
 
+    def read_tuples(self, path: Path, schema: Schema) -> list[Any]:
+        """The tuples of a file, of relations of the schema and of their types."""
+        from relseed.tasks.relation.entity_tuple import read_tuples
+
+        return read_tuples(path, schema)
+
+    def read_drafts(self, path: Path, schema: Schema) -> list[Any]:
+        """The tuples of a file of accepted sentences, each with its sentence."""
+        from relseed.tasks.relation.entity_tuple import tuple_of
+
+        return list(map(tuple_of, task.read_examples(path, self, schema, empty=True)))
+
     def prompt(self, ask: Ask, form: str) -> Prompt:
-        """A request for sentences, as instructions (`chat`) or as a text to go on with (`continuation`)."""
+        """A request for sentences: instructions (`chat`), a text to go on with (`continuation`), or one to turn into
+        another (`plain`).
+        """
+        if ask.tuples:
+            from relseed.tasks.relation.tuple_prompts import tuple_prompt
+
+            return tuple_prompt(ask, form)
         if form == "continuation":
             from relseed.tasks.relation.continuation import Continuation
 

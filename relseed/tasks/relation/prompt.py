@@ -20,11 +20,11 @@ Types = tuple[str | None, str | None]  # of head and tail; None for any
 
 # Straight quotes, backslashes and control characters would have to be escaped inside the JSON string, which grammars
 # made from a pattern do not all do.
-_ANY = r'[^<>"\\\x00-\x1f]'
+ANY = r'[^<>"\\\x00-\x1f]'
 _WORD = r'[^<>"\\\x00-\x20]'
-_MENTION = rf"{_WORD}({_ANY}*{_WORD})?"
+_MENTION = rf"{_WORD}({ANY}*{_WORD})?"
 _E1, _E2 = (rf"<{tag}>{_MENTION}</{tag}>" for tag in ("e1", "e2"))
-SENTENCE = rf"^{_ANY}*({_E1}{_ANY}*{_E2}|{_E2}{_ANY}*{_E1}){_ANY}*$"
+SENTENCE = rf"^{ANY}*({_E1}{ANY}*{_E2}|{_E2}{ANY}*{_E1}){ANY}*$"
 
 
 class _Sample(BaseModel):
@@ -71,7 +71,7 @@ class SentencePrompt(SamplesParser):
         """The conversation that shows `demonstrations`, sentences with tags, in the order given."""
         ask = self.ask
         kind = ask.kind or "stated"
-        asked = _render(
+        asked = rendered(
             self._template,
             relation=self.relation,
             kind=kind,
@@ -90,7 +90,7 @@ class SentencePrompt(SamplesParser):
         if not ask.diversity_instruction:
             return (user,)
         varied = {"negative": self.relation.negative, "kind": kind, "varied": self._own_types == (None, None)}
-        return Message(role="system", content=_render("system", **varied)), user
+        return Message(role="system", content=rendered("system", **varied)), user
 
     @property
     def _template(self) -> str:
@@ -173,7 +173,8 @@ def _agree(first: Types, second: Types) -> bool:
     return all(None in pair or pair[0] == pair[1] for pair in zip(first, second, strict=True))
 
 
-def _render(name: str, **fields: Any) -> str:
+def rendered(name: str, **fields: Any) -> str:
+    """The template of a name beside this file, filled."""
     return render(_path(name), **fields)
 
 

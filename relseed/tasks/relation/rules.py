@@ -85,7 +85,7 @@ def _example(candidate: Candidate, *, typed: bool) -> Example:
         mention, type = getattr(sentence, role), candidate.fields.get(f"{role}_type")
         mentions[role] = mention.model_dump(exclude_unset=True) | ({"type": type} if typed and type else {})
     others = {"relation": candidate.label, "method": candidate.method}
-    others |= {name: candidate.fields[name] for name in ("kind", "near") if name in candidate.fields}
+    others |= {name: candidate.fields[name] for name in ("kind", "near", "tuple") if name in candidate.fields}
     return Example.model_validate({"id": candidate.id, "text": sentence.text, **mentions, **others})
 
 

@@ -1,0 +1,30 @@
+"""Put what two methods wrote about the same entity tuple beside each other, for fusion to make one sentence of."""
+
+from pathlib import Path
+
+from relseed.pipeline.command import run
+from relseed.pipeline.params import Params
+from relseed.records.files import write_records
+from relseed.tasks.relation import TASK
+from relseed.tasks.relation.entity_tuple import read_tuples
+from relseed.tasks.task import read_schema
+from relseed.tracking.run import tracked
+from relseed.tuples.drafts import Drafts, read_drafts, with_drafts
+
+
+def main(labels: Path, tuples: Path, drafts: Path) -> None:
+    """Pair them, and write the tuples of which both methods wrote."""
+    settings = Params.read().section("drafts", Drafts)
+    reads = [labels, tuples, settings.first, settings.second]
+    with tracked("drafts", params=settings.model_dump(mode="json"), reads=reads, writes=[drafts]) as log:
+        schema = read_schema(labels, TASK)
+        first, second = (read_drafts(path, schema) for path in (settings.first, settings.second))
+        collected = read_tuples(tuples, schema)
+        paired = list(with_drafts(collected, first, second))
+        print(f"{len(paired)} of {len(collected)} tuples have a draft of both methods")
+        log.log_metrics({"tuples": len(collected), "paired": len(paired)})
+        write_records(drafts, paired)
+
+
+if __name__ == "__main__":
+    run(main)
