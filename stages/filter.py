@@ -55,7 +55,7 @@ def _readable(exchanges: list[Exchange], rules: Rules) -> dict[str, Any]:
 def _write(summary: MethodSummary, path: Path, log: Run) -> None:
     log.log_metrics(summary.model_dump(include={"candidates", "accepted", "rejected", "cost_per_accepted", "after"}))
     with output_file(path) as partial:
-        partial.write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        partial.write_text(summary.model_dump_json(indent=2, exclude_unset=True) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,12 +7,15 @@ the engine `batch` its files are the record.
 import asyncio
 from pathlib import Path
 
+from relseed.generation.exchanges import Exchange
 from relseed.generation.method import Method, read_method
 from relseed.generation.usage import rejection_table
 from relseed.generation.writing import Written, make, write
 from relseed.llm.client import open_client
+from relseed.llm.engines.weights import missing_weights
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.params import Params
+from relseed.records.candidates import request_id
 from relseed.records.files import write_records
 from relseed.tasks.task import load_task, read_examples, read_schema
 from relseed.tracking.run import tracked
@@ -28,12 +31,23 @@ def main(method: Entry, labels: Path, seeds: Path, candidates: Path) -> None:
     described = {"method": method, **chosen.settings.model_dump(), **(chosen.llm.model_dump() if chosen.asks else {})}
     reads = [labels, seeds, Path(chosen.settings.reads)]
     with tracked("generate", params=described, reads=reads, writes=[output]) as log:
-        written = asyncio.run(_write(chosen, params)) if chosen.asks else make(chosen)
+        written = _written(chosen, params)
         count = sum(len(exchange.candidates) for exchange in written.exchanges)
         print("\n".join(rejection_table(written.rejected, count - len(written.rejected))))
         requests = sum(exchange.request is not None for exchange in written.exchanges)
         log.log_metrics({"requests": requests, "candidates": count, "rejected": len(written.rejected)})
         write_records(output, written.exchanges)
+
+
+def _written(method: Method, params: Params) -> Written:
+    if method.asks is None:
+        return make(method)
+    if method.settings.optional and (cure := missing_weights(method.llm.model)):
+        print(f"skipped {method.name}: {cure}, then `dvc repro --force --single-item generate@{method.name}`")
+        return Written(
+            [Exchange(id=request_id(method.name, "skipped", 0), request=None, response=None, skipped=cure)], []
+        )
+    return asyncio.run(_write(method, params))
 
 
 async def _write(method: Method, params: Params) -> Written:

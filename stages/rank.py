@@ -58,8 +58,10 @@ def main(ranking: Entry, labels: Path, seeds: Path, ranked: Path, blends: Path, 
 
 def _drafts(candidates: Candidates, schema: Schema, settings: Ranking) -> Iterator[EntityTuple]:
     assert settings.blend is not None
+    ranking = settings.of_drafts
     for label in schema.labels:
-        for order in rank(candidates.of(label), settings):
+        found = [each for each in candidates.of(label) if each.method in ranking.methods]
+        for order in rank(found, ranking):
             if (about := drafts_of(order, settings.blend.drafts)) is not None:
                 yield about
 

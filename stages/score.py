@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from relseed.criteria.cache import score_new
 from relseed.criteria.criterion import Score, Scoring
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.named import load
@@ -34,7 +35,7 @@ def main(criterion: Entry, accepted: Path, labels: Path, seeds: Path, scores: Pa
             examples,
             lambda metrics, step: log.log_metrics(metrics, step=step),
         )
-        found = module.score(scoring)
+        found = score_new(criterion, module, scoring)
         write_records(output, map(_line, examples, found))
         mean = sum(score.value for score in found) / max(1, len(found))
         print(f"{len(examples)} examples, mean score {mean:.3f}")

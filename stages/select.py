@@ -6,21 +6,15 @@ from typing import Any
 
 from relseed.generation.card import Origin, card_of
 from relseed.generation.reviews import describe_reviews
-from relseed.generation.training_set import (
-    Available,
-    Repetition,
-    TrainingSet,
-    negative_shortages,
-    read_available,
-    select,
-    shortages,
-)
+from relseed.generation.selection import Repetition, negative_shortages, select, shortages
+from relseed.generation.training_set import Available, TrainingSet, read_available
 from relseed.llm.llm import llms_of
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import output_file
 from relseed.pipeline.params import Params
 from relseed.quality.rules import RuleSettings
+from relseed.ranking.settings import BLEND
 from relseed.records.files import read_json, write_records
 from relseed.tasks.task import Task, load_task, read_examples, read_schema
 from relseed.tracking.run import tracked
@@ -54,7 +48,7 @@ def _check_scored(params: Params, settings: TrainingSet) -> None:
     """Raises UserError where the set takes examples from scores, and a criterion scores none of a method of it."""
     if not settings.reads_scores:
         return
-    for criterion in params.names("criteria"):
+    for criterion in settings.criteria or params.names("criteria"):
         scored = params.value(f"criteria.{criterion}")["methods"]
         if unscored := [method for method in settings.sources if method not in scored]:
             raise UserError(
@@ -89,10 +83,17 @@ def _warn(repetition: Repetition) -> None:
 def _origin(
     params: Params, settings: TrainingSet, task: Task, schema: Any, rules: RuleSettings, dataset: dict[str, Any]
 ) -> Origin:
-    methods = {name: params.value(f"methods.{name}") for name in settings.sources}
+    methods = {name: _entry(params, settings, name) for name in settings.sources}
     names = dict.fromkeys(str(method.get("llm")) for method in methods.values())
     llms = llms_of(params, [name for name in names if params.value(f"llms.{name}") is not None])
     return Origin(dataset, methods, llms, rules, task.rules(schema, [], rules).names)
+
+
+def _entry(params: Params, settings: TrainingSet, method: str) -> Any:
+    """What params.yaml says of a method; of blends, the ranking that they are of."""
+    if method == BLEND and settings.top is not None:
+        return {"loop": BLEND, **params.value(f"rankings.{Path(settings.reads).stem}.blend")}
+    return params.value(f"methods.{method}")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def scored(tiny_llm):
     """The scores of examples by the random model of the tests."""
 
     def scored(*examples: Example, folder: Path = tiny_llm) -> Sequence[Score]:
-        settings = fluency.Settings(reads=str(folder), methods=("tuned",))
+        settings = fluency.Settings(reads="seeds.jsonl", model=str(folder), methods=("tuned",))
         return fluency.score(Scoring(settings, TASK, SCHEMA, [], examples, lambda *_: None))
 
     return scored

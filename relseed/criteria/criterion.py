@@ -1,7 +1,7 @@
 """What a criterion is: a module beside this one, with `Settings` and a function `score`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import Field
@@ -27,6 +27,10 @@ class Scoring:
     seeds: Sequence[Any]
     examples: Sequence[Any]  # accepted ones, whose scores are wanted
     log: Callable[[Mapping[str, float], int], None]  # metrics at a step, for MLflow
+
+    def of(self, examples: Sequence[Any]) -> "Scoring":
+        """The same of other examples."""
+        return replace(self, examples=examples)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,22 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from relseed.criteria.criterion import CriterionSettings as Settings  # `reads` is the folder of the model
-from relseed.criteria.criterion import Score, Scoring
+from relseed.criteria.criterion import CriterionSettings, Score, Scoring
+from relseed.llm.engines.weights import weights_path
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.progress import bar
 from relseed.tasks.task import Task
 
-__all__ = ["Settings", "score"]
-
 _BATCH = 32  # texts of similar length
 _UNTYPED = "thing"
 _IGNORED = -100  # as targets have it that do not count
+
+
+class Settings(CriterionSettings):
+    """An entry of `criteria` with this name."""
+
+    model: str  # a causal language model, by name or path
+    revision: str | None = None  # of its weights, where it has one
 
 
 def score(scoring: Scoring) -> list[Score]:
@@ -30,9 +35,9 @@ def score(scoring: Scoring) -> list[Score]:
     It says which of several texts on the same thing is more fluent, and little across labels.
 
     Raises:
-        UserError: There is no causal model in the folder.
+        UserError: There is no such model.
     """
-    model, tokenizer = _load(scoring.settings.reads)
+    model, tokenizer = _load(scoring.settings)
     inputs = [_input(tokenizer, *_without_names(scoring.task, example)) for example in scoring.examples]
     order = sorted(range(len(inputs)), key=lambda at: len(inputs[at][0]))
     found = [Score(0.0)] * len(inputs)
@@ -43,13 +48,14 @@ def score(scoring: Scoring) -> list[Score]:
     return found
 
 
-def _load(folder: str) -> tuple[Any, Any]:
+def _load(settings: Settings) -> tuple[Any, Any]:
+    path = weights_path(settings.model, settings.revision)
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype="float32")
+        tokenizer: Any = AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError) as error:
-        cure = "build it with `dvc repro train_lm`, or name another folder"
-        raise UserError(f"criteria.fluency.reads: no causal model in {folder}: {cure} ({error})") from None
+        cure = "name a folder, or a model of the Hugging Face Hub"
+        raise UserError(f"criteria.fluency.model: no causal model {settings.model!r}: {cure} ({error})") from None
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer
 
 

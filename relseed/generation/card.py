@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relseed.generation.training_set import Available, Repetition, TrainingSet
+from relseed.generation.selection import Repetition
+from relseed.generation.training_set import Available, TrainingSet
 from relseed.llm.llm import LLM
 from relseed.pipeline.templates import render
 from relseed.quality.rules import RuleSettings

@@ -23,6 +23,7 @@ class Exchange(BaseModel):
     request: Request | None  # None where the candidates were made by rule
     response: Response | None  # None where the engine refused, or where nothing was asked
     refusal: str | None = None
+    skipped: str | None = None  # why nothing was asked: the method is optional, and this is what it lacks
     candidates: tuple[Candidate, ...] = ()
 
     @property

@@ -42,9 +42,9 @@ class MethodSettings(MethodEntry):
     negatives: tuple[str, ...]  # kinds of examples of the negative label, in turn; none: it is not written
     diversity_instruction: bool  # ask for examples as different as possible
     max_tokens_per_example: PositiveInt  # of a response: this for each example, and once more
-    seeded_as: str | None = (
-        None  # draw random numbers as the method of this name: the two differ in their settings alone
-    )
+    # Draw random numbers as the method of this name: the two differ in their settings alone.
+    seeded_as: str | None = None
+    optional: bool = False  # skipped where the weights of its LLM are not on this machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def summarize(
     responses = [exchange.response for exchange in exchanges if exchange.response]
     usage = usage_of(exchanges, prices)
     before, after = diversities
-    return MethodSummary(
+    summary = MethodSummary(
         method=method_of(exchanges[0].id),
         model=", ".join(sorted({response.model for response in responses})),
         requests=requests,
@@ -45,6 +45,8 @@ def summarize(
         vendi_before={unit: diversity.vendi for unit, diversity in before.items()},
         vendi={unit: diversity.vendi for unit, diversity in after.items()},
     )
+    skipped = exchanges[0].skipped
+    return summary if skipped is None else summary.model_copy(update={"skipped": skipped, "per_unit": {}})
 
 
 def diversities_of(

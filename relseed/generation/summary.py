@@ -14,6 +14,7 @@ class MethodSummary(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: str
+    skipped: str | None = None  # why nothing was asked
     model: str  # that answered; empty where examples were made by rule
     requests: int
     refused: int  # requests that the provider declined

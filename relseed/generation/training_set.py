@@ -1,34 +1,31 @@
-"""Training sets: which examples of which methods an extractor learns from, as an entry of `training_sets` says."""
+"""Training sets, as entries of `training_sets` say: which examples of which methods, with scores, ranks and reviews."""
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice, zip_longest
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt, model_validator
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt, model_validator
 
 from relseed.generation.reviews import Reviewed, apply_reviews
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
-from relseed.quality.duplicates import Index
-from relseed.quality.templates import Copies, masked_copies
-from relseed.records.candidates import negative_unit, request_of
 from relseed.records.files import DataError, problem_of, read_json_lines
 from relseed.records.reviews import read_decisions, reviews_of
-from relseed.records.scores import ScoredExample
+from relseed.records.scores import RankedExample, ScoredExample
 from relseed.tasks.task import Task
 
 NegativeUnit = Literal["near", "co_occurrence"]  # what comes near a label, what merely occurs together
 
-_SCORES = "scores"  # the name of the folder of scores
+SCORES, RANKED = "scores", "ranked"  # names of folders: of scores, and of what is ranked
 
 
 class TrainingSet(Section):
     """An entry of `training_sets`."""
 
-    reads: str  # a file of accepted examples, the folder of all of them, or the folder of scores
+    # A file of accepted examples, the folder of all of them; a file of scores, the folder of all of them; or a file of
+    # what is ranked.
+    reads: str
     seeds: bool  # the real seeds come first
     methods: tuple[str, ...]  # whose accepted examples it takes, in turn
     per_label: NonNegativeInt  # written examples at most, of all methods together
@@ -36,6 +33,7 @@ class TrainingSet(Section):
     # each surface, such as a pair of types, that merely occurs together (`co_occurrence`).
     negatives: dict[str, dict[NegativeUnit, NonNegativeInt]]
     at_least: dict[str, dict[str, float]] = Field(default={})  # the least score of a method's examples, by criterion
+    top: PositiveInt | None = None  # of what is ranked: as many about each entity tuple, at most
 
     @model_validator(mode="after")
     def _is_not_empty(self) -> "TrainingSet":
@@ -43,12 +41,20 @@ class TrainingSet(Section):
             raise ValueError("it has neither seeds nor methods: set seeds to true, or name a method")
         if unknown := set(self.at_least) - set(self.sources):
             raise ValueError(f"at_least names {min(unknown)}, which is not among its methods")
+        if (self.top is not None) != (Path(self.reads).parent.name == RANKED):
+            raise ValueError("`top` says how many of what is ranked it takes: set it where `reads` is such a file")
         return self
 
     @property
     def reads_scores(self) -> bool:
         """Whether it takes examples with their scores."""
-        return Path(self.reads).name == _SCORES
+        return SCORES in (Path(self.reads).name, Path(self.reads).parent.name)
+
+    @property
+    def criteria(self) -> tuple[str, ...] | None:
+        """The criteria whose scores it takes; None: all."""
+        path = Path(self.reads)
+        return (path.stem,) if path.parent.name == SCORES else None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -72,19 +78,18 @@ def read_available(settings: TrainingSet, task: Task, schema: Any, reviews: Path
         DataError: A file is missing, or a line does not hold an example of the task, or a decision.
         UserError: A score or a method that it asks for is not there.
     """
-    path, wanted = Path(settings.reads), set(settings.sources)
+    wanted = set(settings.sources)
     available = Available({method: [] for method in settings.sources}, {}, {})
-    for file in _files(path, settings):
-        scores = available.scores.setdefault(file.stem, {}) if file.parent.name == _SCORES else None
-        first = len(available.scores) < 2  # each criterion scores the same examples
-        for number, line in read_json_lines(file, cure=f"build it with `dvc repro filter@{file.stem}`"):
-            scored = None if scores is None else _scored(file, number, line)
-            values = line if scored is None else scored.example
-            if values.get("method") not in wanted:
+    for file in _files(Path(settings.reads), settings):
+        first = len(available.scores) < 1  # each criterion scores the same examples
+        scores = available.scores.setdefault(file.stem, {}) if settings.reads_scores else None
+        for number, line in read_json_lines(file, cure=f"build it with `dvc repro {_stage(file)}@{file.stem}`"):
+            values, score = _read(settings, file, number, line)
+            if values is None or values.get("method") not in wanted:
                 continue
             example = _example(task, file, number, values)
-            if scores is not None and scored is not None:
-                scores[example.id] = scored.score
+            if scores is not None and score is not None:
+                scores[example.id] = score
             if first:
                 available.examples[example.method].append(example)
     _check_methods(settings, available)
@@ -108,6 +113,26 @@ def _files(path: Path, settings: TrainingSet) -> list[Path]:
     )
 
 
+def _stage(file: Path) -> str:
+    return {SCORES: "score", RANKED: "rank"}.get(file.parent.name, "filter")
+
+
+def _read(
+    settings: TrainingSet, file: Path, number: int, line: Mapping[str, Any]
+) -> tuple[Mapping[str, Any] | None, float | None]:
+    """The example of a line and its score, if it has one; no example where it is ranked too low."""
+    kinds: dict[str, type[BaseModel]] = {SCORES: ScoredExample, RANKED: RankedExample}
+    if (kind := kinds.get(file.parent.name)) is None:
+        return line, None
+    try:
+        found: Any = kind.model_validate(line)
+    except ValueError as error:
+        raise DataError(file, number, problem_of(error)) from None  # type: ignore[arg-type]
+    if isinstance(found, ScoredExample):
+        return found.example, found.score
+    return (None if found.rank is None or found.rank > (settings.top or 0) else found.example), None
+
+
 def _example(task: Task, file: Path, number: int, values: Mapping[str, Any]) -> Any:
     try:
         return task.example_type.model_validate(values)
@@ -115,15 +140,8 @@ def _example(task: Task, file: Path, number: int, values: Mapping[str, Any]) -> 
         raise DataError(file, number, problem_of(error)) from None  # type: ignore[arg-type]
 
 
-def _scored(file: Path, number: int, line: Mapping[str, Any]) -> ScoredExample:
-    try:
-        return ScoredExample.model_validate(line)
-    except ValueError as error:
-        raise DataError(file, number, problem_of(error)) from None  # type: ignore[arg-type]
-
-
 def _check_methods(settings: TrainingSet, available: Available) -> None:
-    if Path(settings.reads).suffix == ".jsonl":
+    if _stage(Path(settings.reads)) == "filter" and Path(settings.reads).suffix == ".jsonl":
         for method, examples in available.examples.items():
             if not examples and len(settings.sources) > 1:
                 raise UserError(
@@ -140,154 +158,3 @@ def _check_scores(settings: TrainingSet, available: Available) -> None:
                     f"a training set has at_least {criterion}, and {settings.reads} holds no scores of that name: let "
                     "it read data/scores, and name the criterion under `criteria` in params.yaml"
                 )
-
-
-def select(settings: TrainingSet, available: Available, schema: Any, near_duplicate: float, task: Task) -> list[Any]:
-    """Examples of each label, of methods and responses in turn, sorted as they were accepted; then the negatives.
-
-    What several methods wrote alike, from a Jaccard similarity of word trigrams of `near_duplicate` on, is taken once.
-    Then of the negative label, of what is left, as many of each unit as the set says, of its kinds in turn.
-    """
-    good = {method: list(_good_enough(settings, available, method)) for method in settings.sources}
-    place = {
-        example.id: place for place, example in enumerate(example for examples in good.values() for example in examples)
-    }
-    lists = [good[method] for method in settings.methods]
-    only_negatives = [method for method in settings.sources if method not in settings.methods]
-    lists += [_no_negatives(good[method], available, schema) for method in only_negatives]
-    chosen, is_new = [], _New(near_duplicate, task)
-    for label in schema.labels:
-        turns = _in_turn([_of_label(label, examples) for examples in lists])
-        new = islice(filter(is_new, turns), settings.per_label)
-        chosen += sorted(new, key=lambda example: place[example.id])
-    taken = {example.id for example in chosen}
-    for method, wanted in settings.negatives.items():
-        left = [example for example in good[method] if example.label == schema.negative and example.id not in taken]
-        for unit, found in _units(left, task).items():
-            chosen += found[: wanted.get(_kind(unit), 0)]
-    return chosen
-
-
-def _no_negatives(examples: Sequence[Any], available: Available, schema: Any) -> list[Any]:
-    """What people found to state something after all, among negatives."""
-    return [example for example in examples if example.label != schema.negative and _approved(example, available)]
-
-
-def _units(negatives: Sequence[Any], task: Task) -> dict[str, list[Any]]:
-    """The examples of each label that they come near, and of each surface of the others, of their kinds in turn."""
-    units: dict[str, dict[str, list[Any]]] = {}
-    for example in negatives:
-        unit = negative_unit(getattr(example, "near", None), task.surface(example))
-        units.setdefault(unit, {}).setdefault(getattr(example, "kind", ""), []).append(example)
-    return {unit: _in_turn(kinds.values()) for unit, kinds in units.items()}
-
-
-def _kind(unit: str) -> NegativeUnit:
-    return cast(NegativeUnit, unit.partition("/")[0])
-
-
-def _good_enough(settings: TrainingSet, available: Available, method: str) -> Iterator[Any]:
-    least = settings.at_least.get(method, {})
-    for example in available.reviews[method].examples:
-        if _approved(example, available):  # a person's decision stands above a score, which may be of another label
-            yield example
-            continue
-        scores = [(available.scores[criterion].get(example.id), score) for criterion, score in least.items()]
-        if any(found is None for found, _ in scores):
-            raise UserError(f"{example.id} has no score of every criterion: score again with `dvc repro score`")
-        if all(found >= score for found, score in scores if found is not None):
-            yield example
-
-
-def _approved(example: Any, available: Available) -> bool:
-    """Whether a person has kept or relabelled it."""
-    return example.id in available.reviews[example.method].approved
-
-
-def _of_label(label: str, examples: Sequence[Any]) -> list[Any]:
-    """The examples of a label: the first of each response, then the second of each.
-
-    A response to `all_at_once` holds negatives of one kind: the first response alone would leave out the others.
-    """
-    responses: dict[str, list[Any]] = {}
-    for example in examples:
-        if example.label == label:
-            responses.setdefault(request_of(example.id), []).append(example)
-    return _in_turn(responses.values())
-
-
-def _in_turn(lists: Collection[Sequence[Any]]) -> list[Any]:
-    """The first of each list, then the second of each."""
-    return [example for turn in zip_longest(*lists) for example in turn if example is not None]
-
-
-class _New:
-    """Whether an example is unlike those of other methods that were new before it.
-
-    Those of one method are as unlike as its rules want them: several pairs of a sentence share its text.
-    """
-
-    def __init__(self, near_duplicate: float, task: Task) -> None:
-        self._known, self._task = Index(near_duplicate), task
-        self._methods: list[str] = []  # that wrote the known texts
-
-    def __call__(self, example: Any) -> bool:
-        text = self._task.text(example)
-        if match := self._known.nearest(text):
-            return bool(self._methods[match.index] == example.method)
-        self._known.add(text)
-        self._methods.append(example.method)
-        return True
-
-
-def shortages(settings: TrainingSet, chosen: Sequence[Any], available: Available, schema: Any) -> dict[str, int]:
-    """The labels of which fewer than `per_label` written examples are there, with how many there are.
-
-    The negative label is none of them where nobody wrote of it.
-    """
-    if not settings.methods:
-        return {}
-    counts = Counter(example.label for example in chosen)
-    written = {example.label for examples in available.examples.values() for example in examples}
-    wanted = [label for label in schema.labels if label != schema.negative or label in written]
-    return {label: counts[label] for label in wanted if counts[label] < settings.per_label}
-
-
-def negative_shortages(
-    settings: TrainingSet, chosen: Sequence[Any], schema: Any, task: Task
-) -> Iterator[tuple[str, str, int, int]]:
-    """The units of the negative label that fall short: method, unit, how many there are, how many were wanted.
-
-    Where a method has nothing of `near` or of `co_occurrence`, that stands for all units of it.
-    """
-    for method, wanted in settings.negatives.items():
-        own = [example for example in chosen if example.method == method and example.label == schema.negative]
-        units = _units(own, task)
-        for kind, most in wanted.items():
-            counts = {unit: len(found) for unit, found in units.items() if _kind(unit) == kind} or {kind: 0}
-            yield from ((method, unit, count, most) for unit, count in counts.items() if count < most)
-
-
-@dataclass(frozen=True, slots=True)
-class Repetition:
-    """How far the texts that LLMs wrote for a training set are masked copies of each other, each text counted once."""
-
-    every: Copies
-    labels: dict[str, Copies]
-
-    @classmethod
-    def of(cls, written: Sequence[Any], threshold: float, task: Task) -> "Repetition":
-        """Compare them, all and those of each label, from a similarity of `threshold` on."""
-        labels: dict[str, dict[str, str]] = {}  # the pairs of a sentence share its text, and all that is masked in it
-        for example in written:
-            labels.setdefault(example.label, {}).setdefault(task.text(example), task.masked(example))
-        every = {text: masked for texts in labels.values() for text, masked in texts.items()}
-        return cls(
-            masked_copies(list(every.values()), threshold=threshold),
-            {label: masked_copies(list(texts.values()), threshold=threshold) for label, texts in labels.items()},
-        )
-
-    @property
-    def templates(self) -> dict[str, Copies]:
-        """The labels that are mostly masked copies."""
-        return {label: copies for label, copies in self.labels.items() if copies.most}

@@ -23,7 +23,7 @@ class LLM(Section):
     revision: str | None = None  # of its weights, where it has one
     adapter: str | None = None  # a LoRA adapter that answers, by its name in engines.vllm.lora
     adapters: str | None = None  # a folder of LoRA adapters, one of which answers for each label
-    form: Literal["chat", "continuation"]  # of its prompts: instructions, or a text that a small model goes on with
+    form: Literal["chat", "continuation", "plain"]  # of its prompts: instructions, a text to go on with, or to rewrite
     prompt_characters: PositiveInt | None = None  # continuation: of the examples that are shown, at most
     structured_output: bool  # hold responses to their JSON schema; false for an endpoint that refuses response_format
     temperature: float = Field(ge=0)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from relseed.criteria.cache import score_new
 from relseed.criteria.criterion import Scoring
 from relseed.generation.exchanges import Exchange
 from relseed.generation.method import Method, Target, llm_named
@@ -85,7 +86,7 @@ def _scores(criterion: str, blends: Sequence[Any], method: Method, params: Param
         raise UserError(f"{params.path}: a ranking weighs {criterion}, and `criteria` has no entry of this name")
     settings = params.section(f"criteria.{criterion}", module.Settings)
     scoring = Scoring(settings, TASK, method.schema, method.rules.seeds, blends, log)
-    return [round(score.value, 6) for score in module.score(scoring)]
+    return [round(score.value, 6) for score in score_new(criterion, module, scoring)]
 
 
 def _about(example: Any) -> str:

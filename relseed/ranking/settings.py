@@ -14,6 +14,10 @@ class Blend(PerTuple):
     """How blends are asked for: as a method that is shown the best candidates of each tuple as drafts."""
 
     drafts: int = Field(ge=2)  # of the best candidates of a tuple, at most
+    # Whose candidates are drafts, and by which criteria they are the best: without those that a training decides, the
+    # drafts are the same on every machine, and recorded responses are found.
+    methods: tuple[str, ...] = Field(min_length=2)
+    weights: dict[str, NonNegativeFloat] = Field(min_length=1)
     # What the ranking decides.
     loop: Literal["per_tuple"] = "per_tuple"
     reads: Literal[""] = ""
@@ -45,6 +49,13 @@ class Ranking(Section):
         return self
 
     @property
+    def of_drafts(self) -> "Ranking":
+        """How drafts of a blend are ranked."""
+        assert self.blend is not None
+        changes = {"methods": self.blend.methods, "weights": self.blend.weights, "order": "arithmetic"}
+        return self.model_copy(update=changes | {"within": "tuple", "gate": {}, "best_methods": None})
+
+    @property
     def criteria(self) -> tuple[str, ...]:
         """The criteria whose scores it reads."""
-        return tuple(dict.fromkeys((*self.weights, *self.gate)))
+        return tuple(dict.fromkeys((*self.weights, *self.gate, *(self.blend.weights if self.blend else ()))))

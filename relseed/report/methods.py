@@ -20,7 +20,12 @@ def _row(name: str, summary: MethodSummary) -> list[str]:
     counts = [f"{count:,}" for count in (summary.requests, summary.candidates, summary.accepted, rejected)]
     cost = DASH if summary.cost_per_accepted is None else f"{summary.cost_per_accepted:.5f}"
     figures = zip(_figures(summary.before), _figures(summary.after), strict=True)
-    return [name, *counts, cost, *(f"{before} → {after}" for before, after in figures)]
+    return [
+        name if summary.skipped is None else f"{name} (skipped)",
+        *counts,
+        cost,
+        *(f"{before} → {after}" for before, after in figures),
+    ]
 
 
 def _figures(diversity: Diversity | None) -> list[str]:

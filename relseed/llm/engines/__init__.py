@@ -1,3 +1,3 @@
 """What answers requests: one module per engine."""
 
-SHARED = ("engine", "sampling", "statuses", "weights")  # by its modules: found by no name in params.yaml
+SHARED = ("batches", "engine", "sampling", "statuses", "weights")  # by its modules: found by no name in params.yaml

@@ -1,6 +1,5 @@
 """A causal model in this process, in batches, its responses held to their JSON schema token by token."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
@@ -19,6 +18,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from relseed.llm.engines.batches import BatchQueue
 from relseed.llm.engines.engine import Setup
 from relseed.llm.engines.sampling import ConstrainedSampler
 from relseed.llm.engines.weights import weights_path
@@ -58,43 +58,11 @@ class TransformersEngine:
         for name, folder in adapters.items():
             loaded = _with_adapter(loaded, name, folder)
         self._adapters, self._model = frozenset(adapters), loaded.eval()
-        self._size, self._name = settings.batch_size, model
-        self._waiting: list[tuple[Request, asyncio.Future[Response]]] = []
-        self._worker: asyncio.Task[None] | None = None
+        self._name, self._queue = model, BatchQueue(self._respond, settings.batch_size)
 
     async def complete(self, request: Request) -> Response:
         """The response, once its batch is done."""
-        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self._waiting.append((request, future))
-        if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
-        return await future
-
-    async def _work(self) -> None:
-        while self._waiting:
-            await asyncio.sleep(0)  # requests of the same moment join the batch
-            batch = self._next()
-            found: Sequence[Response | Exception]
-            try:
-                found = await asyncio.to_thread(self._respond, [request for request, _ in batch])
-            except Exception as error:  # every request that waits must fail with it
-                found = [error] * len(batch)
-            for (_, future), response in zip(batch, found, strict=True):
-                if future.cancelled():
-                    continue
-                if isinstance(response, Exception):
-                    future.set_exception(response)
-                else:
-                    future.set_result(response)
-
-    def _next(self) -> list[tuple[Request, asyncio.Future[Response]]]:
-        """The longest waiting request, and others of the same adapter."""
-        adapter = self._waiting[0][0].adapter
-        mine = [at for at, (request, _) in enumerate(self._waiting) if request.adapter == adapter][: self._size]
-        batch = [self._waiting[at] for at in mine]
-        for at in reversed(mine):
-            del self._waiting[at]
-        return batch
+        return await self._queue.complete(request)
 
     @cached_property
     def _grammars(self) -> llguidance.LLTokenizer:

@@ -5,6 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from filelock import FileLock
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
 from platformdirs import user_cache_path
 
 from relseed.pipeline.errors import UserError
@@ -43,6 +45,20 @@ def weights_path(name: str, revision: str | None) -> str:
             "folder in the environment variable XDG_CACHE_HOME"
         ) from error
     return str(folder)
+
+
+def missing_weights(name: str) -> str | None:
+    """How to get the weights of a model that are not on this machine; None where they are."""
+    if name == PACKAGED or (Path(name) / "config.json").is_file():
+        return None
+    if Path(name).is_dir():
+        return f"{name} holds no model: the stage that builds it was skipped, see what it printed"
+    try:
+        if isinstance(try_to_load_from_cache(name, "config.json"), str):
+            return None
+    except HFValidationError:
+        return f"there is neither a folder {name} nor can a model of the Hub have this name: correct it"
+    return f"the weights of {name} are not on this machine: `hf download {name}`"
 
 
 def _installed() -> str:

@@ -9,11 +9,31 @@ from relseed.records.candidates import Candidate, candidate_id
 from relseed.tasks.relation import Relation
 from relseed.tasks.relation.entity_tuple import EntityTuple
 from relseed.tasks.relation.tags import TAG, untag
-from relseed.tasks.relation.tuple_prompts import literal, tagged_with
+from relseed.tasks.relation.tuple_prompts import around, literal, tagged_with
 from relseed.tasks.task import Ask
 
 _CHARACTER = r"[^<>\[\]{}\x00-\x1f]"
-_LONGEST = 200  # characters before, between and behind the mentions, each
+
+
+# What small models go by: two sentences, each in other words.
+_REWORDED = (
+    (
+        "The bridge over the Lune was designed by Ada Holm, who never saw it finished.",
+        "Ada Holm drew the plans of the bridge over the Lune, but did not live to see it done.",
+        "the Lune",
+        "Ada Holm",
+    ),
+    (
+        "At the fair in Brill the first prize went to a cheese from Upper Wick.",
+        "A cheese that came from Upper Wick won the first prize at the fair in Brill.",
+        "Brill",
+        "Upper Wick",
+    ),
+)
+
+
+def _reword(text: str, head: str, tail: str) -> str:
+    return f"Say this in other words, in one sentence. Keep the names {head} and {tail}.\n\n{text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +55,24 @@ class PlainPrompt:
     def messages(self, demonstrations: Sequence[str]) -> tuple[Message, ...]:
         """The text that is turned into a sentence, after `demonstrations`, sentences with tags, in the order given."""
         if self.paraphrase:
-            return (Message(role="user", content=self._rewording()),)
+            return self._rewording()
         shown = [self._line(_names(each), TAG.sub("", each)) for each in demonstrations]
         asked = self._line((self.about.head, self.about.tail), "").rstrip()
         return (Message(role="user", content="\n\n".join([*shown, asked])),)
 
-    def _rewording(self) -> str:
+    def _rewording(self) -> tuple[Message, ...]:
         text = TAG.sub("", self.about.drafts[0])
         if not self.chat:
-            return f"paraphrase: {text}"
-        return (
-            f"Say the following sentence in other words. Keep what it says, and keep the names {self.about.head} and "
-            f"{self.about.tail} as they are. Answer with one sentence and nothing else.\n\n{text}"
-        )
+            return (Message(role="user", content=f"paraphrase: {text}"),)
+        worked = [
+            message
+            for before, after, head, tail in _REWORDED
+            for message in (
+                Message(role="user", content=_reword(before, head, tail)),
+                Message(role="assistant", content=after),
+            )
+        ]
+        return (*worked, Message(role="user", content=_reword(text, self.about.head, self.about.tail)))
 
     def _line(self, names: Sequence[str], sentence: str) -> str:
         """A tuple and its sentence: what a model is fine-tuned on, too."""
@@ -55,8 +80,8 @@ class PlainPrompt:
 
     def response_schema(self) -> dict[str, Any]:
         """The regular expression that a response must fit: one sentence that holds both names."""
-        some, head, tail = rf"{_CHARACTER}{{0,{_LONGEST}}}", literal(self.about.head), literal(self.about.tail)
-        return {"regex": rf"{some}({head}{some}{tail}|{tail}{some}{head}){some}[.!?]"}
+        names = literal(self.about.head), literal(self.about.tail)
+        return {"regex": f"{around(*names, _CHARACTER)}[.!?]"}
 
     def render_target(self, example: Any) -> str:
         """The response that the model would give if it wrote this sentence."""

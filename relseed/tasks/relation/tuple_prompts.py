@@ -22,6 +22,8 @@ from relseed.tasks.relation.tags import untag
 from relseed.tasks.structured import SamplesParser, describe_error, json_object, json_schema
 from relseed.tasks.task import Ask, Prompt
 
+_LONGEST = 160  # characters before, between and behind the mentions, each: a small model may find no end
+_BEFORE, _BEHIND = "[ ('‘“—–-]", "[ .,;:!?)'’”—–-]"  # what may touch a mention
 _SLOT = re.compile(r"\{(head|tail)\}")
 _META = re.compile(r"[\\.+*?()|\[\]{}^$#&~/-]")  # what a regular expression would not take as it stands
 
@@ -46,6 +48,13 @@ def tuple_prompt(ask: Ask, form: str) -> Prompt:
 def literal(name: str) -> str:
     """A regular expression that fits this name alone."""
     return _META.sub(lambda found: f"\\{found.group()}", name)
+
+
+def around(head: str, tail: str, character: str) -> str:
+    """A regular expression of two mentions in either order, and of what stands around them: no part of their words."""
+    some = rf"{character}{{0,{_LONGEST}}}"
+    before, between, behind = rf"({some}{_BEFORE})?", rf"{_BEHIND}({some}{_BEFORE})?", rf"({_BEHIND}{some})?"
+    return rf"{before}({head}{between}{tail}|{tail}{between}{head}){behind}"
 
 
 def tagged_with(each: EntityTuple, text: str, **others: Any) -> dict[str, Any]:
@@ -152,8 +161,7 @@ class TuplesPrompt(SamplesParser):
 def _sentence(each: EntityTuple) -> str:
     """The pattern of a sentence with both mentions in tags; a straight double quote would have to be escaped in it."""
     head, tail = (literal(name.replace('"', "'")) for name in (each.head, each.tail))
-    head, tail = f"<e1>{head}</e1>", f"<e2>{tail}</e2>"
-    return rf"^{ANY}*({head}{ANY}*{tail}|{tail}{ANY}*{head}){ANY}*$"
+    return f"^{around(f'<e1>{head}</e1>', f'<e2>{tail}</e2>', ANY)}$"
 
 
 class _Templates(BaseModel):

@@ -1,0 +1,67 @@
+"""Scores that are known already: a text is scored once, so that a new method has its own examples scored alone."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from relseed.criteria.criterion import Score, Scoring
+from relseed.pipeline.outputs import scratch
+from relseed.tasks.task import identity
+from relseed.training.resume import state_folder
+
+_TABLE = "CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, value REAL NOT NULL, note TEXT) WITHOUT ROWID"
+_AT_ONCE = 500  # keys of one query
+
+
+def score_new(criterion: str, module: ModuleType, scoring: Scoring) -> list[Score]:
+    """The score of each example, by the criterion where it is not known.
+
+    Known is what was scored before, whatever it was called: the same text and mentions under the same label, by the
+    same criterion with the same settings, seeds, weights and code. The cache may be deleted at any time.
+
+    Raises:
+        UserError: The criterion cannot score.
+    """
+    prefix = _fingerprint(criterion, scoring)
+    keys = [_key(prefix, scoring, example) for example in scoring.examples]
+    path = scratch() / "scores.db"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, timeout=60)) as db:
+        db.execute(_TABLE)
+        known = _known(db, keys)
+        new = {key: example for key, example in zip(keys, scoring.examples, strict=True) if key not in known}
+        if new:
+            found = module.score(scoring.of(list(new.values())))
+            scored = dict(zip(new, found, strict=True))
+            with db:
+                rows = ((key, score.value, score.note) for key, score in scored.items())
+                db.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", rows)
+            known |= scored
+    return [known[key] for key in keys]
+
+
+def _known(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Score]:
+    found: dict[str, Score] = {}
+    for start in range(0, len(keys), _AT_ONCE):
+        part = keys[start : start + _AT_ONCE]
+        rows = db.execute(f"SELECT * FROM scores WHERE key IN ({', '.join('?' * len(part))})", part)
+        found |= {key: Score(value, note) for key, value, note in rows}
+    return found
+
+
+def _fingerprint(criterion: str, scoring: Scoring) -> str:
+    """All that decides a score beside the example."""
+    settings = scoring.settings.model_dump(mode="json", exclude={"methods"})
+    seeds, labels = identity(scoring.seeds), scoring.schema.model_dump()
+    decided = state_folder("score", scoring.settings.reads, criterion=criterion, settings=settings, seeds=seeds)
+    return f"{Path(decided).name}/{hashlib.sha256(json.dumps(labels).encode()).hexdigest()[:12]}"
+
+
+def _key(prefix: str, scoring: Scoring, example: Any) -> str:
+    said = json.dumps([example.label, scoring.task.segments(example)], ensure_ascii=False)
+    return hashlib.sha256(f"{prefix}\n{said}".encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Fine-tuning encoder-decoder models to write a sentence about an entity tuple."""
