@@ -13,11 +13,11 @@ from relseed.pipeline.outputs import output_file
 from relseed.pipeline.params import Params
 from relseed.ranking.blending import blend, blender, drafts_of, scored
 from relseed.ranking.candidates import Candidates
+from relseed.ranking.counting import Counting
 from relseed.ranking.rank import rank
-from relseed.ranking.settings import BLEND, Ranking
-from relseed.ranking.summary import Counting
+from relseed.ranking.settings import Ranking
 from relseed.records.files import write_records
-from relseed.records.scores import RankedExample
+from relseed.records.scores import BLEND, RankedExample
 from relseed.tasks.relation import TASK, Schema
 from relseed.tasks.relation.entity_tuple import EntityTuple
 from relseed.tasks.task import read_examples, read_schema

@@ -10,9 +10,8 @@ from typing import Any
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.outputs import output_folder
 from relseed.pipeline.params import Params
-from relseed.ranking.settings import BLEND
 from relseed.records.files import read_records
-from relseed.records.scores import RankedExample
+from relseed.records.scores import BLEND, RankedExample
 from relseed.release.card import Counts, card_of
 from relseed.release.split import SPLITS, Release, pair_of, split_pairs
 from relseed.tasks.relation import TASK
@@ -63,8 +62,11 @@ def _best(settings: Release) -> Iterator[RankedExample]:
 
 def _model(params: Params, method: str, settings: Release) -> str:
     """The model that a method asks, as its LLM names it."""
-    entry: Any = f"rankings.{settings.reads.stem}.blend" if method == BLEND else f"methods.{method}"
-    return str(params.value(f"llms.{params.value(entry)['llm']}")["model"])
+    if method == BLEND:
+        entry: Any = params.value(f"rankings.{settings.reads.stem}")["blend"]
+    else:
+        entry = params.value(f"methods.{method}")
+    return str(params.value(f"llms.{entry['llm']}")["model"])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from relseed.pipeline.command import run
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import output_file, output_folder
 from relseed.pipeline.params import Params
+from relseed.ranking.summary import read_ranking
 from relseed.records.files import read_json, read_records
 from relseed.report.errors import errors_page
 from relseed.report.labellers import beside_table, labellers_table
@@ -21,6 +22,7 @@ from relseed.report.methods import methods_table
 from relseed.report.metrics import metrics_of
 from relseed.report.page import page_of
 from relseed.report.plots import plot_files
+from relseed.report.rankings import rankings_table
 from relseed.report.reliability import reliability_table, shares_table
 from relseed.report.table import experiment_header, markdown, table_of
 from relseed.tracking.run import tracked
@@ -32,9 +34,10 @@ def main(dataset_card: Path, measured: Path, table: Path, page: Path, errors: Pa
     evaluations = {system: measured / f"systems/{system}.json" for system in params.names("systems")}
     summaries = {method: measured / f"methods/{method}.json" for method in params.names("methods")}
     labellers = {labeller: measured / f"labellers/{labeller}.jsonl" for labeller in params.names("labellers")}
+    rankings = {ranking: measured / f"rankings/{ranking}.json" for ranking in params.names("rankings")}
     if not evaluations:
         raise UserError(f"{params.path}: `systems` is empty: it names what is built and reported")
-    reads = [dataset_card, *evaluations.values(), *summaries.values(), *labellers.values()]
+    reads = [dataset_card, *evaluations.values(), *summaries.values(), *labellers.values(), *rankings.values()]
     writes = [table, page, errors, plots, metrics]
     with tracked("report", params=params.values, reads=reads, writes=writes) as log:
         card = read_json(dataset_card, stage="ingest")
@@ -44,13 +47,15 @@ def main(dataset_card: Path, measured: Path, table: Path, page: Path, errors: Pa
         scored = _labellers(labellers, systems, params)
         header = experiment_header(card["name"], systems)
         llms = {name: read_labeller(params, name)[1] for name in labellers}
+        ranked = rankings_table({ranking: read_ranking(path) for ranking, path in rankings.items()})
         itself = [labellers_table(scored, llms), beside_table(scored)]
-        tables = [table_of(systems), reliability_table(systems), shares_table(systems), *itself, methods_table(methods)]
+        tables = [table_of(systems), reliability_table(systems), shares_table(systems), *itself]
+        tables += [ranked, methods_table(methods)]
         summary = "\n".join([f"{header}\n", *(markdown(each) for each in tables if each.rows)])
         numbers = metrics_of(systems, methods, scored)
         files = {
             table: summary,
-            page: page_of(card, systems, methods, itself) + "\n",
+            page: page_of(card, systems, methods, itself, ranked) + "\n",
             errors: errors_page(header, systems) + "\n",
             metrics: json.dumps(numbers, indent=2) + "\n",
         }

@@ -14,8 +14,8 @@ from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import output_file
 from relseed.pipeline.params import Params
 from relseed.quality.rules import RuleSettings
-from relseed.ranking.settings import BLEND
 from relseed.records.files import read_json, write_records
+from relseed.records.scores import BLEND
 from relseed.tasks.task import Task, load_task, read_examples, read_schema
 from relseed.tracking.run import tracked
 
@@ -92,7 +92,7 @@ def _origin(
 def _entry(params: Params, settings: TrainingSet, method: str) -> Any:
     """What params.yaml says of a method; of blends, the ranking that they are of."""
     if method == BLEND and settings.top is not None:
-        return {"loop": BLEND, **params.value(f"rankings.{Path(settings.reads).stem}.blend")}
+        return {"loop": BLEND, **params.value(f"rankings.{Path(settings.reads).stem}")["blend"]}
     return params.value(f"methods.{method}")
 
 

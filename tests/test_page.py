@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from relseed.evaluation.record import Evaluation, PretrainingStep
 from relseed.generation.summary import MethodSummary
 from relseed.report.page import Confusion, most_confused, page_of
+from relseed.report.table import Table
 from tests.browser import FIGURES, REQUESTS, ask
 from tests.evaluations import CARD, evaluation, summary, unreliable, wire
 
@@ -20,7 +21,7 @@ LONG = tuple(f"a_label_with_a_long_name_{number}" for number in range(42))
 
 def page(*evaluations: Evaluation, methods: Sequence[MethodSummary] = (), card: Mapping[str, Any] = CARD) -> str:
     systems = {evaluation.system: evaluation for evaluation in evaluations}
-    return page_of(card, systems, {summary.method: summary for summary in methods}, [])
+    return page_of(card, systems, {summary.method: summary for summary in methods}, [], Table([], []))
 
 
 def written(text: str, folder: Path) -> Path:

@@ -44,21 +44,26 @@ def born_in(count: int) -> SentencePrompt:
     )
 
 
+def byte_tokenizer(**fields: Any) -> PreTrainedTokenizerFast:
+    """A tokenizer whose tokens are the bytes, and three of its own."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = ["<pad>", "<s>", "</s>", *alphabet]
+    backend = Tokenizer(BPE(vocab={token: number for number, token in enumerate(tokens)}, merges=[]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    names = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
+    return PreTrainedTokenizerFast(tokenizer_object=backend, **names, **fields)
+
+
 def save_tiny_llm(folder: Path, leaning: str = '<"') -> Path:
     """Write model and tokenizer as `from_pretrained` and `vllm serve` read them.
 
     It leans towards the tokens of `leaning`, by default those of tags and the end of strings: a random model would
     write on and on.
     """
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokens = ["<pad>", "<s>", "</s>", *alphabet]
-    backend = Tokenizer(BPE(vocab={token: number for number, token in enumerate(tokens)}, merges=[]))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token="<pad>", bos_token="<s>", eos_token="</s>", chat_template=_TEMPLATE
-    )
+    tokenizer = byte_tokenizer(chat_template=_TEMPLATE)
     tokenizer.save_pretrained(folder)
+    tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokens),

@@ -10,13 +10,13 @@ from relseed.generation.method import Method, Target, llm_named
 from relseed.generation.units import tuple_targets
 from relseed.generation.writing import Written, write
 from relseed.llm.client import Client
-from relseed.pipeline.errors import UserError
 from relseed.pipeline.named import load
 from relseed.pipeline.params import Params
 from relseed.quality.rules import RuleFilter, RuleSettings
 from relseed.ranking.candidates import Scored
 from relseed.ranking.rank import Order
-from relseed.ranking.settings import BLEND, Ranking
+from relseed.ranking.settings import Ranking
+from relseed.records.scores import BLEND
 from relseed.tasks.relation import TASK, Example, Schema
 from relseed.tasks.relation.entity_tuple import EntityTuple, tuple_of
 from relseed.tasks.relation.tags import tagged
@@ -82,8 +82,6 @@ def scored(exchanges: Sequence[Exchange], method: Method, settings: Ranking, par
 
 def _scores(criterion: str, blends: Sequence[Any], method: Method, params: Params, log: Any) -> list[float]:
     module = load("relseed.criteria", criterion, "criterion")
-    if params.value(f"criteria.{criterion}") is None:
-        raise UserError(f"{params.path}: a ranking weighs {criterion}, and `criteria` has no entry of this name")
     settings = params.section(f"criteria.{criterion}", module.Settings)
     scoring = Scoring(settings, TASK, method.schema, method.rules.seeds, blends, log)
     return [round(score.value, 6) for score in score_new(criterion, module, scoring)]

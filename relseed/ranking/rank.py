@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from relseed.ranking.candidates import Scored, by_tuple
 from relseed.ranking.index import indices
-from relseed.ranking.settings import BLEND, Ranking
-from relseed.records.scores import RankedExample
+from relseed.ranking.settings import Ranking
+from relseed.records.scores import BLEND, RankedExample
 
 _ACCURACY = "accuracy"  # decides between candidates of the same index
 

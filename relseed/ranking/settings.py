@@ -7,8 +7,6 @@ from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 from relseed.methods.per_tuple import Settings as PerTuple
 from relseed.pipeline.params import Section
 
-BLEND = "blend"  # the method that a blend's example names
-
 
 class Blend(PerTuple):
     """How blends are asked for: as a method that is shown the best candidates of each tuple as drafts."""

@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+BLEND = "blend"  # the method of an example that is made of the best candidates about a tuple
+
 
 class ScoredExample(BaseModel):
     """A line of `data/scores/<criterion>.jsonl`: an accepted example with what the criterion says of it."""

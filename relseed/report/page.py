@@ -42,10 +42,11 @@ def page_of(
     systems: Mapping[str, Evaluation],
     methods: Mapping[str, MethodSummary],
     labellers: Sequence[Table],
+    rankings: Table,
 ) -> str:
     """Render the page from the data card, the evaluations, which share one draw, and what each method wrote.
 
-    `labellers` are the two tables of LLMs that labelled test examples themselves.
+    `labellers` are the two tables of LLMs that labelled test examples themselves, `rankings` that of rankings.
     """
     first = next(iter(systems.values()))
     return render(
@@ -62,6 +63,7 @@ def page_of(
         wire=first.wire,
         labellers=[table for table in labellers if table.rows],
         written=methods_table(methods),
+        rankings=rankings,
         methods=list(methods),
     )
 
