@@ -7,13 +7,20 @@ export PATH := $(abspath $(BIN)):$(PATH)
 .DEFAULT_GOAL := help
 .PHONY: help setup repro quick small test lint vllm ui docs lock
 
-# The default without a small language model: no training of one, no tuning, nothing written by it.
-QUICK := ~lms.base ~pairs.small ~dpo.tuned ~methods.untuned ~methods.tuned ~criteria.accuracy \
+# Whatever is written about entity tuples, and what comes of it.
+ABOUT_TUPLES := $(patsubst %,~methods.%,template template_humarin template_pegasus template_smollm2 t5 flan_t5 bart \
+  t5_tuned flan_t5_tuned bart_tuned reasoned reasoned_smollm2 reasoned_llama fusion extended) ~rankings.amalrec \
+  ~releases.amalrec ~training_sets.amalrec ~systems.amalrec \
+  $(patsubst %,~criteria.%,grammar fluency sentiment complexity) $(patsubst %,~seq2seq.%,t5 flan_t5 bart)
+
+# The default without a small language model (no training of one, no tuning, nothing written by it), and without tuples.
+QUICK := $(ABOUT_TUPLES) ~lms.base ~pairs.small ~dpo.tuned ~methods.untuned ~methods.tuned ~criteria.accuracy \
   ~training_sets.diverse.at_least training_sets.diverse.methods=[one_by_one] \
   training_sets.diverse.reads=data/accepted/one_by_one.jsonl
 
 # The small language model alone: no method of a large one, whose responses own data would have to have.
-SMALL := $(patsubst %,~methods.%,all_at_once all_at_once_plain one_by_one negatives passages swapped re_paired) \
+SMALL := $(ABOUT_TUPLES) \
+  $(patsubst %,~methods.%,all_at_once all_at_once_plain one_by_one negatives passages swapped re_paired) \
   criteria.accuracy.methods=[tuned] training_sets.diverse.methods=[tuned]
 
 # An experiment with these changes, named after its target. params.yaml comes back as it was: `make repro` after it builds
@@ -56,7 +63,7 @@ repro: setup  ## run the default pipeline up to its table
 small: setup  ## run the seeds, and what the small language model adds to them: no large one anywhere
 	$(call experiment,$(SMALL)) evaluate@gold evaluate@diverse
 
-quick: setup  ## run the default without tuning a language model
+quick: setup  ## run the default without tuning a language model, and without entity tuples
 	$(call experiment,$(QUICK))
 
 test: setup lint  ## run the checks and the tests

@@ -10,7 +10,7 @@ from typing import Any
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.outputs import output_folder
 from relseed.pipeline.params import Params
-from relseed.records.files import read_records
+from relseed.records.files import DataError, scan_records
 from relseed.records.scores import BLEND, RankedExample
 from relseed.release.card import Counts, card_of
 from relseed.release.split import SPLITS, Release, pair_of, split_pairs
@@ -55,7 +55,9 @@ def main(release: Entry, labels: Path, releases: Path) -> None:
 
 def _best(settings: Release) -> Iterator[RankedExample]:
     cure = f"build it with `dvc repro rank@{settings.reads.stem}`"
-    for _, each in read_records(settings.reads, RankedExample, cure=cure):
+    for _, each in scan_records(settings.reads, RankedExample, cure=cure):  # not all at once: there may be many
+        if isinstance(each, DataError):
+            raise each
         if each.rank is not None and each.rank <= settings.top:
             yield each
 

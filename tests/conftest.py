@@ -30,7 +30,11 @@ ENVIRONMENT = {
 }
 # One system that takes nothing written; as many seeds as the recorded explanations are of.
 TINY_ENTRIES = {"systems": ["gold"]} | dict.fromkeys(
-    ("methods", "criteria", "training_sets", "encoders", "lms", "pairs", "dpo", "labellers"), ()
+    (
+        *("methods", "criteria", "rankings", "training_sets", "releases", "encoders", "lms", "seq2seq", "pairs", "dpo"),
+        "labellers",
+    ),
+    (),
 )
 TINY = {
     "finetune": {"max_steps": 12, "eval_steps": 3, "batch_size": 4, "seeds": [1, 2]},
@@ -54,8 +58,40 @@ _LABELLER = {
 }
 GROWN: dict[str, Any] = {
     "labellers": {"llm_scored": _LABELLER},
-    "methods": {"one_by_one": {"per_label": 4}, "untuned": _SMALL_METHOD, "tuned": _SMALL_METHOD},
-    "criteria": {"accuracy": {"folds": 2, "max_steps": 2, "eval_steps": 2, "batch_size": 4}},
+    "methods": {
+        "one_by_one": {"per_label": 4},
+        "untuned": _SMALL_METHOD,
+        "tuned": _SMALL_METHOD,
+        "template": {"per_label": 1},
+        "reasoned": {"per_label": 12},  # as many as a recorded response is about
+        "t5": {"per_label": 1, "max_tokens_per_example": 4},
+    },
+    "criteria": {
+        "accuracy": {
+            "methods": ["one_by_one", "untuned", "tuned", "template", "reasoned"],
+            "folds": 2,
+            "max_steps": 2,
+            "eval_steps": 2,
+            "batch_size": 4,
+        },
+        "sentiment": {"methods": ["template", "reasoned"]},
+    },
+    "rankings": {
+        "amalrec": {
+            "methods": ["template", "reasoned"],
+            "weights": {"fluency": 0, "grammar": 0, "complexity": 0},
+            "blend": {
+                "llm": "smollm2",
+                "drafts": 2,
+                "methods": ["template", "reasoned"],
+                "weights": {"fluency": 0, "grammar": 0, "complexity": 0},
+                "max_tokens_per_example": 60,
+                "per_request": 1,
+                "demonstrations": 1,
+            },
+        }
+    },
+    "seq2seq": {"t5": {"max_steps": 1, "save_steps": 1, "batch_size": 1, "max_length": 32}},
     "training_sets": {"diverse": {"per_label": 2}},
     "encoders": {"explained": {"max_steps": 3, "batch_size": 4}},
     "systems": {"tkre": {"train": "data/training/diverse.jsonl", "loss": "factored"}},
@@ -236,13 +272,17 @@ def grown(once, built, tiny_llm, warm) -> Path:
 
 
 def _grow(built: Path, folder: Path, llm: Path, warm: dict[str, str]) -> None:
+    from tests.tiny_llm import save_tiny_seq2seq
+
     copy(built, folder)
     shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
     encoder = _params(built)["encoder"]
-    keep_entries(folder, systems=["gold", "diverse", "tkre"], methods=["one_by_one", "untuned", "tuned"])
-    keep_entries(folder, training_sets=["diverse"])
+    keep_entries(folder, systems=["gold", "diverse", "tkre"], methods=list(GROWN["methods"]))
+    keep_entries(folder, training_sets=["diverse"], criteria=list(GROWN["criteria"]), seq2seq=["t5"])
     set_params(folder, **TINY, **GROWN, encoder=encoder)
-    set_params(folder, lms={"base": {"start": str(llm), "revision": None}})
+    tiny, seq2seq = {"revision": None}, str(save_tiny_seq2seq(folder / ".scratch/t5", "t5"))
+    set_params(folder, lms={"base": {"start": str(llm), **tiny}}, llms={"smollm2": {"model": str(llm), **tiny}})
+    set_params(folder, llms={"t5": {"model": seq2seq}}, seq2seq={"t5": {"start": seq2seq}})
     done = run(folder, "dvc", "repro", **warm)
     (folder / "repro.log").write_text(done.stdout + done.stderr, encoding="utf-8")
     run(folder, "git", "add", "dvc.lock", "metrics.json", "params.yaml")

@@ -19,10 +19,12 @@ FRAME = ["relseed/pipeline", "relseed/tracking", "relseed/llm/engines"]
 # Sections some of whose fields are for engines, prices and loops that the grown checkout has not.
 UNUSED_BY_DEFAULT = {
     "relseed.criteria.complexity.Settings",
+    "relseed.criteria.fluency.Settings",
     "relseed.criteria.grammar.Settings",
     "relseed.llm.engines.openai.Limits",
     "relseed.llm.engines.openai.Openai",
     "relseed.llm.engines.vllm.Vllm",
+    "relseed.methods.paraphrase.Settings",
     "relseed.llm.prices.Prices",
     "relseed.methods.all_at_once.Settings",
     "relseed.methods.negatives.Settings",
@@ -38,6 +40,7 @@ FAMILIES = {
     "relseed/tasks/relation",
     "relseed/classifier/heads",
     "relseed/classifier/losses",
+    "relseed/criteria",
     "relseed/datasets",
     "relseed/tuples",
 }

@@ -43,6 +43,7 @@ from relseed.tuples.source import Asked
 PARAMS = Params.read()
 BY_LABEL = ("all_at_once", "all_at_once_plain", "one_by_one")
 METHODS = (*BY_LABEL, "negatives", "passages")  # those whose responses are recorded
+OF_TUPLES = ("template", "reasoned", "extended", "fusion", "contexts", "blends")  # see test_recorded_tuples.py
 SCHEMA = read_schema(Path("data/gazette/relations.jsonl"), TASK)
 SEEDS = draw(read_examples(Path("data/gazette/train.jsonl"), TASK, SCHEMA), shots=8, seed=1)
 
@@ -201,6 +202,8 @@ def test_nothing_is_recorded_that_the_pipeline_does_not_ask_for(written, explain
     asked |= {request.key for requests in labelled.values() for request in requests}
     asked |= {exchange.request.key for exchange in collected[1].exchanges}
     recorded = read_responses(Path("data/recorded"))  # without those for other data, in folders of their own
+    for name in OF_TUPLES:
+        asked |= set(read_responses(Path(f"data/recorded/{name}.jsonl")))
     assert set(recorded) == asked
     assert all(isinstance(response, Response) for response in recorded.values())
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from transformers import BartConfig, BartForConditionalGeneration, T5Config, T5ForConditionalGeneration, TrainerCallback
+from transformers import TrainerCallback
 
 from relseed.generation.exchanges import read_exchanges
 from relseed.generation.summary import read_summary
@@ -27,7 +27,7 @@ from tests.conftest import set_params
 from tests.graph import PARAMS
 from tests.scripted import request
 from tests.small_lm import ALMANAC, LABELS, SCHEMA, SEED_FILE, SEEDS, inside
-from tests.tiny_llm import byte_tokenizer
+from tests.tiny_llm import save_tiny_seq2seq
 
 WEBNLG = """<benchmark><entries>
   <entry category="Building" eid="Id1" size="1">
@@ -44,30 +44,9 @@ WEBNLG = """<benchmark><entries>
 SHORT = {"max_steps": 4, "save_steps": 2, "batch_size": 2, "lr": 1e-2, "max_length": 48, "precision": "fp32"}
 
 
-def save_model(folder: Path, kind: str) -> Path:
-    """A random T5 or BART, small enough to run anywhere."""
-    tokenizer = byte_tokenizer()
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    ids = {"vocab_size": len(tokenizer), "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-    start: dict[str, Any] = {"decoder_start_token_id": 0}
-    model: Any
-    if kind == "t5":
-        sizes = {"d_model": 32, "d_ff": 64, "d_kv": 16, "num_layers": 1, "num_heads": 2}
-        model = T5ForConditionalGeneration(T5Config(**ids, **sizes, **start))
-    else:
-        layers = {f"{side}_{name}": size for side in ("encoder", "decoder") for name, size in _SIDES.items()}
-        model = BartForConditionalGeneration(BartConfig(**ids, **layers, **start, d_model=32, forced_eos_token_id=None))
-    model.save_pretrained(folder)
-    return folder
-
-
-_SIDES = {"layers": 1, "attention_heads": 2, "ffn_dim": 64}
-
-
 @pytest.fixture(scope="module", params=["t5", "bart"])
 def model(request, tmp_path_factory) -> Path:
-    return save_model(tmp_path_factory.mktemp(request.param), request.param)
+    return save_tiny_seq2seq(tmp_path_factory.mktemp(request.param), request.param)
 
 
 def respond(engine: Seq2SeqEngine, *prompts: str, **changes: Any) -> list[Response]:
@@ -155,7 +134,7 @@ def test_a_method_whose_weights_are_not_here_is_skipped_and_does_not_pass_for_ru
 
 
 def test_a_method_whose_weights_are_here_writes_a_sentence_about_each_tuple(tmp_path):
-    project(tmp_path, str(save_model(tmp_path / "model", "t5")))
+    project(tmp_path, str(save_tiny_seq2seq(tmp_path / "model", "t5")))
     write(tmp_path)
     found = read_exchanges(tmp_path / "candidates/t5.jsonl")
     assert len(found) == 2
@@ -187,7 +166,7 @@ def test_a_tuned_model_is_one_that_the_engine_loads_and_its_losses_stand_beside_
 
 
 def test_an_interrupted_training_resumes_and_ends_with_the_same_bytes(tmp_path, monkeypatch):
-    start = str(save_model(tmp_path / "model", "t5"))
+    start = str(save_tiny_seq2seq(tmp_path / "model", "t5"))
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, killed):
         folder.mkdir()

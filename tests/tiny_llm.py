@@ -1,6 +1,6 @@
-"""A random causal model, small enough to serve anywhere, and what it is asked for.
+"""Random models, small enough to run anywhere, with a byte-level tokenizer, and what they are asked for.
 
-It is a Llama of two layers with a byte-level tokenizer.
+The causal one is a Llama of two layers.
 """
 
 from pathlib import Path
@@ -9,7 +9,15 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
 from relseed.quality.rules import RuleSettings
 from relseed.tasks.relation import Relation, Schema
@@ -85,4 +93,25 @@ def save_tiny_llm(folder: Path, leaning: str = '<"') -> Path:
         if token in leaning:
             model.lm_head.weight.data[number, 0] = 0.5
     model.to(torch.bfloat16).save_pretrained(folder)
+    return folder
+
+
+_SIDES = {"layers": 1, "attention_heads": 2, "ffn_dim": 64}
+
+
+def save_tiny_seq2seq(folder: Path, kind: str) -> Path:
+    """A random T5 or BART, small enough to run anywhere."""
+    tokenizer = byte_tokenizer()
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    ids: dict[str, Any] = {"vocab_size": len(tokenizer), "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    start: dict[str, Any] = {"decoder_start_token_id": 0}
+    model: Any
+    if kind == "t5":
+        sizes: dict[str, Any] = {"d_model": 32, "d_ff": 64, "d_kv": 16, "num_layers": 1, "num_heads": 2}
+        model = T5ForConditionalGeneration(T5Config(**ids, **sizes, **start))
+    else:
+        layers: dict[str, Any] = {f"{side}_{name}": size for side in ("encoder", "decoder") for name, size in _SIDES.items()}
+        model = BartForConditionalGeneration(BartConfig(**ids, **layers, **start, d_model=32, forced_eos_token_id=None))
+    model.save_pretrained(folder)
     return folder

@@ -28,7 +28,9 @@ def indices(candidates: Sequence[Scores], settings: Ranking, ids: Sequence[str])
     """
     if settings.order == "random":
         return [_random(id, settings.seed) for id in ids]
-    ranks = {name: mid_ranks([each[name] for each in candidates]) for name in settings.weights}
+    ranks = {
+        name: mid_ranks([each[name] for each in candidates]) for name, weight in settings.weights.items() if weight
+    }
     total = sum(settings.weights.values())
     found = []
     for at in range(len(candidates)):

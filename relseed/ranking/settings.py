@@ -55,5 +55,6 @@ class Ranking(Section):
 
     @property
     def criteria(self) -> tuple[str, ...]:
-        """The criteria whose scores it reads."""
-        return tuple(dict.fromkeys((*self.weights, *self.gate, *(self.blend.weights if self.blend else ()))))
+        """The criteria whose scores it reads: those with a weight, or in the gate."""
+        weighted = [*self.weights.items(), *(self.blend.weights.items() if self.blend else ())]
+        return tuple(dict.fromkeys((*(name for name, weight in weighted if weight), *self.gate)))

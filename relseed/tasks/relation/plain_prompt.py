@@ -12,7 +12,7 @@ from relseed.tasks.relation.tags import TAG, untag
 from relseed.tasks.relation.tuple_prompts import around, literal, tagged_with
 from relseed.tasks.task import Ask
 
-_CHARACTER = r"[^<>\[\]{}\x00-\x1f]"
+_CHARACTER = r"[^<>\[\]{}.!?\x00-\x1f]"  # of one sentence: a small model goes on until something ends it
 
 
 # What small models go by: two sentences, each in other words.

@@ -22,8 +22,7 @@ from relseed.tasks.relation.tags import untag
 from relseed.tasks.structured import SamplesParser, describe_error, json_object, json_schema
 from relseed.tasks.task import Ask, Prompt
 
-_LONGEST = 160  # characters before, between and behind the mentions, each: a small model may find no end
-_BEFORE, _BEHIND = "[ ('‘“—–-]", "[ .,;:!?)'’”—–-]"  # what may touch a mention
+_BEFORE, _BEHIND = "[ ('‘“—–-]", "[ ,;:)'’”—–-]"  # what may touch a mention inside of a sentence
 _SLOT = re.compile(r"\{(head|tail)\}")
 _META = re.compile(r"[\\.+*?()|\[\]{}^$#&~/-]")  # what a regular expression would not take as it stands
 
@@ -52,8 +51,8 @@ def literal(name: str) -> str:
 
 def around(head: str, tail: str, character: str) -> str:
     """A regular expression of two mentions in either order, and of what stands around them: no part of their words."""
-    some = rf"{character}{{0,{_LONGEST}}}"
-    before, between, behind = rf"({some}{_BEFORE})?", rf"{_BEHIND}({some}{_BEFORE})?", rf"({_BEHIND}{some})?"
+    some = f"{character}*"  # without a bound, which would make each token of a response take far longer
+    before, between, behind = f"({some}{_BEFORE})?", f"{_BEHIND}({some}{_BEFORE})?", f"({_BEHIND}{some})?"
     return rf"{before}({head}{between}{tail}|{tail}{between}{head}){behind}"
 
 
@@ -161,7 +160,7 @@ class TuplesPrompt(SamplesParser):
 def _sentence(each: EntityTuple) -> str:
     """The pattern of a sentence with both mentions in tags; a straight double quote would have to be escaped in it."""
     head, tail = (literal(name.replace('"', "'")) for name in (each.head, each.tail))
-    return f"^{around(f'<e1>{head}</e1>', f'<e2>{tail}</e2>', ANY)}$"
+    return f"^{around(f'<e1>{head}</e1>', f'<e2>{tail}</e2>', ANY)}[.!?]?[’”]?$"
 
 
 class _Templates(BaseModel):
