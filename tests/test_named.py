@@ -26,7 +26,7 @@ def test_a_module_is_found_by_its_name():
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones():
-    with pytest.raises(UserError, match=r"^no engine 'vlm': there are batch, openai, transformers, vllm$"):
+    with pytest.raises(UserError, match=r"^no engine 'vlm': there are batch, openai, seq2seq, transformers, vllm$"):
         load("relseed.llm.engines", "vlm", "engine")
 
 

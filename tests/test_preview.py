@@ -144,6 +144,7 @@ def test_a_method_whose_llm_is_not_built_yet_says_so_and_the_others_are_shown(pr
 
 def test_a_method_that_makes_its_examples_by_rule_asks_nothing_and_says_so(project):
     made = {"loop": "rule_made", "llm": "none", "reads": "data/seeds/train.jsonl", "per_label": 2, "kind": "swapped"}
+    made |= {"about": "data/dataset/labels.jsonl"}
     set_params(project, methods={"made": made | {"seed": 1}} | METHODS)
     text = shown("made", "one_by_one")
     assert text.startswith("=== made: made by rule from the seeds, loop rule_made: asks nothing\n")

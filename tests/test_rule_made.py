@@ -200,6 +200,7 @@ def test_whatever_is_made_has_types_that_a_relation_has_and_is_in_the_text_of_se
 
 def method(kind: str = "re_paired", seeds: Sequence[Example] = SEEDS, schema: Any = SCHEMA, **changes: Any) -> Method:
     entry = {"loop": "rule_made", "llm": "none", "reads": "data/seeds/train.jsonl", "per_label": 4, "seed": 1}
+    entry |= {"about": "data/dataset/labels.jsonl"}
     values = PARAMS | {"methods": {"made": entry | {"kind": kind} | changes}, "rules": RULES.model_dump()}
     task: Task = TASK if schema is SCHEMA or isinstance(schema, Schema) else load_task("yes_no")
     return read_method(Params(values), "made", task, schema, seeds)

@@ -111,7 +111,9 @@ def save_tiny_seq2seq(folder: Path, kind: str) -> Path:
         sizes: dict[str, Any] = {"d_model": 32, "d_ff": 64, "d_kv": 16, "num_layers": 1, "num_heads": 2}
         model = T5ForConditionalGeneration(T5Config(**ids, **sizes, **start))
     else:
-        layers: dict[str, Any] = {f"{side}_{name}": size for side in ("encoder", "decoder") for name, size in _SIDES.items()}
+        layers: dict[str, Any] = {
+            f"{side}_{name}": size for side in ("encoder", "decoder") for name, size in _SIDES.items()
+        }
         model = BartForConditionalGeneration(BartConfig(**ids, **layers, **start, d_model=32, forced_eos_token_id=None))
     model.save_pretrained(folder)
     return folder

@@ -5,9 +5,9 @@ from typing import Any
 
 from relseed.generation.method import Method, MethodEntry
 from relseed.pipeline.errors import UserError
-from relseed.quality.rules import COPIES
 
-WITHOUT = tuple(COPIES)  # what is made of the seeds has their texts
+# What is made of the seeds has their texts.
+WITHOUT = ("copy", "near_copy", "duplicate", "near_duplicate", "masked_near_copy", "masked_near_duplicate")
 
 
 class Settings(MethodEntry):
