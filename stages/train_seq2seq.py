@@ -15,7 +15,7 @@ from relseed.llm.engines.weights import missing_weights
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.outputs import output_folder
 from relseed.pipeline.params import Params
-from relseed.seq2seq.pairs import Pair, pairs_of, read_webnlg
+from relseed.seq2seq.pairs import TextPair, pairs_of, read_webnlg
 from relseed.tasks.relation import TASK
 from relseed.tasks.task import read_examples, read_schema
 from relseed.tracking.run import tracked
@@ -57,16 +57,16 @@ def main(seq2seq: Entry, background: Path, labels: Path, seeds: Path, models: Pa
         (folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
 
 
-def _pairs(config: TrainSeq2Seq, background: Path, labels: Path, seeds: Path) -> list[Pair]:
+def _pairs(config: TrainSeq2Seq, background: Path, labels: Path, seeds: Path) -> list[TextPair]:
     """Those of the background relations, of the seeds, and of WebNLG where it is named."""
-    pairs: list[Pair] = []
+    pairs: list[TextPair] = []
     for names, sentences in ((background / "relations.jsonl", background / "sentences.jsonl"), (labels, seeds)):
         schema = read_schema(names, TASK)
         pairs += pairs_of(read_examples(sentences, TASK, schema), schema)
     return pairs if config.pairs == seeds else pairs + read_webnlg(config.pairs)
 
 
-def _trainer(config: TrainSeq2Seq, model: Any, tokenizer: Any, pairs: list[Pair], state: Path) -> Seq2SeqTrainer:
+def _trainer(config: TrainSeq2Seq, model: Any, tokenizer: Any, pairs: list[TextPair], state: Path) -> Seq2SeqTrainer:
     cut = {"truncation": True, "max_length": config.max_length}
     read, written = ([pair[side] for pair in pairs] for side in (0, 1))
     data = {**tokenizer(read, **cut), "labels": tokenizer(text_target=written, **cut)["input_ids"]}

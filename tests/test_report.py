@@ -60,6 +60,7 @@ def put(*evaluations: Evaluation, methods: Sequence[MethodSummary] = ()) -> None
         "systems": {found.system: {"head": "genpt"} for found in evaluations},
         "methods": {found.method: {"loop": "one_by_one"} for found in methods},
         "labellers": {},
+        "rankings": {},
         "evaluate": {"resamples": 50, "seed": 1},
     }
     Path("params.yaml").write_text(json.dumps(entries))
@@ -279,7 +280,7 @@ def test_systems_evaluated_on_different_draws_are_not_put_side_by_side() -> None
 @pytest.mark.parametrize(
     ("params", "says"),
     [
-        ("systems: {}\nmethods: {}\nlabellers: {}\n", "`systems` is empty"),
+        ("systems: {}\nmethods: {}\nlabellers: {}\nrankings: {}\n", "`systems` is empty"),
         ("methods: {}\n", "no section 'systems'"),
         ("systems: {gold: {}}\n", "no section 'methods'"),
         ("systems: {gold: {}}\nmethods: {}\n", "no section 'labellers'"),
@@ -318,7 +319,13 @@ def test_the_mlflow_run_carries_all_parameters_the_metrics_and_the_pages(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     put(evaluation())
-    params = {"systems": {"gold": {"head": "genpt"}}, "methods": {}, "labellers": {}, "sample": {"shots": 8}}
+    params = {
+        "systems": {"gold": {"head": "genpt"}},
+        "methods": {},
+        "labellers": {},
+        "rankings": {},
+        "sample": {"shots": 8},
+    }
     params["evaluate"] = {"resamples": 50, "seed": 1}
     Path("params.yaml").write_text(json.dumps(params))
     run()

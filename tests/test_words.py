@@ -12,8 +12,7 @@ from tests.graph import PARAMS, ROOT
 RETIRED = {
     # Words that meant two things.
     "generators?|Generator": ("engines/sampling.py", "pretraining/"),  # of random numbers
-    "writers?|Writer|written_by": ("report/plots.py",),  # of CSV
-    "drafts?|drafted|Drafts?": (),
+    "writers?|Writer|written_by": ("report/plots.py", "stages/release.py"),  # of CSV; a field of released data
     "judges?|judged|judging|Judges?": (),
     "manners?|Manners?": (),
     "pools?|Pools?": (),
@@ -23,6 +22,7 @@ RETIRED = {
         "tasks/structured.py",
         "tasks/relation/prompt.py",
         "tasks/relation/passage_prompt.py",
+        "tasks/relation/tuple_prompts.py",
     ),  # a field of responses
     "ALIKE|Told|put_away|Kind|Pair": (),
     "training[ _-]seeds?": (),

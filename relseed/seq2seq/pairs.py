@@ -9,10 +9,10 @@ from relseed.records.files import DataError
 from relseed.tasks.relation import Example, Schema
 from relseed.tasks.relation.plain_prompt import linearised
 
-Pair = tuple[str, str]  # the text that is read, and the sentence that is written
+TextPair = tuple[str, str]  # the text that is read, and the sentence that is written
 
 
-def pairs_of(examples: Iterable[Example], schema: Schema) -> Iterator[Pair]:
+def pairs_of(examples: Iterable[Example], schema: Schema) -> Iterator[TextPair]:
     """The tuple and the sentence of each example of a relation that asserts something."""
     for example in examples:
         relation = schema.by_label[example.relation]
@@ -21,7 +21,7 @@ def pairs_of(examples: Iterable[Example], schema: Schema) -> Iterator[Pair]:
             yield f"{linearised(relation, *names)}\nsentence:", example.text
 
 
-def read_webnlg(folder: Path) -> list[Pair]:
+def read_webnlg(folder: Path) -> list[TextPair]:
     """The pairs of WebNLG's XML files (Gardent et al. 2017): entries of one triple, and each of their sentences.
 
     Raises:
@@ -34,7 +34,7 @@ def read_webnlg(folder: Path) -> list[Pair]:
     return pairs
 
 
-def _webnlg_pairs(path: Path) -> Iterator[Pair]:
+def _webnlg_pairs(path: Path) -> Iterator[TextPair]:
     try:
         entries = ElementTree.parse(path).getroot().iter("entry")
     except ElementTree.ParseError as error:

@@ -128,7 +128,7 @@ class TuplesPrompt(SamplesParser):
         )
 
     def _sample(self, number: int, each: EntityTuple) -> dict[str, Any]:
-        reasoning = {"reasoning": {"type": "string", "maxLength": 300}} if self.ask.reasoning else {}
+        reasoning = {"reasoning": {"type": "string"}} if self.ask.reasoning else {}
         sentence = {"type": "string", "pattern": _sentence(each)}
         return json_schema(pair={"enum": [number]}, **reasoning, sentence=sentence)
 
