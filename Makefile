@@ -11,7 +11,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 ABOUT_TUPLES := $(patsubst %,~methods.%,template template_humarin template_pegasus template_smollm2 t5 flan_t5 bart \
   t5_tuned flan_t5_tuned bart_tuned reasoned reasoned_smollm2 reasoned_llama fusion extended) ~rankings.amalrec \
   ~releases.amalrec ~training_sets.amalrec ~systems.amalrec \
-  $(patsubst %,~criteria.%,grammar fluency sentiment complexity) $(patsubst %,~seq2seq.%,t5 flan_t5 bart)
+  ~drafts.fusion $(patsubst %,~criteria.%,grammar fluency sentiment complexity) $(patsubst %,~seq2seq.%,t5 flan_t5 bart)
 
 # The default without a small language model (no training of one, no tuning, nothing written by it), and without tuples.
 QUICK := $(ABOUT_TUPLES) ~lms.base ~pairs.small ~dpo.tuned ~methods.untuned ~methods.tuned ~criteria.accuracy \

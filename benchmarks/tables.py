@@ -69,7 +69,6 @@ STUDIES: Mapping[str, Callable[[], str]] = {
     "pretraining": partial(study, ["tkre-pretraining"], "pre-training", "none"),
     "amount": partial(study, ["tkre-written"], "written per label", "none"),
     "heads": partial(study, ["gold-heads", "tkre-heads"], "system, head", "typed markers"),
-    "rankings": partial(study, ["amalrec"], "sentence about each tuple", "the first"),
     "alone": partial(study, ["diverse-alone"], "sentences of the small LM", "seeds alone", validation=True),
 }
 

@@ -115,6 +115,7 @@ _MEASURED = (
     llm_tables.smollm2,
     llm_tables.decode,
     verified.stated,
+    verified.ranked,
 )
 PARTS: Mapping[str, Callable[[], str]] = {
     **{part.__name__: part for part in (graph, stages, reruns, *_MEASURED)},

@@ -2,10 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.outputs import output_folder
@@ -43,7 +42,7 @@ def main(release: Entry, labels: Path, releases: Path) -> None:
                 line = {**example, "tuple": each.tuple, "written_by": method, "index": index}
                 opened[split].write(json.dumps(line, ensure_ascii=False) + "\n")
         shutil.copyfile(labels, folder / "relations.jsonl")
-        models = {method: _model(params, method, settings) for method, _ in counts.methods}
+        models = _models(params, settings, {method for method, _ in counts.methods})
         card = card_of(release, folder, settings, schema, counts, models)
         (folder / "README.md").write_text(card.strip() + "\n", encoding="utf-8")
         totals: dict[str, int] = {
@@ -62,13 +61,11 @@ def _best(settings: Release) -> Iterator[RankedExample]:
             yield each
 
 
-def _model(params: Params, method: str, settings: Release) -> str:
-    """The model that a method asks, as its LLM names it."""
-    if method == BLEND:
-        entry: Any = params.value(f"rankings.{settings.reads.stem}")["blend"]
-    else:
-        entry = params.value(f"methods.{method}")
-    return str(params.value(f"llms.{entry['llm']}")["model"])
+def _models(params: Params, settings: Release, methods: Collection[str]) -> dict[str, str]:
+    """The model that each method asks, as its LLM names it."""
+    blend = params.value(f"rankings.{settings.reads.stem}")["blend"]
+    entries = {method: blend if method == BLEND else params.value(f"methods.{method}") for method in methods}
+    return {method: str(params.value(f"llms.{entry['llm']}")["model"]) for method, entry in entries.items()}
 
 
 if __name__ == "__main__":

@@ -29,13 +29,8 @@ ENVIRONMENT = {
     "GIT_COMMITTER_EMAIL": "test@example.org",
 }
 # One system that takes nothing written; as many seeds as the recorded explanations are of.
-TINY_ENTRIES = {"systems": ["gold"]} | dict.fromkeys(
-    (
-        *("methods", "criteria", "rankings", "training_sets", "releases", "encoders", "lms", "seq2seq", "pairs", "dpo"),
-        "labellers",
-    ),
-    (),
-)
+_NONE = "drafts methods criteria rankings training_sets releases encoders lms seq2seq pairs dpo labellers"
+TINY_ENTRIES: dict[str, Sequence[str]] = {"systems": ["gold"]} | dict.fromkeys(_NONE.split(), ())
 TINY = {
     "finetune": {"max_steps": 12, "eval_steps": 3, "batch_size": 4, "seeds": [1, 2]},
     "evaluate": {"resamples": 50},

@@ -145,16 +145,16 @@ def sentence(about: EntityTuple, text: str, method: str) -> Example:
 
 
 def test_drafts_are_what_two_methods_wrote_about_the_same_tuple(tmp_path, capsys):
-    project(tmp_path, drafts={"first": "template.jsonl", "second": "reasoned.jsonl"})
+    project(tmp_path, drafts={"fusion": {"first": "template.jsonl", "second": "reasoned.jsonl"}})
     texts = [f"<e1>{each.head}</e1> was begun by <e2>{each.tail}</e2>." for each in TUPLES[:2]]
     both = [sentence(each, text, "template") for each, text in zip(TUPLES[:2], texts, strict=True)]
     write_records(tmp_path / "template.jsonl", both)
     other = f"<e2>{TUPLES[0].tail}</e2> made <e1>{TUPLES[0].head}</e1>."
     write_records(tmp_path / "reasoned.jsonl", [sentence(TUPLES[0], other, "reasoned")])
     with inside(tmp_path):
-        drafts.main(labels=LABELS, tuples=Path("tuples.jsonl"), drafts=Path("drafts.jsonl"))
+        drafts.main("fusion", labels=LABELS, tuples=Path("tuples.jsonl"), drafts=Path("drafts"))
     assert "1 of 2 tuples have a draft of both methods" in capsys.readouterr().out
-    assert [each.drafts for each in read_tuples(tmp_path / "drafts.jsonl", SCHEMA)] == [(texts[0], other)]
+    assert [each.drafts for each in read_tuples(tmp_path / "drafts/fusion.jsonl", SCHEMA)] == [(texts[0], other)]
 
 
 def test_a_task_without_relations_has_no_tuples():

@@ -136,10 +136,8 @@ def test_the_summary_counts_requests_and_candidates():
     assert (summary.prompt_tokens, summary.cost) == (None, None)
 
 
-MADE = {"loop": "rule_made", "llm": "none", "reads": "seeds.jsonl", "about": "labels.jsonl", "per_label": 2} | {
-    "kind": "swapped",
-    "seed": 1,
-}
+MADE = {"loop": "rule_made", "llm": "none", "reads": "seeds.jsonl", "per_label": 2, "kind": "swapped", "seed": 1}
+MADE |= {"about": "labels.jsonl"}
 
 
 def test_what_a_rule_makes_of_the_seeds_is_written_and_filtered_like_what_an_llm_writes(capsys):

@@ -33,6 +33,7 @@ REPEATED = {
     "filter": "methods",
     "browse": "methods",
     "score": "criteria",
+    "drafts": "drafts",
     "rank": "rankings",
     "release": "releases",
     "train_seq2seq": "seq2seq",

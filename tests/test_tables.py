@@ -25,6 +25,7 @@ TABLES = {
     "smollm2": llm_tables.smollm2,
     "decode": llm_tables.decode,
     "stated": verified.stated,
+    "ranked": verified.ranked,
     **tables.STUDIES,
 }
 ROW = {"real": 8, "written": 4, "micro_f1": [0.5], "mean": 0.5, "std": 0.0}

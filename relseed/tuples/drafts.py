@@ -11,7 +11,7 @@ from relseed.tasks.task import read_examples
 
 
 class Drafts(Section):
-    """The section `drafts`: the accepted sentences of two methods."""
+    """An entry of `drafts`: the accepted sentences of two methods."""
 
     first: Path
     second: Path
