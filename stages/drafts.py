@@ -13,7 +13,7 @@ from relseed.tuples.drafts import Drafts, read_drafts, with_drafts
 
 
 def main(pairing: Entry, labels: Path, tuples: Path, drafts: Path) -> None:
-    """Pair them, and write the tuples of which both methods wrote."""
+    """Put them side by side, and write the tuples of which both methods wrote."""
     settings, output = Params.read().section(f"drafts.{pairing}", Drafts), drafts / f"{pairing}.jsonl"
     reads = [labels, tuples, settings.first, settings.second]
     with tracked("drafts", params=settings.model_dump(mode="json"), reads=reads, writes=[output]) as log:
