@@ -47,6 +47,8 @@ FAMILIES = {
 }
 
 
+# What scores blends, of which the tiny model of the grown checkout writes none that passes.
+OF_BLENDS = ["relseed/classifier", "relseed/evaluation", "relseed/training"]
 MADE_BY_TRAINED_MODELS = ("untuned", "tuned", "t5_tuned", "flan_t5_tuned", "bart_tuned")
 # What the head genpt is built with; the grown checkout has another head, and DVC cannot name it for one head alone.
 OF_ONE_HEAD = {"relseed/training/masked_lm.py"}
@@ -97,6 +99,8 @@ def test_a_stage_depends_on_no_code_that_it_does_not_open(traced, ran, name):
     stages = [ran[stage] for stage in traced if stage.partition("@")[0] == name]
     unopened = OF_ONE_HEAD | (OF_OTHER_DATA if name == "ingest" else set())
     for path in {path for stage in stages for path in code(stage)} - unopened:
+        if name == "rank" and covers(OF_BLENDS, path):
+            continue
         if (ROOT / path).is_file():
             assert path in opened
         else:

@@ -78,6 +78,6 @@ def test_nothing_to_score_has_no_scores(scored):
     assert scored() == []
 
 
-def test_a_folder_without_a_model_is_an_error_that_says_what_builds_one(scored, tmp_path):
-    with pytest.raises(UserError, match=r"criteria\.fluency\.reads: no causal model in .*: build it with `dvc repro"):
+def test_a_folder_without_a_model_is_an_error_that_says_what_to_name(scored, tmp_path):
+    with pytest.raises(UserError, match=r"criteria\.fluency\.model: no causal model .*: name a folder, or a model of"):
         scored(example(PLAIN), folder=tmp_path)

@@ -165,5 +165,5 @@ def test_recorded_responses_go_through_no_cache_and_no_budget(tmp_path, monkeypa
 
 
 def test_an_unknown_engine_is_an_error_that_lists_the_known_ones(tmp_path):
-    with pytest.raises(UserError, match="no engine 'vlm': there are batch, openai, transformers, vllm"):
+    with pytest.raises(UserError, match="no engine 'vlm': there are batch, openai, seq2seq, transformers, vllm"):
         opened(llm(engine="vlm"), PARAMS, tmp_path)

@@ -94,7 +94,7 @@ def test_a_stage_run_again_gives_identical_bytes(built, warm, tmp_path):
 def test_each_executed_stage_left_one_run_that_names_what_it_read_and_wrote(built):
     runs = mlflow_runs(built)
     assert sorted(run.data.tags["dvc.stage"] for run in runs) == [
-        "encoder", "evaluate@gold", "explain", "finetune@gold", "ingest", "report", "sample", "tuples",
+        "contexts", "encoder", "evaluate@gold", "explain", "finetune@gold", "ingest", "report", "sample", "tuples",
     ]  # fmt: skip
     recorded = lock(built)
     for found in runs:

@@ -14,7 +14,7 @@ import yaml
 from tests.conftest import copy, run, set_params
 from tests.graph import ROOT, paths, pipeline
 
-MEGABYTES = 16
+MEGABYTES = 20
 SEEDS, WRITTEN = 128, 512
 WEIGHTS = "models/extractor/gold/seed-1/model.safetensors"
 S3 = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}

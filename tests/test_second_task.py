@@ -38,6 +38,7 @@ METHOD = {
     "loop": "all_at_once",
     "llm": "teacher",
     "reads": "data/seeds/train.jsonl",
+    "about": "data/dataset/labels.jsonl",
     "per_label": 5,
     "max_request_factor": 1.2,
     "per_request": 3,

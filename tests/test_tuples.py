@@ -245,7 +245,7 @@ def run(tmp_path, monkeypatch):
 
 def test_the_stage_writes_what_the_llm_answers_with_the_types_of_the_relation(run):
     found, left_out = run(answer(("Ada", "Sula"), ("Cid", "Tern")))
-    assert [each.model_dump() for each in found] == [
+    assert [each.model_dump(exclude_unset=True) for each in found] == [
         {
             "head": head,
             "head_type": "PERSON",
