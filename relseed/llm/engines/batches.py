@@ -50,3 +50,9 @@ class BatchQueue:
         for at in reversed(mine):
             del self._waiting[at]
         return batch
+
+
+def before_end(ids: list[int], end: int, most: int) -> tuple[list[int], bool]:
+    """The tokens of a response before its token `end`, `most` at most, and whether it ended in time."""
+    ended = end in ids[:most]
+    return ids[: ids.index(end)] if ended else ids[:most], ended

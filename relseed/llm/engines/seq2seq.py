@@ -13,7 +13,7 @@ import torch
 from pydantic import PositiveInt
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, LogitsProcessorList
 
-from relseed.llm.engines.batches import BatchQueue
+from relseed.llm.engines.batches import BatchQueue, before_end
 from relseed.llm.engines.engine import Setup
 from relseed.llm.engines.sampling import ConstrainedSampler
 from relseed.llm.request import Request, Response
@@ -75,9 +75,7 @@ class Seq2SeqEngine:
         ]
 
     def _response(self, ids: list[int], request: Request, prompt_tokens: int, seconds: float) -> Response:
-        end = self._model.config.eos_token_id
-        ended = end in ids[: request.max_tokens]
-        kept = ids[: ids.index(end)] if ended else ids[: request.max_tokens]
+        kept, ended = before_end(ids, self._model.config.eos_token_id, request.max_tokens)
         return Response(
             text=self._tokenizer.decode(kept, skip_special_tokens=True).strip(),
             finish="stop" if ended else "length",

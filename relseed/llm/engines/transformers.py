@@ -18,7 +18,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from relseed.llm.engines.batches import BatchQueue
+from relseed.llm.engines.batches import BatchQueue, before_end
 from relseed.llm.engines.engine import Setup
 from relseed.llm.engines.sampling import ConstrainedSampler
 from relseed.llm.engines.weights import weights_path
@@ -135,9 +135,7 @@ class TransformersEngine:
         return RequestFailedError("too_long", problem)
 
     def _response(self, ids: list[int], request: Request, prompt_tokens: int, seconds: float) -> Response:
-        end = self._tokenizer.eos_token_id
-        ended = end in ids[: request.max_tokens]
-        kept = ids[: ids.index(end)] if ended else ids[: request.max_tokens]
+        kept, ended = before_end(ids, self._tokenizer.eos_token_id, request.max_tokens)
         return Response(
             text=self._tokenizer.decode(kept, skip_special_tokens=True),
             finish="stop" if ended else "length",
