@@ -58,10 +58,13 @@ class Target:
     surface: Hashable = None  # of the negative label's examples, one of `Task.surfaces`
     tuples: tuple[Any, ...] = ()  # that its examples are about
     part: int | None = None  # which of the label's, where its tuples are spread over several
+    start: Any = None  # the example that all others are written after, of whatever label
 
     @property
     def unit(self) -> str:
         """What it is called in the ids of its requests."""
+        if self.start is not None:
+            return f"from/{self.start.id}"
         return self._whole if self.part is None else f"{self._whole}/{self.part}"
 
     @property
@@ -72,6 +75,10 @@ class Target:
     def shown(self) -> str:
         """The label whose seeds are shown."""
         return self.near or self.label
+
+    def holds(self, example: Any) -> bool:
+        """Whether an example counts among those wanted: a response may hold others beside."""
+        return self.start is not None or example.label == self.label
 
 
 @dataclass(frozen=True)
@@ -86,14 +93,14 @@ class Method:
     rules: RuleFilter  # with nothing accepted
 
     def request(
-        self, target: Target, number: int, count: int, shown: Sequence[str], tuples: Sequence[Any] = ()
+        self, target: Target, number: int, count: int, shown: Sequence[Any], **others: Any
     ) -> tuple[Prompt, Request]:
         """The request number `number` for `count` examples of a target, where `shown` are those in the prompt.
 
-        Where there are `tuples`, they are about those.
+        `others` are fields of `Ask` that the loop decides: the tuples that they are about, the answers that they have.
         """
         llm = self.llm.for_label(target.shown)
-        prompt = self.task.prompt(self._ask(target, number, count, tuples), llm.form)
+        prompt = self.task.prompt(self._ask(target, number, count, **others), llm.form)
         tokens, seeded = self.settings.max_tokens_per_example * (count + 1), self.seeded_id(target.unit, number)
         return prompt, llm.request(seeded, prompt.messages(shown), prompt.response_schema(), tokens)
 
@@ -142,7 +149,7 @@ class Method:
         """
         return self.task.read_drafts(Path(self.settings.about), self.schema)
 
-    def _ask(self, target: Target, number: int, count: int, tuples: Sequence[Any]) -> Ask:
+    def _ask(self, target: Target, number: int, count: int, **others: Any) -> Ask:
         return Ask(
             method=self.name,
             loop=self.settings.loop,
@@ -157,8 +164,8 @@ class Method:
             seeds=self.rules.seeds,
             diversity_instruction=self.settings.diversity_instruction,
             characters=self.llm.prompt_characters,
-            tuples=tuples,
             reasoning=getattr(self.settings, "reasoning", False),
+            **others,
         )
 
     def _kind(self, target: Target, number: int) -> str | None:

@@ -22,8 +22,9 @@ def summarize(
     rejected: Sequence[Rejected],
     diversities: tuple[Mapping[str, Diversity], Mapping[str, Diversity]],
     prices: Prices,
+    labels: Sequence[str],
 ) -> MethodSummary:
-    """Sum up; `diversities` are those of all candidates and of the accepted, by unit."""
+    """Sum up; `diversities` are those of all candidates and of the accepted, by unit; `labels` the schema's."""
     requests = sum(exchange.request is not None for exchange in exchanges)  # none where examples are made by rule
     responses = [exchange.response for exchange in exchanges if exchange.response]
     usage = usage_of(exchanges, prices)
@@ -38,6 +39,7 @@ def summarize(
         rejected=dict(Counter(candidate.rule for candidate in rejected).most_common()),
         per_unit=dict.fromkeys((exchange.unit for exchange in exchanges), 0)
         | Counter(unit_of(request_of(example.id)) for example in accepted),
+        per_label=dict.fromkeys(labels, 0) | Counter(example.label for example in accepted),
         **asdict(usage),
         cost_per_accepted=None if usage.cost is None or not accepted else usage.cost / len(accepted),
         before=mean(before),

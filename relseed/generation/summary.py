@@ -1,5 +1,6 @@
 """What became of one method's writing: `results/measured/methods/<method>.json`, which `filter` writes."""
 
+from math import log
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -22,6 +23,7 @@ class MethodSummary(BaseModel):
     accepted: int
     rejected: dict[str, int]  # by rule
     per_unit: dict[str, int]  # accepted, of each unit: a label, or what else was asked for at a time
+    per_label: dict[str, int]  # accepted, of each label of the schema
     prompt_tokens: int | None  # None where an engine did not count them
     completion_tokens: int | None
     cost: float | None  # None without prices or counts
@@ -30,6 +32,13 @@ class MethodSummary(BaseModel):
     after: Diversity | None  # of the accepted
     vendi_before: dict[str, float]  # of the candidates, by unit
     vendi: dict[str, float]  # of the accepted
+
+    @property
+    def label_balance(self) -> float | None:
+        """The entropy of the accepted examples' labels, as a share of what it is if all are as frequent, 0 to 1."""
+        total = sum(self.per_label.values())
+        shares = [count / total for count in self.per_label.values() if count]
+        return -sum(share * log(share) for share in shares) / log(len(self.per_label)) if total else None
 
 
 def read_summary(path: Path) -> MethodSummary:

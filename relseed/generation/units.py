@@ -1,7 +1,7 @@
 """Units: what a method writes of one target, and what its loop asks with; and the targets of a method."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
@@ -30,6 +30,7 @@ class Accepted:
 
     shown: str  # as prompts show it
     tuple: str | None = None  # the id of what it is about
+    example: Any = None
 
 
 class Sender(Protocol):
@@ -91,10 +92,24 @@ class Unit:
             StoppedError: The response did not come.
         """
         number, shown = self.next, self.shuffled(self.next)
-        prompt, request = self.method.request(self.target, number, count, shown, tuples)
+        prompt, request = self.method.request(self.target, number, count, shown, tuples=tuples)
         accepted = await self._sent([Asked(self._id(number), len(tuples), prompt, request, tuples)])
         written = {each.tuple for each in accepted}
         return [each for each in tuples if each.id not in written]
+
+    async def ask_after(self, asks: Sequence[tuple[int, Any, Mapping[str, Any]]]) -> list[Any]:
+        """Ask for several at the same time, and return the examples that were accepted.
+
+        Of each how many, the example that they are written after, and what else of `Ask` is decided.
+
+        Raises:
+            StoppedError: A response did not come.
+        """
+        asked = []
+        for number, (count, example, others) in enumerate(asks, start=self.next):
+            prompt, request = self.method.request(self.target, number, count, [example], **others)
+            asked.append(Asked(self._id(number), count, prompt, request))
+        return [accepted.example for accepted in await self._sent(asked)]
 
     def _id(self, number: int) -> str:
         return request_id(self.method.name, self.target.unit, number)

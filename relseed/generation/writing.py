@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Any
 
 from relseed.generation.exchanges import Exchange
 from relseed.generation.method import Method, Target
@@ -31,7 +32,7 @@ class _Checked:
 
     def __init__(self, method: Method, target: Target, runner: RequestRunner) -> None:
         self._show, self._rules, self._runner = method.task.show, method.rules.with_nothing_accepted(), runner
-        self._label = target.label
+        self._target = target
         self.exchanges: list[Exchange] = []
         self.rejected: list[Rejected] = []
 
@@ -45,9 +46,9 @@ class _Checked:
         self.exchanges.append(exchange)
         accepted, rejected = self._rules.apply_all(exchange.candidates)
         self.rejected += rejected
-        own = [example for example in accepted if example.label == self._label]  # a response may hold others beside
+        own = list(filter(self._target.holds, accepted))
         self._runner.count_accepted(len(own))
-        return [Accepted(self._show(example), getattr(example, "tuple", None)) for example in own]
+        return [Accepted(self._show(example), getattr(example, "tuple", None), example) for example in own]
 
 
 async def write(method: Method, client: Client, targets: Sequence[Target] | None = None) -> Written:
@@ -96,7 +97,7 @@ async def rehearse(method: Method, targets: Sequence[Target]) -> list[Request]:
 
     What is written is taken to be as long as the seeds, which stand in for it in later prompts.
     """
-    rehearsals = [_Rehearsal(method.demonstrations(target.shown)) for target in targets]
+    rehearsals = [_Rehearsal(method.demonstrations(target.shown), method.rules.seeds) for target in targets]
     loop = load("relseed.methods", method.settings.loop, "loop of a method")
     for target, rehearsal in zip(targets, rehearsals, strict=True):
         await loop.write(Unit(method, target, rehearsal))
@@ -104,11 +105,11 @@ async def rehearse(method: Method, targets: Sequence[Target]) -> list[Request]:
 
 
 class _Rehearsal:
-    def __init__(self, demonstrations: Sequence[str]) -> None:
-        self._examples = cycle(demonstrations or [""])
+    def __init__(self, demonstrations: Sequence[str], seeds: Sequence[Any]) -> None:
+        self._shown, self._examples = cycle(demonstrations or [""]), cycle(seeds)
         self.requests: list[Request] = []
 
     async def __call__(self, asked: Sequence[Asked]) -> list[Accepted]:
         self.requests += [query.request for query in asked]
         about = [each.id for query in asked for each in query.tuples] or [None] * sum(query.count for query in asked)
-        return list(map(Accepted, self._examples, about))
+        return list(map(Accepted, self._shown, about, self._examples))

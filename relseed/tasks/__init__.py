@@ -1,3 +1,3 @@
 """What is labelled: each task with its records, prompts and rules."""
 
-SHARED = ("structured", "task")  # by its modules: found by no name in params.yaml
+SHARED = ("formatting", "structured", "task")  # by its modules: found by no name in params.yaml

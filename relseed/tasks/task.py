@@ -4,7 +4,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -154,6 +154,9 @@ class Ask:
     surface: Any = None  # of the negative label's examples, one of `Task.surfaces`
     tuples: Sequence[Any] = ()  # that the examples are about, one of each; none: about anything
     reasoning: bool = False  # each example comes after words on how it will say what it is to say
+    options: Mapping[str, str] = field(default_factory=dict)  # labels that samples may have, and how they are shown
+    answers: tuple[str, ...] = ()  # labels of the samples, in order; none: any of `options`
+    definitions: Mapping[str, str] = field(default_factory=dict)  # of labels, where they are to be shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +222,10 @@ class Task(ABC):
     def masked(self, example: Any) -> str:
         """The text with what an example can be renamed in masked: new names alone are no diversity."""
         return self.text(example)
+
+    def key(self, example: Any) -> str:
+        """The text by which examples are more or less similar: what an example is about, new names aside."""
+        return self.masked(example)
 
     def texts(self, example: Any) -> tuple[str, str | None]:
         """The text, and the second text if there is one, that a cross-encoder reads."""

@@ -302,6 +302,11 @@ class RelationTask(Task):
             from relseed.tasks.relation.continuation import Continuation
 
             return Continuation.of(ask)
+        if ask.options:
+            from relseed.tasks.formatting import FormattingPrompt
+            from relseed.tasks.relation.formatted import format_of
+
+            return FormattingPrompt(ask, format_of(ask))
         if ask.loop == "passages":
             from relseed.tasks.relation.passage_prompt import PassagePrompt
 

@@ -68,6 +68,10 @@ class YesNoTask(Task):
         """The question and its passage."""
         return example.question, example.passage
 
+    def key(self, example: Question) -> str:
+        """The question."""
+        return example.question
+
     def source(self, example: Question) -> str:
         """The passage, else the question."""
         return example.passage or example.question
@@ -95,10 +99,15 @@ class YesNoTask(Task):
 
         The answer stands before the question, so that what is written is conditioned on it.
         """
+        if ask.options:
+            from relseed.tasks.formatting import FormattingPrompt
+            from relseed.tasks.yes_no.formatted import format_of
+
+            return FormattingPrompt(ask, format_of(ask))
         from relseed.tasks.structured import SamplesPrompt
 
         text = {"type": "string"}
-        passage = {"passage": text} if _open_book(ask.seeds) else {}
+        passage = {"passage": text} if open_book(ask.seeds) else {}
         fields = {"answer": {"enum": [ask.label]}, **passage, "question": text}
         return SamplesPrompt(ask, Path(__file__).with_name("questions.jinja"), fields, "question", self.show)
 
@@ -146,8 +155,9 @@ def _no_question(candidate: "Candidate") -> str | None:
 
 def _passage_missing(candidate: "Candidate", seeds: Sequence[AnsweredQuestion]) -> str | None:
     has_one = bool((candidate.fields.get("passage") or "").strip())
-    return "the seeds have passages, this question has none" if _open_book(seeds) and not has_one else None
+    return "the seeds have passages, this question has none" if open_book(seeds) and not has_one else None
 
 
-def _open_book(seeds: Sequence[AnsweredQuestion]) -> bool:
+def open_book(seeds: Sequence[AnsweredQuestion]) -> bool:
+    """Whether questions have passages that answer them."""
     return any(seed.passage for seed in seeds)

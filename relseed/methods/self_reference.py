@@ -1,0 +1,140 @@
+"""One example grows a data set: each request shows one that was written before (Lee et al. 2023, section 3.3).
+
+The next one to be shown is always the first (`naive`), or one of those just accepted: any (`random`), the least or the
+most similar to the one shown last (`contrastive`, `similar`). In a `tree` each of them is shown once, level by level.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import PositiveInt
+
+from relseed.generation.method import Method, MethodSettings, Target
+from relseed.generation.units import Unit
+from relseed.pipeline.errors import UserError
+
+
+class Settings(MethodSettings):
+    """An entry of `methods` with this loop; `per_label` times the number of labels are wanted in all."""
+
+    choose: Literal["naive", "random", "contrastive", "similar", "tree"]  # what is shown next
+    among: Literal["response", "all"]  # accepted examples that it is chosen among (a tree shows all)
+    per_request: PositiveInt  # examples that one response is to hold
+    first: PositiveInt  # which seed is shown first, by its place among the seeds, from 1
+    balanced: bool  # ask for the labels that are rarest so far; false: for different ones, as the paper does
+    names: Literal[
+        "plain", "codes", "permuted"
+    ]  # of labels, as they are shown: codes and other labels' names say nothing
+    definitions: bool  # whether labels are shown with what they mean
+    demonstrations: Literal[1] = 1
+    diversity_instruction: Literal[False] = False
+
+
+def targets(method: Method) -> list[Target]:
+    """All that are wanted, of whatever label, after one seed.
+
+    Raises:
+        UserError: There are not as many seeds.
+    """
+    settings, seeds = method.settings, method.rules.seeds
+    if settings.first > len(seeds):
+        raise UserError(f"methods.{method.name}.first is {settings.first}, and there are {len(seeds)} seeds")
+    start = seeds[settings.first - 1]
+    return [Target(start.label, settings.per_label * len(_labels(method)), start=start)]
+
+
+async def write(unit: Unit) -> None:
+    """Ask until there are as many as wanted, or as many were asked for as may be."""
+    grow = {"naive": _naive, "tree": _tree}.get(unit.settings.choose, _chain)
+    await grow(unit, _Asks(unit))
+
+
+class _Asks:
+    """What each request asks for: how many examples, after which, with which answers."""
+
+    def __init__(self, unit: Unit) -> None:
+        method = unit.method
+        self._unit, self._count, self._balanced = unit, unit.settings.per_request, unit.settings.balanced
+        self._labels = _labels(method)
+        options = _names(method, self._labels)
+        entries = {entry.label: entry.definition for entry in method.schema.entries if entry.label in options}
+        self._said = {"options": options, "definitions": entries if unit.settings.definitions else {}}
+        self._written: Counter[str] = Counter()  # accepted, by label
+
+    async def send(self, shown: Sequence[Any]) -> list[Any]:
+        """Ask after each of some examples, at the same time, for no more than are missing; what was accepted."""
+        left, expected = self._unit.missing, self._written.copy()
+        asks: list[tuple[int, Any, Mapping[str, Any]]] = []
+        for example in shown:
+            if count := min(self._count, left):
+                asks.append((count, example, {**self._said, "answers": self._rarest(expected, count)}))
+                left -= count
+        found = await self._unit.ask_after(asks)
+        self._written.update(example.label for example in found)
+        return found
+
+    def needed(self, most: int) -> int:
+        """How many requests ask for all that is missing, `most` at most."""
+        return min(most, -(-self._unit.missing // self._count))
+
+    def _rarest(self, expected: Counter[str], count: int) -> tuple[str, ...]:
+        """The rarest labels, one after another; they are counted as if they came."""
+        answers = []
+        for _ in range(count if self._balanced else 0):
+            answers.append(min(self._labels, key=lambda label: expected[label]))
+            expected[answers[-1]] += 1
+        return tuple(answers)
+
+
+async def _naive(unit: Unit, asks: _Asks) -> None:
+    while unit.missing:
+        await asks.send([unit.target.start] * asks.needed(unit.missing))
+
+
+async def _tree(unit: Unit, asks: _Asks) -> None:
+    level, below = [unit.target.start], list[Any]()
+    while unit.missing:
+        many = asks.needed(len(level))
+        now, level = level[:many], level[many:]
+        below += await asks.send(now)
+        if not level:  # all of it was shown; where nothing came of it, once more
+            level, below = below or now, []
+
+
+async def _chain(unit: Unit, asks: _Asks) -> None:
+    shown, known = unit.target.start, list[Any]()
+    while unit.missing:
+        found = await asks.send([shown])
+        known += found
+        among = known if unit.settings.among == "all" else found
+        if among and unit.missing:
+            shown = _chosen(unit, shown, among)
+
+
+def _chosen(unit: Unit, shown: Any, among: Sequence[Any]) -> Any:
+    if unit.settings.choose == "random":
+        return random.Random(unit.method.seeded_id(unit.target.unit, unit.next)).choice(among)
+    from relseed.quality.embeddings import embed  # late: it loads PyTorch
+
+    key = unit.method.task.key
+    own, *others = embed([key(shown), *map(key, among)])
+    similarities = [float(own @ other) for other in others]
+    pick = min if unit.settings.choose == "contrastive" else max
+    return among[pick(range(len(among)), key=similarities.__getitem__)]
+
+
+def _labels(method: Method) -> list[str]:
+    """Those that are written: the negative one only where it is wanted."""
+    return [label for label in method.schema.labels if method.settings.negatives or label != method.schema.negative]
+
+
+def _names(method: Method, labels: Sequence[str]) -> dict[str, str]:
+    """Labels as prompts show them."""
+    plain = {entry.label: entry.name for entry in method.schema.entries if entry.label in labels}
+    if method.settings.names == "codes":
+        return {label: f"R{number:02}" for number, label in enumerate(labels, start=1)}
+    if method.settings.names == "permuted":  # each the name of the next: none keeps its own
+        return {label: plain[labels[number - 1]] for number, label in enumerate(labels)}
+    return plain
