@@ -212,6 +212,7 @@ def summary(method: str = "all_at_once", **changes: Any) -> MethodSummary:
         "accepted": 3,
         "rejected": {"length": 1, "copy": 1},
         "per_unit": {"brews": 2, "mends": 1},
+        "per_label": {"brews": 2, "mends": 1},
         "prompt_tokens": 1200,
         "completion_tokens": 300,
         "cost": 0.003,

@@ -21,6 +21,7 @@ from tests.graph import ROOT
 
 PRICES = Prices(prompt=2.0, response=10.0)
 FIGURES = ("0.250", "0.750", "0.125", "0.500", "0.375", "0.875", "7.5", "6.5")  # of tests.evaluations.DIVERSITY
+LABELS = ("brews", "mends", "none")
 GAZETTE = ROOT / "data/gazette"
 
 
@@ -47,7 +48,7 @@ def declined(number: int) -> Exchange:
 def summed(*exchanges: Exchange, accepted_examples: int = 2, prices: Prices = PRICES) -> MethodSummary:
     """The summary of exchanges of which some candidates were accepted and one rejected."""
     examples = [accepted(number=number) for number in range(accepted_examples)]
-    return summarize(exchanges, examples, [rejected()], ({}, {}), prices)
+    return summarize(exchanges, examples, [rejected()], ({}, {}), prices, LABELS)
 
 
 def row(**changes: Any) -> dict[str, str]:
@@ -96,10 +97,18 @@ def test_a_request_that_the_provider_declined_is_counted_and_costs_nothing():
 def test_candidates_are_counted_by_label_where_accepted_and_by_rule_where_not():
     examples = [accepted(), accepted(number=1), accepted(relation="mends")]
     turned_down = [rejected(rule="length"), rejected(), rejected(rule="length")]
-    found = summarize([exchange(0)], examples, turned_down, ({}, {}), Prices())
+    found = summarize([exchange(0)], examples, turned_down, ({}, {}), Prices(), LABELS)
     assert (found.candidates, found.accepted) == (6, 3)
     assert found.per_unit == {"brews": 2, "mends": 1}
+    assert found.per_label == {"brews": 2, "mends": 1, "none": 0}
     assert found.rejected == {"length": 2, "mention_missing": 1}
+
+
+@pytest.mark.parametrize(
+    ("counts", "balance"), [({"a": 3, "b": 3}, 1.0), ({"a": 3, "b": 0}, 0.0), ({"a": 1, "b": 1, "c": 0, "d": 0}, 0.5)]
+)
+def test_label_balance_is_the_entropy_of_the_labels_that_were_accepted(counts, balance):
+    assert summary(per_label=counts).label_balance == pytest.approx(balance)
 
 
 def test_a_label_that_was_asked_for_in_vain_is_counted_as_such():
@@ -109,7 +118,7 @@ def test_a_label_that_was_asked_for_in_vain_is_counted_as_such():
 def test_diversity_is_kept_before_and_after_the_rules_as_means_and_the_vendi_score_by_label():
     less = DIVERSITY.model_copy(update={"vendi": 4.5})
     diversities = {"brews": DIVERSITY, "mends": less}, {"brews": DIVERSITY}
-    found = summarize([exchange(0)], [accepted()], [], diversities, Prices())
+    found = summarize([exchange(0)], [accepted()], [], diversities, Prices(), LABELS)
     assert (found.before, found.after) == (DIVERSITY.model_copy(update={"vendi": 6.0}), DIVERSITY)
     assert (found.vendi_before, found.vendi) == ({"brews": 7.5, "mends": 4.5}, {"brews": 7.5})
 
@@ -176,14 +185,14 @@ def test_the_table_has_a_row_for_each_method_with_counts_cost_and_diversity():
         {"all_at_once": summary(), "one_by_one": summary("one_by_one", candidates=1234, accepted=1000)}
     )
     assert header == [
-        "method", "requests", "candidates", "accepted", "rejected", "cost per accepted",
+        "method", "requests", "candidates", "accepted", "rejected", "cost per accepted", "label balance",
         "distinct-1", "distinct-2", "self-BLEU", "distance", "masked distance", "masked distinct", "Vendi",
         "masked Vendi",
     ]  # fmt: skip
     figures = [f"{figure} → {figure}" for figure in FIGURES]
     assert rows == [
-        ["all_at_once", "4", "5", "3", "2", "0.00100", *figures],
-        ["one_by_one", "4", "1,234", "1,000", "234", "0.00100", *figures],
+        ["all_at_once", "4", "5", "3", "2", "0.00100", "0.92", *figures],
+        ["one_by_one", "4", "1,234", "1,000", "234", "0.00100", "0.92", *figures],
     ]
 
 
@@ -196,8 +205,11 @@ def test_an_unknown_cost_is_a_dash_in_the_table():
 
 
 def test_a_method_of_which_nothing_was_accepted_has_the_diversity_of_its_candidates_alone_in_the_table():
-    cells = row(accepted=0, per_unit={}, after=None, vendi={}, cost_per_accepted=None)
+    cells = row(
+        accepted=0, per_unit={}, per_label={"brews": 0, "mends": 0}, after=None, vendi={}, cost_per_accepted=None
+    )
     assert list(cells.values())[5:] == [
+        "–",
         "–",
         *(f"{figure} → –" for figure in FIGURES),
     ]
@@ -222,6 +234,7 @@ def test_metrics_hold_under_methods_what_each_method_wrote():
         "cost_per_accepted": 0.001,
         "before": DIVERSITY.model_dump(),
         "after": DIVERSITY.model_dump(),
+        "label_balance": summary().label_balance,
     }
 
 

@@ -8,9 +8,17 @@ from relseed.report.table import DASH, Table
 
 
 def methods_table(methods: Mapping[str, MethodSummary]) -> Table:
-    """A row a method; diversity is that of the candidates, then of the accepted examples, means over units."""
+    """A row a method; label balance is the entropy of labels, 1 where all are as frequent; diversity is that of the candidates, then of the accepted examples, means over units."""
     header = ["method", "requests", "candidates", "accepted", "rejected", "cost per accepted"]
-    header += ["distinct-1", "distinct-2", "self-BLEU", "distance", "masked distance", "masked distinct"]
+    header += [
+        "label balance",
+        "distinct-1",
+        "distinct-2",
+        "self-BLEU",
+        "distance",
+        "masked distance",
+        "masked distinct",
+    ]
     header += ["Vendi", "masked Vendi"]
     return Table(header, [_row(name, summary) for name, summary in methods.items()])
 
@@ -24,6 +32,7 @@ def _row(name: str, summary: MethodSummary) -> list[str]:
         name if summary.skipped is None else f"{name} (skipped)",
         *counts,
         cost,
+        DASH if summary.label_balance is None else f"{summary.label_balance:.2f}",
         *(f"{before} → {after}" for before, after in figures),
     ]
 

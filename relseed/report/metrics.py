@@ -38,7 +38,12 @@ def metrics_of(
     for taken in systems.keys() & {*baselines, _METHODS, _LABELLERS}:
         raise UserError(f"{PARAMS}: no system can be called {taken}, a key of metrics.json: give it another name")
     numbers |= {name: baseline.model_dump(exclude_none=True) for name, baseline in baselines.items()}
-    left_out = {"method", "model", "per_unit", "vendi", "vendi_before"}
-    written = {name: summary.model_dump(exclude_none=True, exclude=left_out) for name, summary in methods.items()}
+    written = {name: _written(summary) for name, summary in methods.items()}
     labelled = {name: labeller_numbers(scores) for name, scores in labellers.items()}
     return numbers | {key: found for key, found in ((_METHODS, written), (_LABELLERS, labelled)) if found}
+
+
+def _written(summary: MethodSummary) -> dict[str, Any]:
+    left_out = {"method", "model", "per_unit", "per_label", "vendi", "vendi_before"}
+    numbers = summary.model_dump(exclude_none=True, exclude=left_out)
+    return numbers if (balance := summary.label_balance) is None else numbers | {"label_balance": balance}
