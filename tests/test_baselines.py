@@ -40,10 +40,10 @@ def test_types_only_equals_majority_where_there_are_no_types() -> None:
 
 
 def test_uniform_draws_every_label_equally_often_and_the_same_for_the_same_random_seed() -> None:
-    draws = uniform(TRAIN, SCHEMA, seed=1)
+    draws = uniform(TASK, TRAIN, SCHEMA, seed=1)
     assert draws.shape == (100, len(TRAIN))
     assert np.bincount(draws.ravel()) / draws.size == pytest.approx([0.25] * 4, abs=0.06)
-    assert np.array_equal(draws, uniform(TRAIN, SCHEMA, seed=1))
+    assert np.array_equal(draws, uniform(TASK, TRAIN, SCHEMA, seed=1))
 
 
 def test_the_baselines_score_what_can_be_computed_by_hand() -> None:

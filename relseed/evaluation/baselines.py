@@ -34,7 +34,9 @@ def baseline_f1(task: Task, train: Sequence[Any], test: Sequence[Any], schema: A
     negative = schema.negative_class
     scores = {
         "majority": micro_f1(gold, majority(train, test, schema), negative),
-        "random": float(np.mean([micro_f1(gold, answers, negative) for answers in uniform(test, schema, seed=seed)])),
+        "random": float(
+            np.mean([micro_f1(gold, answers, negative) for answers in uniform(task, test, schema, seed=seed)])
+        ),
     }
     if any(task.surface(example) is not None for example in test):
         scores["types_only"] = micro_f1(gold, types_only(task, train, test, schema), negative)
@@ -47,9 +49,11 @@ def majority(train: Sequence[Any], items: Sequence[Any], schema: Any) -> NDArray
     return np.full(len(items), _most_frequent(counts, schema))
 
 
-def uniform(items: Sequence[Any], schema: Any, *, seed: int) -> NDArray[np.int64]:
-    """Any label of the schema with equal probability, as class numbers, [100 repeats, items]."""
-    return np.random.default_rng(seed).integers(len(schema.labels), size=(REPEATS, len(items)))
+def uniform(task: Task, items: Sequence[Any], schema: Any, *, seed: int) -> NDArray[np.int64]:
+    """Any label that an item can have with equal probability, as class numbers, [100 repeats, items]."""
+    choices = [len(task.choices(item)) for item in items]
+    many: Any = choices if any(choices) else len(schema.labels)
+    return np.random.default_rng(seed).integers(many, size=(REPEATS, len(items)))
 
 
 def types_only(task: Task, train: Sequence[Any], items: Sequence[Any], schema: Any) -> NDArray[np.int64]:

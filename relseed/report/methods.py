@@ -8,7 +8,10 @@ from relseed.report.table import DASH, Table
 
 
 def methods_table(methods: Mapping[str, MethodSummary]) -> Table:
-    """A row a method; label balance is the entropy of labels, 1 where all are as frequent; diversity is that of the candidates, then of the accepted examples, means over units."""
+    """A row a method. Label balance is the entropy of the labels, 1 where all are as frequent.
+
+    Diversity is that of the candidates, then of the accepted examples, means over units.
+    """
     header = ["method", "requests", "candidates", "accepted", "rejected", "cost per accepted"]
     header += [
         "label balance",

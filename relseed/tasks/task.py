@@ -203,6 +203,14 @@ class Task(ABC):
         """Why no label that asserts something fits an item, whatever it says; None where one does."""
         return None
 
+    def labels_of(self, schema: Any, examples: Sequence[Any]) -> Any:
+        """The schema of a dataset: where its labels are always the same, those that its examples can have."""
+        return schema
+
+    def choices(self, item: Any) -> Sequence[str]:
+        """What an item gives to choose from, one for each label; nothing where its labels are those of the schema."""
+        return ()
+
     def about(self, example: Any, schema: Any) -> str | None:
         """The label that an example speaks of, stated or not; None where it speaks of none."""
         return None if example.label == schema.negative else str(example.label)

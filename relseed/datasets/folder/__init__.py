@@ -46,6 +46,7 @@ def read(folder: Path, *, task: Task, domain: str | None) -> Dataset:
     with collecting(errors):
         passages = _read_passages(folder / "wire.jsonl", task, schema)
     raise_all(errors)
+    schema = task.labels_of(schema, [one.example for split in located.values() for one in split])
     name = about.name or folder.resolve().name
     return Dataset(name, about.licence, about.source, task, schema, located, passages=passages)
 
