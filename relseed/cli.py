@@ -252,7 +252,7 @@ def check(
     folder: Annotated[Path, Argument(help="of a dataset")],
     format: Annotated[str, Option(help="as `ingest.format` in params.yaml")] = "folder",
     domain: Annotated[str | None, Option(help="of CrossRE")] = None,
-    task: Annotated[str, Option(help="what is labelled: relation, or yes_no")] = "relation",
+    task: Annotated[str, Option(help="what is labelled: relation, yes_no or multiple_choice")] = "relation",
 ) -> None:
     """Check a dataset without a run: counts, notes, near-duplicates between splits; errors end it with status 1."""
     from relseed.datasets.check import check as checked
@@ -268,7 +268,7 @@ def check(
 @app.command()
 def init(
     folder: Annotated[Path, Argument(help="to make; it may be there, but empty")],
-    task: Annotated[str, Option(help="what is labelled: relation, or yes_no")] = "relation",
+    task: Annotated[str, Option(help="what is labelled: relation, yes_no or multiple_choice")] = "relation",
 ) -> None:
     """Make a folder for own data, filled with a few made-up examples and a README that says what to replace."""
     from relseed.datasets.skeleton import write_skeleton

@@ -234,7 +234,7 @@ def test_the_command_checks_published_formats(tmp_path):
     assert "note: 1 pair with different labels in test" in done.stdout
 
 
-@pytest.mark.parametrize("task", ["relation", "yes_no"])
+@pytest.mark.parametrize("task", ["relation", "yes_no", "multiple_choice"])
 def test_a_skeleton_passes_the_check_without_a_note(tmp_path, task):
     folder = tmp_path / "new/mine"
     assert "mine is made" in run("init", str(folder), "--task", task).stdout
@@ -261,4 +261,4 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path):
 
 def test_a_task_without_a_skeleton_is_an_error_that_lists_those_with_one(tmp_path):
     done = run("init", str(tmp_path / "new"), "--task", "../relation")
-    assert str(done.exception) == "no skeleton for the task '../relation': there are skeletons for relation, yes_no"
+    assert str(done.exception) == "no skeleton for the task '../relation': there are skeletons for multiple_choice, relation, yes_no"

@@ -97,7 +97,7 @@ def test_a_limit_beyond_what_the_encoder_takes_is_an_error(tiny_encoder):
 
 @pytest.mark.parametrize("name", ["last_token", "mentions", ""])
 def test_a_head_that_does_not_exist_is_an_error_that_names_those_that_do(tiny_encoder, name):
-    with pytest.raises(UserError, match=f"no head '{name}': there are first_token, genpt, typed_marker"):
+    with pytest.raises(UserError, match=f"no head '{name}': there are choice, first_token, genpt, typed_marker"):
         untrained(tiny_encoder, name)
 
 

@@ -51,7 +51,7 @@ class _Response(BaseModel):
     samples: list[Any]
 
 
-_FIELDS = TypeAdapter(dict[str, str | None])
+_TEXTS = TypeAdapter(dict[str, str | None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class SamplesParser:
 
 @dataclass(frozen=True, slots=True)
 class SamplesPrompt(SamplesParser):
-    """A request for samples that are flat JSON objects, one of whose fields is the text of an example."""
+    """A request for samples that are JSON objects, one of whose fields is the text of an example."""
 
     response_type = _Response
 
@@ -113,12 +113,18 @@ class SamplesPrompt(SamplesParser):
         return json.dumps({"samples": [json.loads(self.show(example))]}, ensure_ascii=False)
 
     def _read(self, id: str, number: int, sample: Any, response: Any) -> list[Candidate]:
-        asked_for = {name: sample.get(name) for name in self.fields} if isinstance(sample, dict) else sample
+        lists = [name for name, schema in self.fields.items() if schema.get("type") == "array"]
+        asked_for = (
+            {name: sample.get(name) for name in self.fields if name not in lists}
+            if isinstance(sample, dict)
+            else sample
+        )
         try:
-            fields = _FIELDS.validate_python(asked_for)
+            fields: dict[str, Any] = _TEXTS.validate_python(asked_for)
             if (text := fields.pop(self.text)) is None:
                 raise ValueError(f"{self.text}: Field required")
         except ValueError as error:
             shown = json.dumps(sample, ensure_ascii=False)
             return [self._candidate(id, number, shown, problem=describe_error(error))]
+        fields |= {name: sample.get(name) for name in lists}  # whatever they hold is for rules to say
         return [self._candidate(id, number, text, fields=fields)]

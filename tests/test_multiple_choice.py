@@ -1,0 +1,169 @@
+"""The task multiple_choice: its records, what an LLM is asked for, how responses are read, what rules they must pass."""
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from relseed.evaluation.baselines import baseline_f1
+from relseed.labelling.prompt import LabelPrompt
+from relseed.quality.rules import RuleFilter, RuleSettings
+from relseed.records.candidates import Candidate, Rejected
+from relseed.tasks.formatting import FormattingPrompt
+from relseed.tasks.multiple_choice import TASK, AnsweredQuestion, Question
+from relseed.tasks.task import Ask, load_task
+
+RULES = RuleSettings(min_words=3, max_words=30, near_duplicate=0.5, near_duplicate_masked=None, language=None)
+KETTLE = AnsweredQuestion(id="q-1", question="What is a kettle for?", options=("tea", "hair", "nails"), answer="tea")
+COATS = AnsweredQuestion(id="q-2", question="Where do coats hang?", options=("oven", "hall", "bath"), answer="hall")
+SEEDS = [KETTLE, COATS]
+YES = AnsweredQuestion(id="q-3", question="Is the sea salty here?", options=("yes", "no"), answer="yes")
+NO = AnsweredQuestion(id="q-4", question="Is the sea sweet here?", options=("yes", "no"), answer="no")
+SCHEMA = TASK.labels_of(TASK.fixed_schema, SEEDS)
+GOOD = {"question": "What cuts a loaf best of all?", "options": ["a rope", "a knife", "a drum"], "answer": "a knife"}
+
+
+def ask(seeds: Any = SEEDS, **changes: Any) -> Ask:
+    fields = {
+        "method": "grown",
+        "loop": "self_reference",
+        "schema": TASK.labels_of(TASK.fixed_schema, seeds),
+        "label": "1",
+        "kind": None,
+        "count": 2,
+        "rules": RULES,
+        "seeds": seeds,
+        "diversity_instruction": False,
+        "characters": None,
+        "options": {"1": "1", "2": "2", "3": "3"},
+    }
+    return Ask(**fields | changes)
+
+
+def prompt(seeds: Any = SEEDS, **changes: Any) -> FormattingPrompt:
+    return TASK.prompt(ask(seeds, **changes), "chat")
+
+
+def read(*samples: Any, seeds: Any = SEEDS) -> list[Candidate]:
+    return prompt(seeds).parse("grown/from/q-1/0", json.dumps({"samples": samples}), truncated=False)
+
+
+def outcome(seeds: Any = SEEDS, **sample: Any) -> Any:
+    """The example that a sample becomes, or the rule that rejects it."""
+    rules = RuleFilter(TASK.rules(SCHEMA, seeds, RULES), RULES, seeds)
+    found = rules.apply(read(GOOD | sample, seeds=seeds)[0])
+    return found.rule if isinstance(found, Rejected) else found
+
+
+def test_the_label_is_the_place_of_the_answer():
+    assert (KETTLE.label, COATS.label) == ("1", "2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"answer": "coffee"}, "'coffee' is not among the options"),
+        ({"options": ("tea", "TEA ")}, "'tea' occurs twice"),
+        ({"options": ("tea", " ")}, "option 2 is empty"),
+        ({"options": ("tea",)}, "at least 2"),
+    ],
+)
+def test_a_question_needs_different_options_and_an_answer_among_them(changes, problem):
+    with pytest.raises(ValidationError, match=problem):
+        AnsweredQuestion.model_validate(KETTLE.model_dump() | changes)
+
+
+def test_a_table_has_all_options_in_one_cell():
+    assert Question(question="What boils?", options="tea | a stone|milk").options == ("tea", "a stone", "milk")
+
+
+def test_a_dataset_has_as_many_labels_as_a_question_has_options_at_most():
+    assert TASK.labels_of(TASK.fixed_schema, [YES, KETTLE]).labels == ("1", "2", "3")
+
+
+def test_options_and_answer_come_after_the_question_where_each_has_its_own():
+    shown = json.loads(prompt().messages([KETTLE])[-1].content)
+    assert list(shown) == ["samples"]
+    assert list(shown["samples"][0]) == ["question", "options", "answer"]
+
+
+def test_options_and_answer_come_first_where_all_have_the_same():
+    fixed = prompt([YES, NO], options={"1": "1", "2": "2"})
+    shown = json.loads(fixed.messages([YES])[-1].content)
+    assert (shown["options"], list(shown["samples"][0])) == (["yes", "no"], ["answer", "question"])
+    items = fixed.response_schema()["properties"]["samples"]["items"]
+    assert items["properties"]["answer"] == {"enum": ["yes", "no"]}
+
+
+def test_an_answer_that_is_asked_for_is_demanded_where_options_are_fixed():
+    fixed = prompt([YES, NO], options={"1": "1", "2": "2"}, answers=("2", "1"))
+    samples = fixed.response_schema()["properties"]["samples"]["prefixItems"]
+    assert [sample["properties"]["answer"]["enum"] for sample in samples] == [["no"], ["yes"]]
+
+
+def test_a_sample_becomes_an_example_with_the_place_of_its_answer_as_label():
+    found = outcome()
+    assert (found.question, found.options, found.answer, found.label) == (*map(_frozen, GOOD.values()), "2")
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("seeds", [SEEDS, [YES, NO]])
+def test_a_target_is_read_back_as_the_example_that_it_was_made_of(seeds):
+    chosen = prompt(seeds)
+    [candidate] = chosen.parse("grown/from/q-1/0", chosen.render_target(seeds[1]), truncated=False)
+    example = TASK.rules(SCHEMA, seeds, RULES).example(candidate)
+    assert (example.question, example.options, example.answer) == (seeds[1].question, seeds[1].options, seeds[1].answer)
+
+
+@pytest.mark.parametrize(
+    ("sample", "rule"),
+    [
+        ({"answer": "a saw"}, "answer_missing"),
+        ({"answer": None}, "answer_missing"),
+        ({"options": ["a knife", "a rope"]}, "wrong_options"),
+        ({"options": ["a knife", "A knife", "a rope"]}, "wrong_options"),
+        ({"options": ["a knife", " ", "a rope"]}, "wrong_options"),
+        ({"options": "a knife"}, "wrong_options"),
+        ({"options": [1, 2, 3]}, "wrong_options"),
+        ({"question": 3}, "unparseable"),
+        ({"question": "Why?"}, "length"),
+        ({"question": KETTLE.question}, "copy"),
+    ],
+)
+def test_a_sample_that_breaks_a_rule_is_rejected_by_its_name(sample, rule):
+    assert outcome(**sample) == rule
+
+
+def test_options_are_those_of_the_seeds_where_all_have_the_same():
+    sample = {"question": "Is the sea cold up there?", "answer": "yes"}
+    [candidate] = read(sample, seeds=[YES, NO])
+    found = RuleFilter(TASK.rules(SCHEMA, [YES, NO], RULES), RULES, [YES, NO]).apply(candidate)
+    assert found.options == ("yes", "no")
+
+
+@pytest.mark.parametrize("place", ["1", "2"])
+def test_a_loop_that_asks_by_label_gets_questions_whose_answer_stands_there(place):
+    chosen = TASK.prompt(ask(loop="all_at_once", options={}, label=place), "chat")
+    [candidate] = chosen.parse("m/2/0", json.dumps({"samples": [GOOD]}), truncated=False)
+    found = RuleFilter(TASK.rules(SCHEMA, SEEDS, RULES), RULES, SEEDS).apply(candidate)
+    assert (found.rule if isinstance(found, Rejected) else found.label) == ("wrong_place" if place == "1" else "2")
+
+
+def test_an_llm_that_labels_is_shown_the_options_and_no_answer():
+    shown = LabelPrompt(TASK, SCHEMA, KETTLE, (), "code", "1").messages()[0].content
+    assert all(f". {option}" in shown for option in KETTLE.options)
+    code = json.loads(LabelPrompt(TASK, SCHEMA, KETTLE, (), "code", "1").answer_of("1"))["answer"]
+    assert f"{code}. tea" in shown
+
+
+def test_chance_is_that_of_the_options_that_a_question_has():
+    found = baseline_f1(TASK, [YES, NO], [YES] * 40, TASK.labels_of(TASK.fixed_schema, [KETTLE]), seed=1)
+    assert found["random"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_it_is_found_by_its_name():
+    assert load_task("multiple_choice") is TASK
