@@ -1,4 +1,4 @@
-"""The task multiple_choice: its records, what an LLM is asked for, how responses are read, what rules they must pass."""
+"""The task multiple_choice: its records, what an LLM is asked for, how responses are read, which rules hold."""
 
 import json
 from typing import Any
