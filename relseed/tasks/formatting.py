@@ -65,7 +65,7 @@ class FormattingPrompt(SamplesParser):
             format=format,
             count=ask.count,
             answers=[self._shown(label) for label in ask.answers],
-            all_different=format.options is not None and len(format.options) >= ask.count,
+            all_different=format.options is None or len(format.options) >= ask.count,
             shortest=ask.rules.min_words,
             longest=ask.rules.max_words,
         )
