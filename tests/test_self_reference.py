@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from relseed.generation.exchanges import Exchange
+from relseed.generation.exchanges import Exchange, generations
 from relseed.generation.method import Method, loop_of
 from relseed.generation.units import targets_of
 from relseed.llm.request import Request, RequestFailedError
@@ -29,7 +29,7 @@ ENTRY = {
     "choose": "tree",
     "among": "response",
     "per_request": 2,
-    "first": 1,
+    "first": [1],
     "balanced": False,
     "names": "plain",
     "definitions": True,
@@ -214,13 +214,27 @@ def test_permuted_names_are_read_back_as_the_labels_that_they_stand_for():
 
 def test_the_seed_that_is_shown_first_is_a_setting():
     engine = Scripted(answer)
-    run(engine, method(first=7))
+    run(engine, method(first=[7]))
     assert sentence(engine.requests[0]) == TASK.show(SEEDS[6])
 
 
+def test_several_seeds_can_be_shown_first_each_of_which_grows_by_itself():
+    engine = Scripted(answer)
+    written = run(engine, method(first=[1, 7], per_label=1))
+    assert {exchange.unit for exchange in written.exchanges} == {f"from/{SEEDS[0].id}", f"from/{SEEDS[6].id}"}
+    assert sum(len(accepted(exchange)) for exchange in written.exchanges) == 6
+
+
+def test_what_was_shown_is_kept_with_what_was_written_after_it():
+    written = run(Scripted(answer), method(per_label=3))
+    ids = [candidate.id for exchange in written.exchanges for candidate in exchange.candidates]
+    assert [exchange.after for exchange in written.exchanges] == [SEEDS[0].id, *ids[: len(written.exchanges) - 1]]
+    assert list(generations(written.exchanges).values()) == [1, 1, 2, 2, 2, 2, 3, 3, 3]
+
+
 def test_there_must_be_as_many_seeds():
-    chosen = method(first=99)
-    with pytest.raises(UserError, match=r"methods\.grown\.first is 99, and there are 15 seeds"):
+    chosen = method(first=[99])
+    with pytest.raises(UserError, match=r"methods\.grown\.first has 99, and there are 15 seeds"):
         targets_of(chosen, loop_of(Params(PARAMS | {"methods": {"grown": ENTRY}}), "grown"))
 
 

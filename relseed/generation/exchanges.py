@@ -1,5 +1,6 @@
 """What was asked and answered, request by request: the lines of `data/candidates/<method>.jsonl`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -23,6 +24,7 @@ class Exchange(BaseModel):
     request: Request | None  # None where the candidates were made by rule
     response: Response | None  # None where the engine refused, or where nothing was asked
     refusal: str | None = None
+    after: str | None = None  # the id of the example that the request shows, where one decides what comes
     skipped: str | None = None  # why nothing was asked: the method is optional, and this is what it lacks
     candidates: tuple[Candidate, ...] = ()
 
@@ -36,6 +38,19 @@ class Exchange(BaseModel):
         if self.response is None:
             return self
         return self.model_copy(update={"response": self.response.model_copy(update={"seconds": None})})
+
+
+def generations(exchanges: Sequence[Exchange]) -> dict[str, int]:
+    """How many examples were written one after another up to each candidate of a method that shows one, by id.
+
+    What was written after a seed is of generation 1; candidates of other methods are of none.
+    """
+    found: dict[str, int] = {}
+    for exchange in exchanges:  # an example that is shown was written before
+        if exchange.after is not None:
+            own = found.get(exchange.after, 0) + 1
+            found |= {candidate.id: own for candidate in exchange.candidates}
+    return found
 
 
 def read_exchanges(path: Path) -> list[Exchange]:

@@ -22,6 +22,7 @@ class Asked:
     prompt: Prompt
     request: Request
     tuples: Sequence[Any] = ()  # that they are about
+    after: str | None = None  # the id of the example that is shown, where one decides what comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Unit:
         asked = []
         for number, (count, example, others) in enumerate(asks, start=self.next):
             prompt, request = self.method.request(self.target, number, count, [example], **others)
-            asked.append(Asked(self._id(number), count, prompt, request))
+            asked.append(Asked(self._id(number), count, prompt, request, after=example.id))
         return [accepted.example for accepted in await self._sent(asked)]
 
     def _id(self, number: int) -> str:

@@ -38,11 +38,15 @@ class _Checked:
 
     async def __call__(self, asked: Sequence[Asked]) -> list[Accepted]:
         found = await gather([self._runner.send(query.id, query.request, query.prompt.parse) for query in asked])
-        return [accepted for exchange in found for accepted in self._accept(exchange)]
+        return [
+            accepted for query, exchange in zip(asked, found, strict=True) for accepted in self._accept(query, exchange)
+        ]
 
-    def _accept(self, exchange: Exchange | BaseException) -> list[Accepted]:
+    def _accept(self, query: Asked, exchange: Exchange | BaseException) -> list[Accepted]:
         if isinstance(exchange, BaseException):
             raise exchange
+        if query.after is not None:
+            exchange = exchange.model_copy(update={"after": query.after})
         self.exchanges.append(exchange)
         accepted, rejected = self._rules.apply_all(exchange.candidates)
         self.rejected += rejected

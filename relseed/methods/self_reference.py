@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from relseed.generation.method import Method, MethodSettings, Target
 from relseed.generation.units import Unit
@@ -17,12 +17,12 @@ from relseed.pipeline.errors import UserError
 
 
 class Settings(MethodSettings):
-    """An entry of `methods` with this loop; `per_label` times the number of labels are wanted in all."""
+    """An entry of `methods` with this loop; `per_label` times the number of labels are wanted after each first seed."""
 
     choose: Literal["naive", "random", "contrastive", "similar", "tree"]  # what is shown next
     among: Literal["response", "all"]  # accepted examples that it is chosen among (a tree shows all)
     per_request: PositiveInt  # examples that one response is to hold
-    first: PositiveInt  # which seed is shown first, by its place among the seeds, from 1
+    first: tuple[PositiveInt, ...] = Field(min_length=1)  # seeds that are shown first, by their places, from 1
     balanced: bool  # ask for the labels that are rarest so far; false: for different ones, as the paper does
     names: Literal[
         "plain", "codes", "permuted"
@@ -33,16 +33,16 @@ class Settings(MethodSettings):
 
 
 def targets(method: Method) -> list[Target]:
-    """All that are wanted, of whatever label, after one seed.
+    """All that are wanted, of whatever label, after each seed that is shown first.
 
     Raises:
         UserError: There are not as many seeds.
     """
-    settings, seeds = method.settings, method.rules.seeds
-    if settings.first > len(seeds):
-        raise UserError(f"methods.{method.name}.first is {settings.first}, and there are {len(seeds)} seeds")
-    start = seeds[settings.first - 1]
-    return [Target(start.label, settings.per_label * len(_labels(method)), start=start)]
+    seeds, wanted = method.rules.seeds, method.settings.per_label * len(_labels(method))
+    if (last := max(method.settings.first)) > len(seeds):
+        raise UserError(f"methods.{method.name}.first has {last}, and there are {len(seeds)} seeds")
+    starts = [seeds[place - 1] for place in dict.fromkeys(method.settings.first)]
+    return [Target(start.label, wanted, start=start) for start in starts]
 
 
 async def write(unit: Unit) -> None:

@@ -1,0 +1,236 @@
+"""How examples change while each is written after another: by generation, beside what is no change and what is one.
+
+Text that models write after text of their own narrows (Guo et al. 2024), by little at a time: figures of one generation
+say less than their slope. The distance is unbiased, so that it is the same for few examples as for many.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, PositiveInt
+from scipy.spatial.distance import cdist, jensenshannon
+from sklearn.cluster import KMeans
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+from relseed.evaluation.bootstrap import COVERAGE
+from relseed.pipeline.params import Section
+
+LEAST = 20  # examples on each side for which telling them apart says something
+COPY = 0.95  # cosine from which an example is a copy of one that it comes from
+_FOLDS = 5
+
+
+class Drift(Section):
+    """An entry of `drifts`."""
+
+    reads: str  # what a method wrote that shows one example at a time
+    other: str  # examples of another domain: as far away as something else is
+    topics: PositiveInt  # clusters of the real examples
+    resamples: PositiveInt  # random halves behind the intervals of slopes, and of the real examples
+    seed: int
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Distances(_Part):
+    """How far some examples are from the real ones."""
+
+    mmd: float  # unbiased squared maximum mean discrepancy (Gretton et al. 2012)
+    auc: float | None  # of a classifier that tells the two apart, 0.5 to 1; None: too few
+    topics: float  # Jensen-Shannon divergence of their topics, 0 to 1
+
+
+class Generation(_Part):
+    """Examples that as many were written before, one after another."""
+
+    number: int
+    examples: int
+    real: Distances  # to the training split
+    first: float | None  # the squared discrepancy to the first generation; None for that one
+    label_balance: float  # the entropy of the labels, as a share of the most possible
+    copies: float  # share that nearly repeats an example that it comes from
+    distance: float | None  # mean cosine distance of two of them, names masked
+
+
+class Slope(_Part):
+    """The change from one generation to the next, with its 95 % interval over random halves of the examples."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Drifted(_Part):
+    """What `drift` writes of a method."""
+
+    method: str
+    generations: tuple[Generation, ...]
+    floor: Distances  # of one half of the real examples to the other, means over splits
+    ceiling: Distances  # of another domain to the real examples
+    slopes: dict[str, Slope]  # by figure
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The examples of one generation: unit vectors, labels, and those of the examples that each comes from."""
+
+    vectors: NDArray[np.float64]
+    labels: Sequence[str]
+    before: Sequence[NDArray[np.float64]]  # [ancestors, h] of each
+
+    def part(self, places: NDArray[np.int64]) -> "Written":
+        """Some of them."""
+        chosen = [int(place) for place in places]
+        return Written(
+            self.vectors[chosen], [self.labels[place] for place in chosen], [self.before[place] for place in chosen]
+        )
+
+
+class Real:
+    """Real examples that others are compared with: their vectors, the width of the kernel, their topics."""
+
+    def __init__(self, vectors: NDArray[np.float64], topics: int, seed: int) -> None:
+        self.vectors, self.seed = vectors, seed
+        distances = cdist(vectors, vectors)
+        self.width = float(np.median(distances[np.triu_indices_from(distances, 1)]))
+        self._topics = KMeans(min(topics, len(vectors)), n_init=4, random_state=seed).fit(vectors)
+        self._shares = self._histogram(vectors)
+
+    def distances(self, others: NDArray[np.float64], own: NDArray[np.float64] | None = None) -> Distances:
+        """How far others are from the real ones, or from some of these."""
+        own = self.vectors if own is None else own
+        topics = self._shares if own is self.vectors else self._histogram(own)
+        apart = float(jensenshannon(topics, self._histogram(others), base=2)) ** 2
+        return Distances(mmd=mmd(own, others, self.width), auc=auc(own, others, self.seed), topics=apart)
+
+    def _histogram(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        counts = np.bincount(self._topics.predict(vectors), minlength=self._topics.n_clusters)
+        return counts / counts.sum()
+
+
+def mmd(one: NDArray[np.float64], other: NDArray[np.float64], width: float) -> float:
+    """The unbiased squared maximum mean discrepancy of two samples, [n, h] and [m, h], with a Gaussian kernel.
+
+    Gretton et al. 2012, equation 3; 0 on average where both are of one distribution, and then sometimes below.
+    """
+    gamma = 1 / (2 * width**2)
+    within = [
+        (np.exp(-gamma * cdist(each, each, "sqeuclidean")).sum() - len(each)) / (len(each) * (len(each) - 1))
+        for each in (one, other)
+    ]
+    return float(sum(within) - 2 * np.exp(-gamma * cdist(one, other, "sqeuclidean")).mean())
+
+
+def auc(one: NDArray[np.float64], other: NDArray[np.float64], seed: int) -> float | None:
+    """How well a logistic regression tells two samples apart, cross-validated (Lopez-Paz and Oquab 2017).
+
+    The area under the curve, 0.5 for chance; None where either has fewer than 20 examples.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    if min(len(one), len(other)) < LEAST:
+        return None
+    vectors, which = np.vstack([one, other]), np.repeat([0, 1], [len(one), len(other)])
+    model, folds = LogisticRegression(class_weight="balanced"), StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
+    found = cross_val_predict(model, vectors, which, cv=folds, method="decision_function")
+    return float(roc_auc_score(which, found))
+
+
+def drifted(
+    method: str,
+    generations: Mapping[int, Written],
+    real: Real,
+    other: NDArray[np.float64],
+    settings: Drift,
+    labels: int,
+) -> Drifted:
+    """All figures of generations by their numbers, each of two examples or more; the schema has `labels` labels."""
+    first = generations[min(generations)]
+    measured = tuple(_generation(number, each, first, real, labels) for number, each in generations.items())
+    return Drifted(
+        method=method,
+        generations=measured,
+        floor=_floor(real, settings),
+        ceiling=real.distances(other),
+        slopes=_slopes(generations, real, settings, labels) if len(generations) > 1 else {},
+    )
+
+
+def _generation(number: int, each: Written, first: Written, real: Real, labels: int) -> Generation:
+    return Generation(
+        number=number,
+        examples=len(each.labels),
+        real=real.distances(each.vectors),
+        first=None if each is first else mmd(first.vectors, each.vectors, real.width),
+        label_balance=_balance(each, labels),
+        copies=_copies(each),
+        distance=_distance(each),
+    )
+
+
+def _balance(each: Written, labels: int) -> float:
+    shares = np.array(list(Counter(each.labels).values())) / len(each.labels)
+    return float(-(shares * np.log(shares)).sum() / np.log(labels))
+
+
+def _copies(each: Written) -> float:
+    near = [bool((before @ own).max() >= COPY) for own, before in zip(each.vectors, each.before, strict=True)]
+    return sum(near) / len(near)
+
+
+def _distance(each: Written) -> float:
+    count = len(each.vectors)
+    similar = each.vectors @ each.vectors.T
+    return float(1 - (similar.sum() - np.trace(similar)) / (count * (count - 1)))
+
+
+def _floor(real: Real, settings: Drift) -> Distances:
+    rng, half = np.random.default_rng(settings.seed), len(real.vectors) // 2
+    splits = [rng.permutation(len(real.vectors)) for _ in range(5)]
+    found = [real.distances(real.vectors[split[half:]], real.vectors[split[:half]]) for split in splits]
+    aucs = [each.auc for each in found if each.auc is not None]
+    return Distances(
+        mmd=float(np.mean([each.mmd for each in found])),
+        auc=float(np.mean(aucs)) if aucs else None,
+        topics=float(np.mean([each.topics for each in found])),
+    )
+
+
+def _slopes(generations: Mapping[int, Written], real: Real, settings: Drift, labels: int) -> dict[str, Slope]:
+    """Of each figure, the slope over generations; its interval is that of random halves (Politis and Romano 1994).
+
+    Halves are drawn without replacement: an example that came twice would make two samples seem alike. How a half's
+    slope varies about that of the whole is how the whole's varies about the truth.
+    """
+    figures: dict[str, Callable[[Written], float]] = {
+        "mmd": lambda each: mmd(real.vectors, each.vectors, real.width),
+        "label_balance": lambda each: _balance(each, labels),
+        "copies": _copies,
+        "distance": _distance,
+    }
+    rng, found = np.random.default_rng(settings.seed), {}
+    for name, figure in figures.items():
+        whole = _slope({number: figure(each) for number, each in generations.items()})
+        halves = [
+            _slope({number: figure(_half(each, rng)) for number, each in generations.items()})
+            for _ in range(settings.resamples)
+        ]
+        low, high = np.quantile(np.array(halves) - whole, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+        found[name] = Slope(value=whole, low=whole - float(high), high=whole - float(low))
+    return found
+
+
+def _half(each: Written, rng: np.random.Generator) -> Written:
+    count = len(each.labels)
+    return each.part(rng.permutation(count)[: max(2, count // 2)])
+
+
+def _slope(values: Mapping[int, Any]) -> float:
+    return float(np.polyfit(list(values), list(values.values()), 1)[0])
