@@ -4,22 +4,21 @@ TACREV (Alt et al. 2020) replaces labels of dev and test; Re-TACRED (Stoica et a
 record that it keeps, in all three splits, and leaves out the rest. Both are published as ids and labels.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from relseed.datasets.dataset import Dataset
-from relseed.records.files import DataError, problem_of, read_text
+from relseed.datasets.json_file import read_json_as
+from relseed.records.files import DataError, problem_of
 from relseed.tasks.relation import TASK, Schema
 from relseed.tasks.relation.tags import detokenize, token_to_char_span
 from relseed.tasks.task import Split, Task, checked, read_schema
 
 Variant = Literal["tacred", "tacrev", "retacred"]
-Value = TypeVar("Value")
 
 _NAMES: dict[Variant, str] = {"tacred": "TACRED", "tacrev": "TACREV", "retacred": "Re-TACRED"}
 _FILES: dict[Split, str] = {"train": "train", "validation": "dev", "test": "test"}
@@ -99,7 +98,7 @@ def _notes(variant: Variant, patches: dict[Split, _Patch | None]) -> list[str]:
 
 def _records(path: Path, patch: _Patch | None) -> Iterator[tuple[str, dict[str, Any] | DataError]]:
     labels = dict(patch.labels) if patch else {}
-    for number, values in enumerate(_read_json(path, list[Any], cure=_CURE), start=1):
+    for number, values in enumerate(read_json_as(path, list[Any], cure=_CURE), start=1):
         place = f"record {number} (id {values.get('id') if isinstance(values, dict) else None!r})"
         try:
             record = _Record.model_validate(values)
@@ -136,10 +135,10 @@ def _read_patch(folder: Path, file: str, variant: Variant, schema: Schema) -> _P
     cure = f"{_NAMES[variant]} is published at {_PATCHES[variant]}; put its patches beside train.json"
     if variant == "tacrev":
         path = folder / f"{file}_patch.json"
-        corrections = [(entry.id, entry.relation) for entry in _read_json(path, list[_Correction], cure=cure)]
+        corrections = [(entry.id, entry.relation) for entry in read_json_as(path, list[_Correction], cure=cure)]
     else:
         path = folder / f"{file}_id2label.json"
-        corrections = list(_read_json(path, dict[str, str], cure=cure).items())
+        corrections = list(read_json_as(path, dict[str, str], cure=cure).items())
     for record, label in corrections:
         if label not in schema.by_label:
             raise DataError(
@@ -148,12 +147,3 @@ def _read_patch(folder: Path, file: str, variant: Variant, schema: Schema) -> _P
     if len(labels := dict(corrections)) < len(corrections):
         raise DataError(path, None, f"{len(corrections) - len(labels)} ids are listed twice")
     return _Patch(path, labels, prunes=variant == "retacred")
-
-
-def _read_json(path: Path, kind: type[Value], *, cure: str) -> Value:
-    try:
-        return TypeAdapter(kind).validate_python(json.loads(read_text(path, cure=cure)))
-    except json.JSONDecodeError as error:
-        raise DataError(path, error.lineno, f"not JSON ({error.msg})") from None
-    except ValidationError as error:
-        raise DataError(path, None, problem_of(error)) from None
