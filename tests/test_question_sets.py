@@ -9,42 +9,27 @@ import pytest
 from relseed.datasets.dataset import read_dataset
 from relseed.datasets.questions import hold_out
 from relseed.pipeline.errors import UserError
-from relseed.records.files import DataError, Located
+from relseed.records.files import Located
 from relseed.tasks.task import load_task
 from relseed.tasks.yes_no import AnsweredQuestion
 from tests.graph import ROOT
-from tests.question_sets import BOOLQ, CREAK, FILES, PUBMEDQA, STRATEGYQA, TASKS, read, write
+from tests.question_sets import (
+    BOOLQ,
+    CREAK,
+    CUT,
+    FILES,
+    PUBMEDQA,
+    STRATEGYQA,
+    TASKS,
+    example,
+    ids,
+    problem,
+    read,
+    write,
+    write_cut,
+)
 
 SHARED = ROOT.parent / "shared/data/qa"
-CUT = [
-    {"question": "is tin a metal", "context": None, "options": ["True", "False"], "label": True},
-    {"question": "is fog dry", "context": "Fog is wet.", "options": ["True", "False"], "label": False},
-]
-
-
-def cut(folder: Path, **changed: Any) -> Path:
-    """A folder of two lines for training and one for each of the others, as Lee et al. 2023 write them."""
-    for name, lines in {"train": CUT, "dev": CUT[:1], "test": CUT[1:], **changed}.items():
-        text = lines if isinstance(lines, str) else "".join(f"{json.dumps(line)}\n" for line in lines)
-        (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
-    return folder
-
-
-def ids(folder: Path, form: str) -> dict[str, list[str]]:
-    return {split: [example.id for example in examples] for split, examples in read(folder, form).splits.items()}
-
-
-def example(folder: Path, form: str, name: str) -> dict[str, Any]:
-    """The fields of the example of an id."""
-    examples = [one for examples in read(folder, form).splits.values() for one in examples]
-    [found] = [one for one in examples if one.id == name]
-    return found.model_dump(exclude_unset=True)
-
-
-def problem(folder: Path, form: str) -> str:
-    with pytest.raises(DataError) as caught:
-        read(folder, form)
-    return str(caught.value)
 
 
 def test_a_question_of_boolq_has_passage_and_title(tmp_path: Path) -> None:
@@ -88,6 +73,10 @@ def test_only_the_decision_yes_of_pubmedqa_counts_as_true(tmp_path: Path, name: 
         ("creak", ["train_1"], ["dev_0"]),
         ("strategyqa", ["a2"], ["b1"]),
         ("pubmedqa", ["101"], ["104", "105"]),
+        ("piqa", ["train-3"], ["valid-1"]),
+        ("winogrande", ["A-1", "A-2"], ["C-1"]),
+        ("commonsenseqa", ["c4"], ["d1"]),
+        ("riddlesense", ["r1"], ["r5"]),
     ],
 )
 def test_validation_is_cut_from_what_is_no_test(
@@ -133,7 +122,7 @@ def test_the_notes_say_the_sizes_and_those_of_lee_et_al(tmp_path: Path, form: st
     )
     assert dataset.notes[0].startswith(note)
     assert "validation" in dataset.notes[1]
-    assert "SHA-256 of their ids" in dataset.notes[1]
+    assert "lowest SHA-256 of their ids" in dataset.notes[1]
     assert dataset.published
 
 
@@ -144,13 +133,18 @@ def test_the_notes_say_the_sizes_and_those_of_lee_et_al(tmp_path: Path, form: st
         ("creak", "CREAK", "MIT", "Onoe et al. 2021"),
         ("strategyqa", "StrategyQA", "MIT", "Geva et al. 2021"),
         ("pubmedqa", "PubMedQA", "MIT", "Jin et al. 2019"),
+        ("piqa", "PIQA", "Academic Free License 3.0", "Bisk et al. 2020"),
+        ("winogrande", "WinoGrande", "CC BY", "Sakaguchi et al. 2020"),
+        ("commonsenseqa", "CommonsenseQA", "MIT", "Talmor et al. 2019"),
+        ("riddlesense", "RiddleSense", "for research, not commercial, no redistribution", "Lin et al. 2021"),
     ],
 )
 def test_a_set_has_the_licence_that_its_publishers_state(
     tmp_path: Path, form: str, name: str, licence: str, source: str
 ) -> None:
     dataset = read(write(tmp_path, form), form)
-    assert (dataset.name, dataset.licence, dataset.source.partition(", http")[0]) == (name, licence, source)
+    assert (dataset.name, dataset.licence.partition(" (")[0]) == (name, licence)
+    assert dataset.source.startswith(f"{source}, https://")
 
 
 @pytest.mark.parametrize(("form", "file"), [(form, file) for form, files in FILES.items() for file in files])
@@ -234,7 +228,7 @@ def test_records_that_do_not_fit_are_named_at_once_in_both_files(tmp_path: Path)
 
 @pytest.mark.parametrize("form", FILES)
 def test_every_set_is_read_as_cut_by_lee_et_al(tmp_path: Path, form: str) -> None:
-    dataset = read(cut(tmp_path), form)
+    dataset = read(write_cut(tmp_path, form), form)
     assert ids(tmp_path, form) == {"train": ["train-1", "train-2"], "validation": ["dev-1"], "test": ["test-1"]}
     assert dataset.source.endswith("as cut by Lee et al. 2023, https://github.com/microsoft/llm-data-creation")
     assert dataset.notes[0].startswith("train, validation and test have 2, 1 and 1 examples; Lee et al. 2023 report ")
@@ -242,7 +236,11 @@ def test_every_set_is_read_as_cut_by_lee_et_al(tmp_path: Path, form: str) -> Non
 
 
 def test_the_context_of_a_cut_line_is_the_passage(tmp_path: Path) -> None:
-    assert example(cut(tmp_path), "boolq", "train-1") == {"id": "train-1", "question": "is tin a metal", "answer": True}
+    assert example(write_cut(tmp_path, "boolq"), "boolq", "train-1") == {
+        "id": "train-1",
+        "question": "is tin a metal",
+        "answer": True,
+    }
     assert example(tmp_path, "boolq", "train-2") == {
         "id": "train-2",
         "question": "is fog dry",
@@ -263,12 +261,12 @@ def test_the_context_of_a_cut_line_is_the_passage(tmp_path: Path) -> None:
 def test_a_cut_line_that_does_not_fit_is_an_error_with_file_and_line(
     tmp_path: Path, change: dict[str, Any], says: str
 ) -> None:
-    said = problem(cut(tmp_path, dev=[CUT[0], CUT[1] | change]), "creak")
+    said = problem(write_cut(tmp_path, "creak", dev=[CUT["yes_no"][0], CUT["yes_no"][1] | change]), "creak")
     assert said.startswith(f"{tmp_path / 'dev.jsonl'}:2: {says}")
 
 
 def test_a_cut_whose_first_line_is_broken_is_still_one(tmp_path: Path) -> None:
-    said = problem(cut(tmp_path, train=f"{{\n{json.dumps(CUT[0])}\n"), "boolq")
+    said = problem(write_cut(tmp_path, "boolq", train=f"{{\n{json.dumps(CUT['yes_no'][0])}\n"), "boolq")
     assert said.startswith(f"{tmp_path / 'train.jsonl'}:1: not JSON")
     assert len(said.splitlines()) == 1
 

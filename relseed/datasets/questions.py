@@ -5,6 +5,7 @@ cut it: `train.jsonl`, `dev.jsonl` and `test.jsonl`, whose lines have `question`
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ Record = TypeVar("Record", bound=BaseModel)
 Fields = Callable[[Record, str], dict[str, Any]]  # of an example, from a record and a name made of its file and place
 Found = Iterator[tuple[int | str, dict[str, Any] | DataError]]  # a place, and the fields there or why there are none
 Splits = dict[Split, list[Located]]
+Read = tuple[Splits, list[str]]  # and notes on how they were read
 
 CUT = "Lee et al. 2023, https://github.com/microsoft/llm-data-creation"
 
@@ -48,14 +50,14 @@ class QuestionSet:
         return f"{self.name} is {self.files} ({self.source}), or {', '.join(_CUT_FILES.values())} as cut by {CUT}"
 
 
-def read_set(about: QuestionSet, folder: Path, published: Callable[[], tuple[Splits, list[str]]]) -> Dataset:
-    """Read a set in the form in which it is there; `published` reads its published form, and says how it was split.
+def read_set(about: QuestionSet, folder: Path, published: Callable[[], Read]) -> Dataset:
+    """Read a set in the form in which it is there; `published` reads its published form.
 
     Raises:
         DataError: A file is missing, or has records that are none.
     """
     is_cut = _is_cut(folder)
-    splits, notes = (_read_cut(about, folder), []) if is_cut else published()
+    splits, notes = _read_cut(about, folder) if is_cut else published()
     examples = [one.example for split in SPLITS for one in splits[split]]
     train, validation, test = (f"{len(splits[split]):,}" for split in SPLITS)
     sizes = f"train, validation and test have {train}, {validation} and {test} examples"
@@ -83,7 +85,7 @@ class _CutLine(BaseModel):
     label: StrictBool | StrictStr
 
 
-def _read_cut(about: QuestionSet, folder: Path) -> Splits:
+def _read_cut(about: QuestionSet, folder: Path) -> Read:
     paths = {split: folder / file for split, file in _CUT_FILES.items()}
     return read_splits(about.task, {split: (path, _cut_lines(path, about)) for split, path in paths.items()})
 
@@ -118,7 +120,7 @@ def read_records(
             yield place, DataError(path, place, f"{problem_of(error)}: {cure}")
 
 
-def read_lines(about: QuestionSet, path: Path, kind: type[Record], fields: Fields[Record]) -> Found:
+def records_of(about: QuestionSet, path: Path, kind: type[Record], fields: Fields[Record]) -> Found:
     """The same of a JSON Lines file of a set in its published form.
 
     Raises:
@@ -127,19 +129,43 @@ def read_lines(about: QuestionSet, path: Path, kind: type[Record], fields: Field
     return read_records(path, scan_json_lines(path, cure=about.cure), kind, fields, cure=about.record)
 
 
-def read_splits(task: Task, files: Mapping[Split, tuple[Path, Found]]) -> Splits:
-    """Read each file as a split of examples.
+def read_splits(task: Task, files: Mapping[Split, tuple[Path, Found]]) -> Read:
+    """Read each file as a split of examples, of repeated options the first alone.
 
     Raises:
         DataError: Files are missing, or have records that are none. All files are looked at before it is raised.
     """
     splits: Splits = {}
+    odd: Counter[str] = Counter()
     errors: list[DataError] = []
     for split, (path, found) in files.items():
         with collecting(errors):
-            splits[split] = checked(path, task, task.fixed_schema, found)
+            splits[split] = checked(path, task, task.fixed_schema, _with_distinct_options(found, odd))
     raise_all(errors)
-    return splits
+    return splits, [f"{what}: {count:,}" for what, count in sorted(odd.items())]
+
+
+def _with_distinct_options(found: Found, odd: Counter[str]) -> Found:
+    """Give an option once that a question has twice, and leave out a question that has no other; count both."""
+    for place, fields in found:
+        if isinstance(fields, DataError) or "options" not in fields:
+            yield place, fields
+            continue
+        distinct: dict[str, str] = {}
+        for option in fields["options"]:
+            distinct.setdefault(_plain(option), option)
+        if len(distinct) == len(fields["options"]):
+            yield place, fields
+        elif len(distinct) < 2:
+            odd["left out because all options are the same, letter case aside"] += 1
+        else:
+            odd["questions with an option that was there twice, and is given once"] += 1
+            answer = distinct.get(_plain(fields["answer"]), fields["answer"])
+            yield place, {**fields, "options": list(distinct.values()), "answer": answer}
+
+
+def _plain(option: str) -> str:
+    return option.strip().casefold()
 
 
 def _id(example: Any) -> str:
@@ -147,19 +173,25 @@ def _id(example: Any) -> str:
 
 
 def without_test(
-    task: Task, train: Path, development: Path, lines: Callable[[Path], Found], unit: Callable[[Any], str] = _id
-) -> tuple[Splits, list[str]]:
+    task: Task,
+    train: Path,
+    development: Path,
+    lines: Callable[[Path], Found],
+    *,
+    unit: Callable[[Any], str] = _id,
+    of: str = "their ids",
+) -> Read:
     """Read a set whose answers of the test set are not public, and say how it was split.
 
-    The test set is what was published for development; validation is cut from train.
+    The test set is what was published for development; validation is cut from train, by `unit`, which is `of` examples.
 
     Raises:
         DataError: A file is missing, or has records that are none.
     """
-    splits = read_splits(task, {"train": (train, lines(train)), "test": (development, lines(development))})
+    splits, notes = read_splits(task, {"train": (train, lines(train)), "test": (development, lines(development))})
     splits["train"], splits["validation"] = hold_out(train, splits["train"], unit)
     note = f"no answers of the test set are public: test is {development.name}, validation a tenth of {train.name}"
-    return splits, [f"{note}, those with the lowest SHA-256 of their ids"]
+    return splits, [f"{note}, with the lowest SHA-256 of {of}", *notes]
 
 
 def hold_out(

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, StrictBool, StrictStr
 
 from relseed.datasets.dataset import Dataset
-from relseed.datasets.questions import Found, QuestionSet, read_lines, read_set, without_test
+from relseed.datasets.questions import Found, QuestionSet, read_set, records_of, without_test
 from relseed.tasks.task import Task
 from relseed.tasks.yes_no import TASK
 
@@ -42,7 +42,7 @@ def read(folder: Path, *, task: Task, domain: str | None) -> Dataset:
 
 
 def _lines(path: Path) -> Found:
-    return read_lines(_BOOLQ, path, _Line, _fields)
+    return records_of(_BOOLQ, path, _Line, _fields)
 
 
 def _fields(line: _Line, name: str) -> dict[str, Any]:

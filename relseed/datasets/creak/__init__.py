@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, StrictStr
 
 from relseed.datasets.dataset import Dataset
-from relseed.datasets.questions import Found, QuestionSet, read_lines, read_set, without_test
+from relseed.datasets.questions import Found, QuestionSet, read_set, records_of, without_test
 from relseed.tasks.task import Task
 from relseed.tasks.yes_no import TASK
 
@@ -44,7 +44,7 @@ def read(folder: Path, *, task: Task, domain: str | None) -> Dataset:
 
 
 def _lines(path: Path) -> Found:
-    return read_lines(_CREAK, path, _Line, _fields)
+    return records_of(_CREAK, path, _Line, _fields)
 
 
 def _fields(line: _Line, name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, StrictStr
 
 from relseed.datasets.dataset import Dataset
 from relseed.datasets.json_file import read_json_as
-from relseed.datasets.questions import QuestionSet, Splits, hold_out, read_records, read_set
+from relseed.datasets.questions import QuestionSet, Read, hold_out, read_records, read_set
 from relseed.records.files import DataError, Located, raise_all
 from relseed.tasks.task import Task, checked
 from relseed.tasks.yes_no import TASK
@@ -44,14 +44,14 @@ def read(folder: Path, *, task: Task, domain: str | None) -> Dataset:
     return read_set(_PUBMEDQA, folder, lambda: _published(folder / "ori_pqal.json", folder / "test_ground_truth.json"))
 
 
-def _published(path: Path, truth: Path) -> tuple[Splits, list[str]]:
+def _published(path: Path, truth: Path) -> Read:
     records = read_records(path, _entries(path), _Record, _fields, cure=_PUBMEDQA.record)
     located = checked(path, TASK, TASK.fixed_schema, records)
     tested = read_json_as(truth, dict[str, str], cure=_PUBMEDQA.cure)
     _check(tested, located, truth, path)
     train, validation = hold_out(path, [one for one in located if one.example.id not in tested])
     test = [one for one in located if one.example.id in tested]
-    note = f"test: the records in {truth.name}; validation: a tenth of the others, those with the lowest SHA-256"
+    note = f"test: the records in {truth.name}; validation: a tenth of the others, with the lowest SHA-256"
     return {"train": train, "validation": validation, "test": test}, [f"{note} of their ids"]
 
 
