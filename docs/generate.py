@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dvc.stage import PipelineStage
 
-from benchmarks import llm_tables, tables, verified
+from benchmarks import index_tables, llm_tables, tables, verified
 from benchmarks.tables import markdown
 from tests.graph import ROOT, code, covers, declared, downstream, paths, pipeline, verb
 
@@ -116,6 +116,11 @@ _MEASURED = (
     llm_tables.decode,
     verified.stated,
     verified.ranked,
+    index_tables.index_stated,
+    index_tables.index_methods,
+    index_tables.index_weights,
+    index_tables.index_fitted,
+    index_tables.index_correlations,
 )
 PARTS: Mapping[str, Callable[[], str]] = {
     **{part.__name__: part for part in (graph, stages, reruns, *_MEASURED)},

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from benchmarks import llm_tables, study, tables, verified
+from benchmarks import index_tables, llm_tables, study, tables, verified
 from tests.graph import ROOT
 
 TABLES = {
@@ -26,6 +26,11 @@ TABLES = {
     "decode": llm_tables.decode,
     "stated": verified.stated,
     "ranked": verified.ranked,
+    "index_stated": index_tables.index_stated,
+    "index_methods": index_tables.index_methods,
+    "index_weights": index_tables.index_weights,
+    "index_fitted": index_tables.index_fitted,
+    "index_correlations": index_tables.index_correlations,
     **tables.STUDIES,
 }
 ROW = {"real": 8, "written": 4, "micro_f1": [0.5], "mean": 0.5, "std": 0.0}
