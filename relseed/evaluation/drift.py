@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import PositiveInt
 from scipy.spatial.distance import cdist, jensenshannon
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from relseed.evaluation.bootstrap import COVERAGE
+from relseed.evaluation.drifted import Distances, Drifted, Generation, Slope
 from relseed.pipeline.params import Section
 
 LEAST = 20  # examples on each side for which telling them apart says something
@@ -33,48 +34,6 @@ class Drift(Section):
     topics: PositiveInt  # clusters of the real examples
     resamples: PositiveInt  # random halves behind the intervals of slopes, and of the real examples
     seed: int
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Distances(_Part):
-    """How far some examples are from the real ones."""
-
-    mmd: float  # unbiased squared maximum mean discrepancy (Gretton et al. 2012)
-    auc: float | None  # of a classifier that tells the two apart, 0.5 to 1; None: too few
-    topics: float  # Jensen-Shannon divergence of their topics, 0 to 1
-
-
-class Generation(_Part):
-    """Examples that as many were written before, one after another."""
-
-    number: int
-    examples: int
-    real: Distances  # to the training split
-    first: float | None  # the squared discrepancy to the first generation; None for that one
-    label_balance: float  # the entropy of the labels, as a share of the most possible
-    copies: float  # share that nearly repeats an example that it comes from
-    distance: float | None  # mean cosine distance of two of them, names masked
-
-
-class Slope(_Part):
-    """The change from one generation to the next, with its 95 % interval over random halves of the examples."""
-
-    value: float
-    low: float
-    high: float
-
-
-class Drifted(_Part):
-    """What `drift` writes of a method."""
-
-    method: str
-    generations: tuple[Generation, ...]
-    floor: Distances  # of one half of the real examples to the other, means over splits
-    ceiling: Distances  # of another domain to the real examples
-    slopes: dict[str, Slope]  # by figure
 
 
 @dataclass(frozen=True, slots=True)

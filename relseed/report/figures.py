@@ -64,7 +64,7 @@ def confusion_figure(evaluation: Evaluation) -> str:
         color=alt.when(alt.datum.share > 0.85).then(alt.value("white")).otherwise(alt.value("currentColor")),
     )
     step = alt.Step(26 if few else 21)
-    return _svg((squares + counts).properties(width=step, height=step))
+    return drawn((squares + counts).properties(width=step, height=step))
 
 
 def _axis(field: str, evaluation: Evaluation, axis: alt.Axis) -> Any:
@@ -80,12 +80,12 @@ def labels_figure(evaluation: Evaluation) -> str:
     )
     percent = alt.X("f1:Q", title="F1 (%)", scale=alt.Scale(domain=[0, 100]))
     colour = alt.when(alt.datum.negative).then(alt.value(MUTED)).otherwise(alt.value(ACCENT))
-    drawn = bars.mark_bar(height=alt.RelativeBandSize(0.72)).encode(x=percent, color=colour)
+    shape = bars.mark_bar(height=alt.RelativeBandSize(0.72)).encode(x=percent, color=colour)
     spread = bars.mark_rule(color="currentColor", strokeWidth=1.2).encode(x="low:Q", x2="high:Q")
     values = bars.mark_text(align="left", dx=6, fontSize=11, color="currentColor").encode(
         x="high:Q", text=alt.Text("f1:Q", format=".1f")
     )
-    return _svg((drawn + spread + values).properties(width=440, height=alt.Step(20)))
+    return drawn((shape + spread + values).properties(width=440, height=alt.Step(20)))
 
 
 def _bar(scores: LabelScores) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def pretraining_figure(evaluation: Evaluation) -> str:
         .encode(x=x, y=alt.Y(f"{loss}:Q", title=title, scale=alt.Scale(zero=True)))
         for loss, title in (("mslm", "MSLM loss"), ("scl", "SCL loss"))
     ]
-    return _svg(alt.hconcat(*lines, spacing=60))
+    return drawn(alt.hconcat(*lines, spacing=60))
 
 
 def reliability_figure(evaluation: Evaluation) -> str:
@@ -136,13 +136,13 @@ def reliability_figure(evaluation: Evaluation) -> str:
     )
     ends = alt.Data(values=[{"probability": end, "accuracy": end} for end in (0, 1)])
     diagonal = alt.Chart(ends).mark_line(color=MUTED, strokeDash=[4, 4]).encode(x="probability:Q", y="accuracy:Q")
-    return _svg(diagonal + points)
+    return drawn(diagonal + points)
 
 
 def risk_figure(evaluation: Evaluation) -> str:
     """The share of wrong answers among the surest, from few of the answers to all."""
     points = [each.model_dump() for each in evaluation.reliability.risk_coverage]
-    return _svg(
+    return drawn(
         alt.Chart(alt.Data(values=points), width=300, height=300)
         .mark_line(color=ACCENT, point=alt.OverlayMarkDef(size=22, color=ACCENT))
         .encode(
@@ -169,9 +169,10 @@ def _curves(evaluation: Evaluation, y: alt.Y) -> str:
             ),
         )
     )
-    return _svg(lines)
+    return drawn(lines)
 
 
-def _svg(chart: Any) -> str:
+def drawn(chart: Any) -> str:
+    """A chart as SVG in the style of all figures."""
     specification = chart.to_dict() | {"config": _CONFIG}
     return vl_convert.vegalite_to_svg(specification, allowed_base_urls=[])

@@ -8,9 +8,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from relseed.evaluation.drifted import Drifted
 from relseed.evaluation.record import Evaluation
 from relseed.generation.summary import MethodSummary
 from relseed.pipeline.templates import render
+from relseed.report.drifts import drift_figure, drifts_table
 from relseed.report.figures import (
     confusion_figure,
     labels_figure,
@@ -43,10 +45,12 @@ def page_of(
     methods: Mapping[str, MethodSummary],
     labellers: Sequence[Table],
     rankings: Table,
+    drifts: Mapping[str, Drifted],
 ) -> str:
     """Render the page from the data card, the evaluations, which share one draw, and what each method wrote.
 
-    `labellers` are the two tables of LLMs that labelled test examples themselves, `rankings` that of rankings.
+    `labellers` are the two tables of LLMs that labelled test examples themselves, `rankings` that of rankings,
+    `drifts` how methods change by generation.
     """
     first = next(iter(systems.values()))
     return render(
@@ -64,6 +68,8 @@ def page_of(
         labellers=[table for table in labellers if table.rows],
         written=methods_table(methods),
         rankings=rankings,
+        drifts=drifts_table(drifts),
+        drift_figures={name: Markup(drift_figure(found)) for name, found in drifts.items()},
         methods=list(methods),
     )
 
