@@ -92,7 +92,12 @@ def _origin(
 def _entry(params: Params, settings: TrainingSet, method: str) -> Any:
     """What params.yaml says of a method; of blends, the ranking that they are of."""
     if method == BLEND and settings.top is not None:
-        return {"loop": BLEND, **params.value(f"rankings.{Path(settings.reads).stem}")["blend"]}
+        ranking = f"rankings.{Path(settings.reads).stem}"
+        if (blend := params.value(ranking)["blend"]) is None:
+            raise UserError(
+                f"a training set takes {BLEND}, and {ranking}.blend is null: leave {BLEND} out of its methods"
+            )
+        return {"loop": BLEND, **blend}
     return params.value(f"methods.{method}")
 
 

@@ -118,3 +118,9 @@ def test_what_was_measured_is_read_back_and_of_another_version_is_an_error(tmp_p
     path.write_text("{}")
     with pytest.raises(DataError, match="dvc repro -f drift@grown"):
         read_drift(path)
+
+
+def test_a_generation_of_few_examples_is_measured_and_is_no_part_of_a_slope():
+    drift = found(written(5, labels=["a"] * 5), written(), written(seed=3))
+    assert [each.examples for each in drift.generations] == [5, 40, 40]
+    assert drift.slopes["label_balance"].value == pytest.approx(0.0)

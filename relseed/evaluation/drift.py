@@ -21,7 +21,7 @@ from relseed.evaluation.bootstrap import COVERAGE
 from relseed.evaluation.drifted import Distances, Drifted, Generation, Slope
 from relseed.pipeline.params import Section
 
-LEAST = 20  # examples on each side for which telling them apart says something
+LEAST = 20  # examples of which a generation says enough for a slope, and two samples for telling them apart
 COPY = 0.95  # cosine from which an example is a copy of one that it comes from
 _FOLDS = 5
 
@@ -112,13 +112,14 @@ def drifted(
 ) -> Drifted:
     """All figures of generations by their numbers, each of two examples or more; the schema has `labels` labels."""
     first = generations[min(generations)]
+    large = {number: each for number, each in generations.items() if len(each.labels) >= LEAST}
     measured = tuple(_generation(number, each, first, real, labels) for number, each in generations.items())
     return Drifted(
         method=method,
         generations=measured,
         floor=_floor(real, settings),
         ceiling=real.distances(other),
-        slopes=_slopes(generations, real, settings, labels) if len(generations) > 1 else {},
+        slopes=_slopes(large, real, settings, labels) if len(large) > 1 else {},
     )
 
 
@@ -166,7 +167,7 @@ def _slopes(generations: Mapping[int, Written], real: Real, settings: Drift, lab
     """Of each figure, the slope over generations; its interval is that of random halves (Politis and Romano 1994).
 
     Halves are drawn without replacement: an example that came twice would make two samples seem alike. How a half's
-    slope varies about that of the whole is how the whole's varies about the truth.
+    slope varies about the mean of all is how the whole's varies about the truth.
     """
     figures: dict[str, Callable[[Written], float]] = {
         "mmd": lambda each: mmd(real.vectors, each.vectors, real.width),
@@ -181,7 +182,7 @@ def _slopes(generations: Mapping[int, Written], real: Real, settings: Drift, lab
             _slope({number: figure(_half(each, rng)) for number, each in generations.items()})
             for _ in range(settings.resamples)
         ]
-        low, high = np.quantile(np.array(halves) - whole, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+        low, high = np.quantile(np.array(halves) - np.mean(halves), [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
         found[name] = Slope(value=whole, low=whole - float(high), high=whole - float(low))
     return found
 
