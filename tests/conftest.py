@@ -29,7 +29,7 @@ ENVIRONMENT = {
     "GIT_COMMITTER_EMAIL": "test@example.org",
 }
 # One system that takes nothing written; as many seeds as the recorded explanations are of.
-_NONE = "drafts methods criteria rankings training_sets releases encoders lms seq2seq pairs dpo labellers"
+_NONE = "drafts methods drifts criteria rankings training_sets releases encoders lms seq2seq pairs dpo labellers"
 TINY_ENTRIES: dict[str, Sequence[str]] = {"systems": ["gold"]} | dict.fromkeys(_NONE.split(), ())
 TINY = {
     "finetune": {"max_steps": 12, "eval_steps": 3, "batch_size": 4, "seeds": [1, 2]},
@@ -60,7 +60,9 @@ GROWN: dict[str, Any] = {
         "template": {"per_label": 1},
         "reasoned": {"per_label": 12},  # as many as a recorded response is about
         "t5": {"per_label": 1, "max_tokens_per_example": 4},
+        "creator": {"per_label": 5},  # so that recorded responses are asked for whole
     },
+    "drifts": {"creator": {"topics": 2, "resamples": 2}},
     "criteria": {
         "accuracy": {
             "methods": ["one_by_one", "untuned", "tuned", "template", "reasoned"],

@@ -32,6 +32,7 @@ REPEATED = {
     "generate": "methods",
     "filter": "methods",
     "browse": "methods",
+    "drift": "drifts",
     "score": "criteria",
     "drafts": "drafts",
     "rank": "rankings",
@@ -91,7 +92,7 @@ def _paths_in_params(stage) -> list[str]:
     entry = PARAMS.get(REPEATED.get(verb(stage), verb(stage)), {})
     if "@" in stage.name:
         entry = entry[stage.name.partition("@")[2]]
-    keys = {"path", "reads", "about", "recorded", "pairs", "first", "second", "train", "encoder", "model"}
+    keys = {"path", "reads", "about", "recorded", "pairs", "first", "second", "train", "encoder", "model", "other"}
     return [value for key, value in entry.items() if key in keys] if isinstance(entry, dict) else []
 
 
