@@ -69,6 +69,9 @@ STUDIES: Mapping[str, Callable[[], str]] = {
     "pretraining": partial(study, ["tkre-pretraining"], "pre-training", "none"),
     "amount": partial(study, ["tkre-written"], "written per label", "none"),
     "heads": partial(study, ["gold-heads", "tkre-heads"], "system, head", "typed markers"),
+    "creator_gazette": partial(study, ["creator-gazette"], "learns from", "seeds alone"),
+    "amalrec_ranking": partial(study, ["amalrec"], "sentences", "the index with blends"),
+    "amalrec_alone": partial(study, ["amalrec-methods"], "methods", "all methods"),
     "alone": partial(study, ["diverse-alone"], "sentences of the small LM", "seeds alone", validation=True),
 }
 

@@ -8,11 +8,12 @@ A part stands between `<!-- generated: NAME -->` and `<!-- end -->`.
 import re
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from dvc.stage import PipelineStage
 
-from benchmarks import index_tables, llm_tables, tables, verified
+from benchmarks import creator_tables, index_tables, llm_tables, tables, verified
 from benchmarks.tables import markdown
 from tests.graph import ROOT, code, covers, declared, downstream, paths, pipeline, verb
 
@@ -116,6 +117,8 @@ _MEASURED = (
     llm_tables.decode,
     verified.stated,
     verified.ranked,
+    creator_tables.strategies,
+    creator_tables.devoid,
     index_tables.index_stated,
     index_tables.index_methods,
     index_tables.index_weights,
@@ -125,6 +128,8 @@ _MEASURED = (
 PARTS: Mapping[str, Callable[[], str]] = {
     **{part.__name__: part for part in (graph, stages, reruns, *_MEASURED)},
     **tables.STUDIES,
+    "creator_bulletin": partial(creator_tables.questions, "creator-bulletin"),
+    "creator_quiz": partial(creator_tables.questions, "creator-quiz"),
 }
 
 

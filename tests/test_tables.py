@@ -1,11 +1,12 @@
 """The tables of the benchmarks: every file of results has one, and says what can no longer be run."""
 
 import json
+from functools import partial
 
 import pytest
 import yaml
 
-from benchmarks import index_tables, llm_tables, study, tables, verified
+from benchmarks import creator_tables, index_tables, llm_tables, study, tables, verified
 from tests.graph import ROOT
 
 TABLES = {
@@ -31,6 +32,10 @@ TABLES = {
     "index_weights": index_tables.index_weights,
     "index_fitted": index_tables.index_fitted,
     "index_correlations": index_tables.index_correlations,
+    "strategies": creator_tables.strategies,
+    "devoid": creator_tables.devoid,
+    "creator_bulletin": partial(creator_tables.questions, "creator-bulletin"),
+    "creator_quiz": partial(creator_tables.questions, "creator-quiz"),
     **tables.STUDIES,
 }
 ROW = {"real": 8, "written": 4, "micro_f1": [0.5], "mean": 0.5, "std": 0.0}

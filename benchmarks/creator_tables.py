@@ -1,0 +1,83 @@
+"""The tables of docs/papers/data_creators.md: classifiers that learnt from what grew of one example, and what grew."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import read_results
+from benchmarks.strategies import RESULT
+from benchmarks.study import FOLDER
+from benchmarks.tables import DASH, in_percent, markdown
+
+DEVOID = Path("benchmarks/devoid.json")
+_SLOPES = {"mmd": "MMD²", "distance": "distance", "label_balance": "label balance", "copies": "copies"}
+
+
+def questions(name: str) -> str:
+    """A study of questions: accuracy (micro-F1 where no label is negative), macro-F1, answers without reading."""
+    header = ["learns from", "real", "written", "accuracy", "± random seeds", "macro-F1"]
+    variants = read_results(FOLDER / f"{name}.json").get("variants", {})
+    rows = [_questions(title, measured["systems"]["creator"]) for title, measured in variants.items()]
+    baselines = next(iter(variants.values()))["systems"]["creator"]["draws"]["1"]["baselines"] if variants else {}
+    rows += [
+        [f"{baseline} answer", "0", "0", in_percent(found["micro_f1"]["mean"]), DASH, DASH, DASH]
+        for baseline, found in baselines.items()
+    ]
+    return markdown([*header, "difference from seeds alone, 95 % interval"], rows)
+
+
+def _questions(title: str, row: Mapping[str, Any]) -> list[str]:
+    apart = [100 * row[end] for end in ("difference", "low", "high")] if "low" in row else []
+    return [
+        title,
+        str(row["real"]),
+        str(row["written"]),
+        in_percent(row["mean"]),
+        in_percent(row["std"]),
+        in_percent(row["draws"]["1"]["scores"]["macro_f1"]["mean"]),
+        "{:+.1f} ({:+.1f} to {:+.1f})".format(*apart) if apart else DASH,
+    ]
+
+
+def strategies() -> str:
+    """What the small LM writes by each strategy: acceptance, cost, and slopes over generations."""
+    header = ["next example", "accepted", "not JSON", "label balance", "tokens per accepted", "seconds per accepted"]
+    header += ["generations", *(f"{title} by generation" for title in _SLOPES.values())]
+    return markdown(header, [_strategy(name, found) for name, found in read_results(RESULT).items()])
+
+
+def _strategy(name: str, found: Mapping[str, Any]) -> list[str]:
+    summary, drift = found["summary"], found["drift"] or {"generations": [], "slopes": {}}
+    accepted = max(1, summary["accepted"])
+    tokens = (summary["prompt_tokens"] or 0) + (summary["completion_tokens"] or 0)
+    unreadable = summary["rejected"].get("unparseable", 0) + summary["rejected"].get("truncated", 0)
+    return [
+        "tree, without a grammar" if name == "free" else name,
+        f"{summary['accepted']} of {summary['candidates']}",
+        str(unreadable),
+        DASH if summary["label_balance"] is None else f"{summary['label_balance']:.2f}",
+        f"{tokens / accepted:.0f}",
+        f"{summary['seconds'] / accepted:.1f}",
+        str(len(drift["generations"])),
+        *(_slope(drift["slopes"].get(figure)) for figure in _SLOPES),
+    ]
+
+
+def _slope(slope: Mapping[str, float] | None) -> str:
+    return DASH if slope is None else f"{slope['value']:+.4f} ({slope['low']:+.4f} to {slope['high']:+.4f})"
+
+
+def devoid() -> str:
+    """What a large LLM writes where labels are shown as names that say nothing, or something else."""
+    header = ["labels are shown as", "candidates", "accepted", "state their label", "95 % interval"]
+    rows = [
+        [
+            title,
+            str(found["candidates"]),
+            str(found["accepted"]),
+            f"{found['stated']} of {found['judged']}",
+            f"{100 * found['low']:.1f} to {100 * found['high']:.1f} %",
+        ]
+        for title, found in read_results(DEVOID).items()
+    ]
+    return markdown(header, rows)
