@@ -74,12 +74,12 @@ quick: setup  ## run the default without tuning a language model, and without en
 	$(call experiment,$(QUICK))
 
 yes_no: setup  ## answer yes-or-no questions about passages (Bulletin): seeds, and questions grown from one of them
-	$(call experiment,$(GROWN) task=yes_no ingest.path=data/bulletin training_sets.creator.per_label=40 \
+	$(call experiment,$(GROWN) task=yes_no ingest.path=data/bulletin training_sets.creator.per_label=80 \
 	  methods.creator.reads=data/recorded/bulletin/creator.jsonl methods.creator.per_label=40 \
 	  drifts.creator.other=data/primer/train.jsonl $(patsubst %,systems.%.head=first_token,gold creator)) report browse@creator
 
 multiple_choice: setup  ## answer multiple-choice questions (Quiz): seeds, and questions grown from one of them
-	$(call experiment,$(GROWN) task=multiple_choice ingest.path=data/quiz training_sets.creator.per_label=16 \
+	$(call experiment,$(GROWN) task=multiple_choice ingest.path=data/quiz training_sets.creator.per_label=80 \
 	  methods.creator.reads=data/recorded/quiz/creator.jsonl methods.creator.per_label=16 \
 	  ~drifts.creator $(patsubst %,systems.%.head=choice,gold creator)) report browse@creator
 
