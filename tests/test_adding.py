@@ -158,8 +158,8 @@ def test_a_command_names_a_stage_of_the_pipeline_which_depends_on_the_code_of_th
 def test_the_new_loop_shows_the_newest_accepted_examples_after_the_seeds(place):
     add("method", place)
     with serving(samples(lambda _, words: sentence(words))) as server:
-        ask_at(server, place, "self_reference", per_label=6, newest=3)
-        _, counts = generate(place, "self_reference")
+        ask_at(server, place, "newest_shown", per_label=6, newest=3)
+        _, counts = generate(place, "newest_shown")
     shown = sorted(len(re.findall(r"^\d+\. ", prompt, re.MULTILINE)) for prompt in server.requests)
     assert shown == [5, 5, 8, 8]  # of two labels, four examples and then two
     assert counts == {"accepted": 12}
