@@ -75,7 +75,7 @@ def devoid() -> str:
             title,
             str(found["candidates"]),
             str(found["accepted"]),
-            f"{found['stated']} of {found['judged']}",
+            f"{found['stated']} of {found['asked']}",
             f"{100 * found['low']:.1f} to {100 * found['high']:.1f} %",
         ]
         for title, found in read_results(DEVOID).items()

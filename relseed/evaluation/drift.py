@@ -21,7 +21,7 @@ from relseed.evaluation.bootstrap import COVERAGE
 from relseed.evaluation.drifted import Distances, Drifted, Generation, Slope
 from relseed.pipeline.params import Section
 
-LEAST = 20  # examples of which a generation says enough for a slope, and two samples for telling them apart
+LEAST = 20  # examples of which a generation says enough for a slope, and two sets for telling them apart
 COPY = 0.95  # cosine from which an example is a copy of one that it comes from
 _FOLDS = 5
 
@@ -75,7 +75,7 @@ class Real:
 
 
 def mmd(one: NDArray[np.float64], other: NDArray[np.float64], width: float) -> float:
-    """The unbiased squared maximum mean discrepancy of two samples, [n, h] and [m, h], with a Gaussian kernel.
+    """The unbiased squared maximum mean discrepancy of two sets, [n, h] and [m, h], with a Gaussian kernel.
 
     Gretton et al. 2012, equation 3; 0 on average where both are of one distribution, and then sometimes below.
     """
@@ -88,9 +88,9 @@ def mmd(one: NDArray[np.float64], other: NDArray[np.float64], width: float) -> f
 
 
 def auc(one: NDArray[np.float64], other: NDArray[np.float64], seed: int) -> float | None:
-    """How well a logistic regression tells two samples apart, cross-validated (Lopez-Paz and Oquab 2017).
+    """How well a logistic regression tells two sets apart, cross-validated (Lopez-Paz and Oquab 2017).
 
-    The area under the curve, 0.5 for chance; None where either has fewer than 20 examples.
+    The area under the curve, 0.5 where nothing tells them apart; None where either has fewer than 20 examples.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -166,7 +166,7 @@ def _floor(real: Real, settings: Drift) -> Distances:
 def _slopes(generations: Mapping[int, Written], real: Real, settings: Drift, labels: int) -> dict[str, Slope]:
     """Of each figure, the slope over generations; its interval is that of random halves (Politis and Romano 1994).
 
-    Halves are drawn without replacement: an example that came twice would make two samples seem alike. How a half's
+    Halves are drawn without replacement: an example that came twice would make two sets seem alike. How a half's
     slope varies about the mean of all is how the whole's varies about the truth.
     """
     figures: dict[str, Callable[[Written], float]] = {

@@ -154,8 +154,8 @@ class Ask:
     surface: Any = None  # of the negative label's examples, one of `Task.surfaces`
     tuples: Sequence[Any] = ()  # that the examples are about, one of each; none: about anything
     reasoning: bool = False  # each example comes after words on how it will say what it is to say
-    options: Mapping[str, str] = field(default_factory=dict)  # labels that samples may have, and how they are shown
-    answers: tuple[str, ...] = ()  # labels of the samples, in order; none: any of `options`
+    options: Mapping[str, str] = field(default_factory=dict)  # labels that examples may have, and how they are shown
+    answers: tuple[str, ...] = ()  # labels of the examples, in order; none: any of `options`
     definitions: Mapping[str, str] = field(default_factory=dict)  # of labels, where they are to be shown
 
 
