@@ -18,40 +18,47 @@ from stages import generate
 from tests.graph import ROOT
 from tests.hostile import Handler, Server, chat, serving
 
-KILLS = 20
+KILLS = {"one_by_one": 20, "creator": 8}
 PER_LABEL = 30
+ONE_EACH = {"per_label": PER_LABEL, "max_request_factor": 1.0}
+SETTINGS = {"one_by_one": ONE_EACH, "creator": ONE_EACH | {"per_request": 2}}
 LABELS = ("founded_by", "born_in", "no_relation")
 
 
-def test_a_stage_killed_at_twenty_random_moments_asks_nothing_twice_and_misses_nothing(tmp_path, monkeypatch):
+@pytest.mark.parametrize("method", SETTINGS)
+def test_a_stage_killed_at_random_moments_asks_nothing_twice_and_misses_nothing(method, tmp_path, monkeypatch):
     with serving(writes) as server:
         whole = project(tmp_path / "whole", server)
-        assert os.waitstatus_to_exitcode(waited(start(whole, monkeypatch))) == 0
+        assert os.waitstatus_to_exitcode(waited(start(whole, method, monkeypatch))) == 0
         server.requests.clear()
         killed = project(tmp_path / "killed", server)
         finished: dict[str, int] = {}
         rng = random.Random(7)
-        for _ in range(KILLS):
-            kill(start(killed, monkeypatch), server, rng)
+        for _ in range(KILLS[method]):
+            kill(start(killed, method, monkeypatch), server, rng)
             finished |= {prompt: server.requests[prompt] for prompt in answered(killed) if prompt not in finished}
-        assert 0 < len(finished) < PER_LABEL * len(LABELS)
-        assert os.waitstatus_to_exitcode(waited(start(killed, monkeypatch))) == 0
+        assert 0 < len(finished) < len(written(whole, method))
+        assert os.waitstatus_to_exitcode(waited(start(killed, method, monkeypatch))) == 0
     assert {prompt: server.requests[prompt] for prompt in finished} == finished
-    assert candidates(killed) == candidates(whole)
-    assert len(candidates(whole).splitlines()) == PER_LABEL * len(LABELS)
+    assert candidates(killed, method) == candidates(whole, method)
+    assert sum(len(line["candidates"]) for line in written(whole, method)) == PER_LABEL * len(LABELS)
 
 
 def writes(handler: Handler) -> None:
-    """Respond with one sentence that no other prompt gets, after a moment."""
+    """Respond with sentences that no other prompt gets, after a moment."""
     time.sleep(0.01)
-    words = hashlib.sha256(handler.prompt.encode()).hexdigest()
+    asked = handler.body["response_format"]["json_schema"]["schema"]["properties"]["samples"]
+    samples = [sample(f"{handler.prompt}{number}") for number in range(asked["minItems"])]
+    for written, wanted in zip(samples, asked.get("prefixItems", ()), strict=False):
+        written["answer"] = wanted["properties"]["answer"]["enum"][0]
+    handler.send(200, chat(json.dumps({"samples": samples})))
+
+
+def sample(text: str) -> dict[str, str]:
+    words = hashlib.sha256(text.encode()).hexdigest()
     parts = [words[start : start + 6] for start in range(0, 48, 6)]
-    sample = {
-        "sentence": f"<e1>{parts[0]}</e1> and <e2>{parts[1]}</e2> of {' '.join(parts[2:])}",
-        "head_type": "PERSON",
-        "tail_type": "LOCATION",
-    }
-    handler.send(200, chat(json.dumps({"samples": [sample]})))
+    sentence = f"<e1>{parts[0]}</e1> and <e2>{parts[1]}</e2> of {' '.join(parts[2:])}"
+    return {"sentence": sentence, "head_type": "PERSON", "tail_type": "LOCATION"}
 
 
 def project(folder: Path, server: Server) -> Path:
@@ -60,7 +67,8 @@ def project(folder: Path, server: Server) -> Path:
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["llms"]["teacher"] |= {"engine": "openai", "model": "m"}
     params["engines"]["openai"]["url"] = server.url
-    params["methods"]["one_by_one"] |= {"per_label": PER_LABEL, "max_request_factor": 1.0}
+    for method, settings in SETTINGS.items():
+        params["methods"][method] |= settings
     params["rules"] |= {"language": None, "near_duplicate": 1.0, "near_duplicate_masked": None, "min_words": 1}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     relations = [{"relation": label, "definition": label, "negative": label == "no_relation"} for label in LABELS]
@@ -82,7 +90,7 @@ def lines(path: Path, records: list[dict]) -> None:
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
 
 
-def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+def start(folder: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> int:
     """The stage in a process of its own, forked so that it need not import everything again."""
     monkeypatch.setenv("DISABLE_MLFLOW_INTEGRATION", "TRUE")
     monkeypatch.delenv("DVC_ROOT", raising=False)
@@ -94,7 +102,7 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
-        generate.main("one_by_one", labels=Path("labels.jsonl"), seeds=Path("seeds.jsonl"), candidates=Path())
+        generate.main(method, labels=Path("labels.jsonl"), seeds=Path("seeds.jsonl"), candidates=Path())
     except BaseException:
         os._exit(1)
     os._exit(0)
@@ -136,5 +144,10 @@ def answered(folder: Path) -> set[str]:
     return {json.loads(request)["messages"][-1]["content"] for (request,) in rows}
 
 
-def candidates(folder: Path) -> bytes:
-    return (folder / "one_by_one.jsonl").read_bytes()
+def candidates(folder: Path, method: str) -> bytes:
+    return (folder / f"{method}.jsonl").read_bytes()
+
+
+def written(folder: Path, method: str) -> list[dict]:
+    """The exchanges, one for each request."""
+    return list(map(json.loads, candidates(folder, method).splitlines()))
