@@ -112,6 +112,14 @@ class Unit:
             asked.append(Asked(self._id(number), count, prompt, request, after=example.id))
         return [accepted.example for accepted in await self._sent(asked)]
 
+    def similarities(self, example: Any, others: Sequence[Any]) -> list[float]:
+        """How similar others are to an example: cosines of embeddings of what they are about, names aside."""
+        from relseed.quality.embeddings import embed  # late: it loads PyTorch, and most loops do without
+
+        key = self.method.task.key
+        own, *found = embed([key(example), *map(key, others)])
+        return [float(own @ each) for each in found]
+
     def _id(self, number: int) -> str:
         return request_id(self.method.name, self.target.unit, number)
 

@@ -116,13 +116,8 @@ async def _chain(unit: Unit, asks: _Asks) -> None:
 def _chosen(unit: Unit, shown: Any, among: Sequence[Any]) -> Any:
     if unit.settings.choose == "random":
         return random.Random(unit.method.seeded_id(unit.target.unit, unit.next)).choice(among)
-    from relseed.quality.embeddings import embed  # late: it loads PyTorch
-
-    key = unit.method.task.key
-    own, *others = embed([key(shown), *map(key, among)])
-    similarities = [float(own @ other) for other in others]
-    pick = min if unit.settings.choose == "contrastive" else max
-    return among[pick(range(len(among)), key=similarities.__getitem__)]
+    pick, similar = (min if unit.settings.choose == "contrastive" else max), unit.similarities(shown, among)
+    return among[pick(range(len(among)), key=similar.__getitem__)]
 
 
 def _labels(method: Method) -> list[str]:
