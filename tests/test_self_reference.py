@@ -194,7 +194,7 @@ def test_without_balance_answers_are_to_be_different_where_there_are_enough_labe
 
 def test_the_negative_label_is_no_option_where_it_is_not_wanted():
     engine = Scripted(answer)
-    run(engine, method(negatives=[]))
+    run(engine, method(negatives=[], per_label=20))  # more requests than seeds, one of which has that label
     assert formatted(engine.requests[0])["options"] == ["owns", "rows to"]
 
 
@@ -235,6 +235,12 @@ def test_what_was_shown_is_kept_with_what_was_written_after_it():
 def test_there_must_be_as_many_seeds():
     chosen = method(first=[99])
     with pytest.raises(UserError, match=r"methods\.grown\.first has 99, and there are 15 seeds"):
+        targets_of(chosen, loop_of(Params(PARAMS | {"methods": {"grown": ENTRY}}), "grown"))
+
+
+def test_a_seed_of_a_label_that_is_not_written_is_not_shown_first():
+    chosen = method(first=[15], negatives=[])
+    with pytest.raises(UserError, match=r"methods\.grown\.first has the seed .* of the negative label, which is not"):
         targets_of(chosen, loop_of(Params(PARAMS | {"methods": {"grown": ENTRY}}), "grown"))
 
 

@@ -101,7 +101,7 @@ async def rehearse(method: Method, targets: Sequence[Target]) -> list[Request]:
 
     What is written is taken to be as long as the seeds, which stand in for it in later prompts.
     """
-    rehearsals = [_Rehearsal(method.demonstrations(target.shown), method.rules.seeds) for target in targets]
+    rehearsals = [_Rehearsal(method.demonstrations(target.shown), target.start) for target in targets]
     loop = load("relseed.methods", method.settings.loop, "loop of a method")
     for target, rehearsal in zip(targets, rehearsals, strict=True):
         await loop.write(Unit(method, target, rehearsal))
@@ -109,11 +109,11 @@ async def rehearse(method: Method, targets: Sequence[Target]) -> list[Request]:
 
 
 class _Rehearsal:
-    def __init__(self, demonstrations: Sequence[str], seeds: Sequence[Any]) -> None:
-        self._shown, self._examples = cycle(demonstrations or [""]), cycle(seeds)
+    def __init__(self, demonstrations: Sequence[str], start: Any) -> None:
+        self._shown, self._start = cycle(demonstrations or [""]), start
         self.requests: list[Request] = []
 
     async def __call__(self, asked: Sequence[Asked]) -> list[Accepted]:
         self.requests += [query.request for query in asked]
         about = [each.id for query in asked for each in query.tuples] or [None] * sum(query.count for query in asked)
-        return list(map(Accepted, self._shown, about, self._examples))
+        return [Accepted(shown, tuple, self._start) for shown, tuple in zip(self._shown, about, strict=False)]

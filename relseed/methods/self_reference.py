@@ -36,13 +36,18 @@ def targets(method: Method) -> list[Target]:
     """All that are wanted, of whatever label, after each seed that is shown first.
 
     Raises:
-        UserError: There are not as many seeds.
+        UserError: There are not as many seeds, or one has a label that is not written.
     """
-    seeds, wanted = method.rules.seeds, method.settings.per_label * len(_labels(method))
+    seeds, labels = method.rules.seeds, _labels(method)
     if (last := max(method.settings.first)) > len(seeds):
         raise UserError(f"methods.{method.name}.first has {last}, and there are {len(seeds)} seeds")
     starts = [seeds[place - 1] for place in dict.fromkeys(method.settings.first)]
-    return [Target(start.label, wanted, start=start) for start in starts]
+    if other := [start.id for start in starts if start.label not in labels]:
+        raise UserError(
+            f"methods.{method.name}.first has the seed {other[0]} of the negative label, which is not written: take "
+            "another, or name a kind in `negatives`"
+        )
+    return [Target(start.label, method.settings.per_label * len(labels), start=start) for start in starts]
 
 
 async def write(unit: Unit) -> None:
