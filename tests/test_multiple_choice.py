@@ -18,6 +18,7 @@ RULES = RuleSettings(min_words=3, max_words=30, near_duplicate=0.5, near_duplica
 KETTLE = AnsweredQuestion(id="q-1", question="What is a kettle for?", options=("tea", "hair", "nails"), answer="tea")
 COATS = AnsweredQuestion(id="q-2", question="Where do coats hang?", options=("oven", "hall", "bath"), answer="hall")
 SEEDS = [KETTLE, COATS]
+OPEN = [seed.model_copy(update={"passage": "It is in the hall, beside the tea."}) for seed in SEEDS]
 YES = AnsweredQuestion(id="q-3", question="Is the sea salty here?", options=("yes", "no"), answer="yes")
 NO = AnsweredQuestion(id="q-4", question="Is the sea sweet here?", options=("yes", "no"), answer="no")
 SCHEMA = TASK.labels_of(TASK.fixed_schema, SEEDS)
@@ -123,12 +124,14 @@ def test_a_target_is_read_back_as_the_example_that_it_was_made_of(seeds):
     ("sample", "rule"),
     [
         ({"answer": "a saw"}, "answer_missing"),
-        ({"answer": None}, "answer_missing"),
+        ({"answer": " "}, "unparseable"),
+        ({"answer": None, "options": ["None", "a rope", "a drum"]}, "unparseable"),
         ({"options": ["a knife", "a rope"]}, "wrong_options"),
         ({"options": ["a knife", "A knife", "a rope"]}, "wrong_options"),
         ({"options": ["a knife", " ", "a rope"]}, "wrong_options"),
-        ({"options": "a knife"}, "wrong_options"),
-        ({"options": [1, 2, 3]}, "wrong_options"),
+        ({"options": "a knife"}, "unparseable"),
+        ({"options": [1, 2, 3]}, "unparseable"),
+        ({"options": [float("nan")]}, "unparseable"),
         ({"question": 3}, "unparseable"),
         ({"question": "Why?"}, "length"),
         ({"question": KETTLE.question}, "copy"),
@@ -145,12 +148,40 @@ def test_options_are_those_of_the_seeds_where_all_have_the_same():
     assert found.options == ("yes", "no")
 
 
+@pytest.mark.parametrize("passage", [7, None, " "])
+def test_a_passage_must_be_there_where_the_seeds_have_some(passage):
+    assert outcome(OPEN, passage=passage) == "unparseable"
+
+
+def test_a_passage_that_nobody_asked_for_is_left_out():
+    assert outcome(passage="Ropes cut nothing.").passage is None
+
+
+def by_label(place: str, seeds: Any = SEEDS, **sample: Any) -> Any:
+    """What becomes of a sample where the answer is asked for at a place: the example, or the rule that rejects it."""
+    chosen = TASK.prompt(ask(seeds, loop="all_at_once", options={}, label=place), "chat")
+    [candidate] = chosen.parse("m/2/0", json.dumps({"samples": [GOOD | sample]}), truncated=False)
+    found = RuleFilter(TASK.rules(SCHEMA, seeds, RULES), RULES, seeds).apply(candidate)
+    return found.rule if isinstance(found, Rejected) else found
+
+
 @pytest.mark.parametrize("place", ["1", "2"])
 def test_a_loop_that_asks_by_label_gets_questions_whose_answer_stands_there(place):
-    chosen = TASK.prompt(ask(loop="all_at_once", options={}, label=place), "chat")
-    [candidate] = chosen.parse("m/2/0", json.dumps({"samples": [GOOD]}), truncated=False)
-    found = RuleFilter(TASK.rules(SCHEMA, SEEDS, RULES), RULES, SEEDS).apply(candidate)
-    assert (found.rule if isinstance(found, Rejected) else found.label) == ("wrong_place" if place == "1" else "2")
+    found = by_label(place)
+    assert (found if isinstance(found, str) else found.label) == ("wrong_place" if place == "1" else "2")
+
+
+@pytest.mark.parametrize(
+    ("sample", "seeds", "rule"),
+    [
+        ({"question": " "}, SEEDS, "no_question"),
+        ({"options": [float("nan")]}, SEEDS, "unparseable"),
+        ({"answer": None, "options": ["None", "a rope", "a drum"]}, SEEDS, "answer_missing"),
+        ({}, OPEN, "passage_missing"),
+    ],
+)
+def test_a_sample_that_a_loop_asked_for_by_label_is_rejected_by_the_name_of_a_rule(sample, seeds, rule):
+    assert by_label("2", seeds, **sample) == rule
 
 
 def test_an_llm_that_labels_is_shown_the_options_and_no_answer():

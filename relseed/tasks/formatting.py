@@ -123,6 +123,17 @@ def text_of(sample: Mapping[str, Any], field: str) -> str:
     return value
 
 
+def texts_of(sample: Mapping[str, Any], field: str) -> list[str]:
+    """A field of a sample that must be a list of texts.
+
+    Raises:
+        ValueError: It is missing, or something else.
+    """
+    if not isinstance(values := sample.get(field), list) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{field}: a list of texts is required")
+    return values
+
+
 def label_of(answer: str, options: Mapping[str, str]) -> str:
     """The label that is shown as an answer, letter case and blanks around it aside.
 

@@ -52,6 +52,7 @@ class _Response(BaseModel):
 
 
 _TEXTS = TypeAdapter(dict[str, str | None])
+_LISTS = TypeAdapter(dict[str, list[str] | None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +114,18 @@ class SamplesPrompt(SamplesParser):
         return json.dumps({"samples": [json.loads(self.show(example))]}, ensure_ascii=False)
 
     def _read(self, id: str, number: int, sample: Any, response: Any) -> list[Candidate]:
-        lists = [name for name, schema in self.fields.items() if schema.get("type") == "array"]
-        asked_for = (
-            {name: sample.get(name) for name in self.fields if name not in lists}
-            if isinstance(sample, dict)
-            else sample
-        )
         try:
-            fields: dict[str, Any] = _TEXTS.validate_python(asked_for)
+            fields = self._fields(sample)
             if (text := fields.pop(self.text)) is None:
                 raise ValueError(f"{self.text}: Field required")
         except ValueError as error:
             shown = json.dumps(sample, ensure_ascii=False)
             return [self._candidate(id, number, shown, problem=describe_error(error))]
-        fields |= {name: sample.get(name) for name in lists}  # whatever they hold is for rules to say
         return [self._candidate(id, number, text, fields=fields)]
+
+    def _fields(self, sample: Any) -> dict[str, Any]:
+        if not isinstance(sample, dict):
+            return dict(_TEXTS.validate_python(sample))  # raises what is wrong with it
+        asked_for = {name: sample.get(name) for name in self.fields}
+        lists = {name: asked_for.pop(name) for name, schema in self.fields.items() if schema.get("type") == "array"}
+        return {**_TEXTS.validate_python(asked_for), **_LISTS.validate_python(lists)}

@@ -142,13 +142,15 @@ class MultipleChoiceTask(Task):
         return SamplesPrompt(ask, template, _fields(ask.seeds), "question", self.show)
 
     def rules(self, schema: PlainSchema, seeds: Sequence[AnsweredQuestion], settings: "RuleSettings") -> "Rules":
-        """Form, options, an answer among them at the place that was asked for, lengths, copies, language."""
+        """Form, passage, options, an answer among them where it was asked for, lengths, copies, language."""
         from relseed.quality.rules import COPIES, FORM, LANGUAGE, Rules, truncated, unparseable
 
         return Rules(
             on_candidates={
                 "truncated": truncated,
                 "unparseable": unparseable,
+                "no_question": _no_question,
+                "passage_missing": lambda candidate: _passage_missing(candidate, seeds),
                 "wrong_options": lambda candidate: _wrong_options(candidate, seeds),
                 "answer_missing": _answer_missing,
                 "wrong_place": _wrong_place,
@@ -168,7 +170,7 @@ def _example(candidate: "Candidate") -> AnsweredQuestion:
     passage = (candidate.fields.get("passage") or "").strip()
     said = {"question": candidate.text.strip(), **({"passage": passage} if passage else {})}
     options = [option.strip() for option in _options(candidate)]
-    chosen = {"options": options, "answer": str(candidate.fields.get("answer")).strip(), "method": candidate.method}
+    chosen = {"options": options, "answer": _answer(candidate), "method": candidate.method}
     return AnsweredQuestion.model_validate({"id": candidate.id, **said, **chosen})
 
 
@@ -177,6 +179,19 @@ def _options(candidate: "Candidate") -> tuple[str, ...]:
         return _OPTIONS.validate_python(candidate.fields.get("options"))
     except ValidationError:
         return ()
+
+
+def _answer(candidate: "Candidate") -> str:
+    return (candidate.fields.get("answer") or "").strip()
+
+
+def _no_question(candidate: "Candidate") -> str | None:
+    return None if candidate.text.strip() else "the question is empty"
+
+
+def _passage_missing(candidate: "Candidate", seeds: Sequence[AnsweredQuestion]) -> str | None:
+    has_one = bool((candidate.fields.get("passage") or "").strip())
+    return "the seeds have passages, this question has none" if _open_book(seeds) and not has_one else None
 
 
 def _wrong_options(candidate: "Candidate", seeds: Sequence[AnsweredQuestion]) -> str | None:
@@ -191,7 +206,7 @@ def _wrong_options(candidate: "Candidate", seeds: Sequence[AnsweredQuestion]) ->
 
 
 def _answer_missing(candidate: "Candidate") -> str | None:
-    answer, options = str(candidate.fields.get("answer")).strip(), [option.strip() for option in _options(candidate)]
+    answer, options = _answer(candidate), [option.strip() for option in _options(candidate)]
     return None if answer in options else f"the answer {answer!r} is not among the options {', '.join(options)}"
 
 
@@ -205,6 +220,10 @@ def _fixed(seeds: Sequence[AnsweredQuestion]) -> tuple[str, ...] | None:
     return seeds[0].options if len({seed.options for seed in seeds}) == 1 and len(seeds) > 1 else None
 
 
+def _open_book(seeds: Sequence[AnsweredQuestion]) -> bool:
+    return any(seed.passage for seed in seeds)
+
+
 def _written(example: AnsweredQuestion, passage: bool) -> dict[str, Any]:
     shown = {"passage": example.passage} if passage else {}
     return {**shown, "question": example.question, "options": list(example.options), "answer": example.answer}
@@ -214,13 +233,13 @@ def _fields(seeds: Sequence[AnsweredQuestion]) -> dict[str, Any]:
     """The JSON schemas of a question's fields, with a passage where a seed has one."""
     text, counts = {"type": "string"}, [len(seed.options) for seed in seeds]
     options = {"type": "array", "items": text, "minItems": min(counts), "maxItems": max(counts)}
-    passage = {"passage": text} if any(seed.passage for seed in seeds) else {}
+    passage = {"passage": text} if _open_book(seeds) else {}
     return {**passage, "question": text, "options": options, "answer": text}
 
 
 def _format_of(ask: Ask) -> "Format":
     """The format of questions: options and answer first where all have the same options, else after the question."""
-    from relseed.tasks.formatting import Format, text_of
+    from relseed.tasks.formatting import Format, Read, text_of, texts_of
     from relseed.tasks.structured import json_schema
 
     fields, fixed = _fields(ask.seeds), _fixed(ask.seeds)
@@ -237,7 +256,10 @@ def _format_of(ask: Ask) -> "Format":
         return {name: shown[name] for name in fields}
 
     def read(sample: Mapping[str, Any]) -> "Read":
-        return _read(sample, text_of(sample, "question"), fixed)
+        options, answer = fixed or texts_of(sample, "options"), text_of(sample, "answer")
+        passage = {"passage": text_of(sample, "passage")} if "passage" in fields else {}
+        said = {**passage, "options": list(options), "answer": answer}
+        return Read(_place(answer, options), text_of(sample, "question"), said)
 
     return Format(
         about="a question with several options, exactly one of which is right, and its answer",
@@ -257,14 +279,7 @@ _RULES = (
 _PLACES = "The right option stands at another place each time, and is neither longer nor more precise than the others."
 
 
-def _read(sample: Mapping[str, Any], question: str, fixed: tuple[str, ...] | None) -> "Read":
-    from relseed.tasks.formatting import Read
-
-    options = fixed or sample.get("options")
-    fields = {"options": options, "answer": sample.get("answer"), "passage": sample.get("passage")}
-    answer = str(fields["answer"]).strip()
-    places = (
-        [option.strip() for option in options if isinstance(option, str)] if isinstance(options, list | tuple) else []
-    )
-    label = str(places.index(answer) + 1) if answer in places else "1"  # a rule says that there is none
-    return Read(label, question, {name: value for name, value in fields.items() if value is not None})
+def _place(answer: str, options: Sequence[str]) -> str:
+    """The place of an answer among options, blanks around them aside; the first where a rule says that it has none."""
+    places = [option.strip() for option in options]
+    return str(places.index(answer.strip()) + 1) if answer.strip() in places else "1"
