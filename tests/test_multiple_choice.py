@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from relseed.evaluation.baselines import baseline_f1
 from relseed.labelling.prompt import LabelPrompt
+from relseed.pipeline.errors import UserError
 from relseed.quality.rules import RuleFilter, RuleSettings
 from relseed.records.candidates import Candidate, Rejected
 from relseed.tasks.formatting import FormattingPrompt
@@ -101,6 +102,13 @@ def test_an_answer_that_is_asked_for_is_demanded_where_options_are_fixed():
     fixed = prompt([YES, NO], options={"1": "1", "2": "2"}, answers=("2", "1"))
     samples = fixed.response_schema()["properties"]["samples"]["prefixItems"]
     assert [sample["properties"]["answer"]["enum"] for sample in samples] == [["no"], ["yes"]]
+
+
+@pytest.mark.parametrize(("seeds", "places"), [(SEEDS, "123"), ([YES, NO], "123")], ids=["own", "fewer than labels"])
+def test_no_answer_can_be_asked_for_where_options_are_not_the_same_for_all(seeds, places):
+    options = {place: place for place in places}
+    with pytest.raises(UserError, match=r"the method grown is to ask for the rarest answers.*`balanced` to false"):
+        prompt(seeds, options=options, answers=("3", "1"))
 
 
 def test_a_sample_becomes_an_example_with_the_place_of_its_answer_as_label():

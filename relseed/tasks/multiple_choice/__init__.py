@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from relseed.pipeline.errors import UserError
 from relseed.tasks.task import Ask, PlainLabel, PlainSchema, Prompt, Segment, Task
 
 if TYPE_CHECKING:
@@ -131,7 +132,11 @@ class MultipleChoiceTask(Task):
         return json.dumps(_written(example, bool(example.passage)), ensure_ascii=False)
 
     def prompt(self, ask: Ask, form: str) -> Prompt:
-        """A request for questions: after one that is shown, or whose answers stand at a certain place."""
+        """A request for questions: after one that is shown, or whose answers stand at a certain place.
+
+        Raises:
+            UserError: Certain answers are asked for, and questions have options of their own.
+        """
         if ask.options:
             from relseed.tasks.formatting import FormattingPrompt
 
@@ -243,6 +248,11 @@ def _format_of(ask: Ask) -> "Format":
     from relseed.tasks.structured import json_schema
 
     fields, fixed = _fields(ask.seeds), _fixed(ask.seeds)
+    if ask.answers and len(fixed or ()) < len(ask.options):
+        raise UserError(
+            f"the method {ask.method} is to ask for the rarest answers, and questions have options of their own: set "
+            "its `balanced` to false"
+        )
     if fixed:
         del fields["options"]
         fields = {"answer": {"enum": list(fixed)}, **{name: fields[name] for name in fields if name != "answer"}}
