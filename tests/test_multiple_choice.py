@@ -13,7 +13,7 @@ from relseed.quality.rules import RuleFilter, RuleSettings
 from relseed.records.candidates import Candidate, Rejected
 from relseed.tasks.formatting import FormattingPrompt
 from relseed.tasks.multiple_choice import TASK, AnsweredQuestion, Question
-from relseed.tasks.task import Ask, load_task
+from relseed.tasks.task import Ask, load_task, misfit_as
 
 RULES = RuleSettings(min_words=3, max_words=30, near_duplicate=0.5, near_duplicate_masked=None, language=None)
 KETTLE = AnsweredQuestion(id="q-1", question="What is a kettle for?", options=("tea", "hair", "nails"), answer="tea")
@@ -202,6 +202,23 @@ def test_an_llm_that_labels_is_shown_the_options_and_no_answer():
 def test_chance_is_that_of_the_options_that_a_question_has():
     found = baseline_f1(TASK, [YES, NO], [YES] * 40, TASK.labels_of(TASK.fixed_schema, [KETTLE]), seed=1)
     assert found["random"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_question_cannot_be_relabelled_with_the_place_of_an_option_that_it_does_not_have():
+    assert misfit_as("2", YES, TASK, SCHEMA) is None
+    assert misfit_as("3", YES, TASK, SCHEMA) == "the label 3 is for an option that it does not have: it has 2"
+    assert TASK.relabelled(YES, "2").answer == "no"
+
+
+def test_a_question_that_comes_again_with_other_options_may_have_its_answer_at_another_place():
+    assert TASK.item(KETTLE) != TASK.item(KETTLE.model_copy(update={"options": KETTLE.options[::-1]}))
+
+
+def test_a_question_that_comes_twice_in_a_response_is_a_duplicate_whatever_its_options():
+    first, second = read(GOOD, GOOD | {"options": GOOD["options"][::-1]})
+    rules = RuleFilter(TASK.rules(SCHEMA, SEEDS, RULES), RULES, SEEDS)
+    assert not isinstance(rules.apply(first), Rejected)
+    assert rules.apply(second).rule == "duplicate"
 
 
 def test_it_is_found_by_its_name():

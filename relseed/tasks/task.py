@@ -392,6 +392,8 @@ def misfit_as(label: str, example: Any, task: Task, schema: Any) -> str | None:
     """Why an example cannot have this label in place of its own; None where it can."""
     if label not in schema.labels:
         return f"unknown label {label!r}: the schema has {', '.join(schema.labels)}"
+    if (choices := task.choices(example)) and label not in schema.labels[: len(choices)]:
+        return f"the label {label} is for an option that it does not have: it has {len(choices)}"
     return task.misfit(task.relabelled(example, label), schema)
 
 

@@ -4,7 +4,7 @@ Each question has options of its own (Lee et al. 2023: a variable label space), 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +95,10 @@ class MultipleChoiceTask(Task):
         """The question, after its passage; options are no part of it."""
         return f"{example.passage}\n{example.question}" if example.passage else example.question
 
+    def item(self, example: Question) -> Hashable:
+        """The question and its options: with others, the answer stands at another place."""
+        return self.text(example), example.options
+
     def key(self, example: Question) -> str:
         """The question."""
         return example.question
@@ -163,7 +167,7 @@ class MultipleChoiceTask(Task):
             example=_example,
             on_examples={**FORM, **COPIES, **LANGUAGE},
             text=self.text,
-            item=self.item,
+            item=self.text,  # a question that comes twice in a response is a duplicate whatever its options
             masked=self.masked,
         )
 
