@@ -46,7 +46,13 @@ def _nearest(states: np.ndarray, learnt: np.ndarray) -> np.ndarray:
     """The cosine of each of `states` [items, n * h] to the most similar of `learnt`, [items]; 0 where that is empty."""
     if not len(learnt):
         return np.zeros(len(states))
-    return (states @ learnt.T.astype(np.float32)).max(axis=1)
+    return _cosines(states, learnt.astype(np.float32)).max(axis=1)
+
+
+def _cosines(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The cosine of each of some unit vectors to each of others; what the longer ones have more adds nothing to it."""
+    width = min(some.shape[1], others.shape[1])
+    return some[:, :width] @ others[:, :width].T
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ def similarities(extractor: Extractor, items: Sequence[Any], others: Sequence[An
     """How much alike an extractor reads items and others: the cosine of what its head reads, [items, others]."""
     if not items:
         return np.empty((0, len(others)))
-    return states_of(extractor, items) @ states_of(extractor, others).T
+    return _cosines(states_of(extractor, items), states_of(extractor, others))
 
 
 def _unit_vectors(states: torch.Tensor) -> torch.Tensor:
@@ -124,4 +130,10 @@ def _apply(
             values = compute(Batch.of([inputs[index] for index in indices], pad, device))
         for index, row in zip(indices, values.cpu().numpy(), strict=True):
             rows[index] = row
-    return np.stack([row for row in rows if row is not None]) if rows else np.empty((0, 0), dtype=np.float32)
+    return _stacked([row for row in rows if row is not None]) if rows else np.empty((0, 0), dtype=np.float32)
+
+
+def _stacked(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows one below another, zeros after those of batches in which the head reads fewer states of each input."""
+    longest = max(map(len, rows))
+    return np.stack([np.pad(row, (0, longest - len(row))) for row in rows])

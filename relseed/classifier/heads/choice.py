@@ -49,17 +49,29 @@ def lacking(items: Sequence[Any], options: Mapping[str, Any]) -> str | None:
     return None
 
 
-def show(
-    task: Task, example: Any, tokenizer: PreTrainedTokenizerBase, head: nn.Module, options: Mapping[str, Any]
-) -> Input:
-    """The text, and all options after it; where it is too long, what stands before its last line is cut."""
+def show(task: Task, example: Any, tokenizer: PreTrainedTokenizerBase, head: Any, options: Mapping[str, Any]) -> Input:
+    """The text, and all options after it; where it is too long, what stands before its last line is cut.
+
+    Raises:
+        UserError: There are more options than the head knows places.
+    """
     text, choices = task.text(example), task.choices(example)
+    if len(choices) > head.labels:
+        raise UserError(
+            f"{text!r} has {len(choices)} options, and the extractor learnt from questions of {head.labels} at most: "
+            "train it on some that have as many"
+        )
     starts, place = [], 0
     for choice in choices:
-        starts.append(place)
+        starts.append(place + _first_seen(choice))
         place += len(choice) + len(_BETWEEN)
     question = text.rfind("\n") + 1
     return Input(text, _BETWEEN.join(choices), tuple(starts), in_second=True, keep=(question, len(text)))
+
+
+def _first_seen(choice: str) -> int:
+    """The place of the first character of an option that a tokenizer makes a token of: no blank, no sign of control."""
+    return next((place for place, one in enumerate(choice) if one.isprintable() and not one.isspace()), 0)
 
 
 def build(
