@@ -141,7 +141,21 @@ def test_among_all_means_that_earlier_responses_are_chosen_from_too(monkeypatch)
     sizes: list[int] = []
     monkeypatch.setattr(embeddings, "embed", lambda texts: sizes.append(len(texts) - 1) or np.eye(len(texts)))
     run(Scripted(answer), method(choose="similar", among="all"))
-    assert sizes[-5:] == [2, 4, 6, 8, 10]
+    assert sizes[-5:] == [2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("choose", ["random", "contrastive", "similar"])
+def test_among_all_no_example_is_shown_twice(choose, monkeypatch):
+    monkeypatch.setattr(embeddings, "embed", _by_letters)
+    engine = Scripted(answer)
+    run(engine, method(choose=choose, among="all", per_label=8))
+    shown = list(map(sentence, engine.requests))
+    assert len(set(shown)) == len(shown) == 12
+
+
+def _by_letters(texts: list[str]) -> np.ndarray:
+    counts = np.array([[text.count(letter) for letter in "0123456789abcdef"] for text in texts]) + 0.1
+    return counts / np.linalg.norm(counts, axis=1, keepdims=True)
 
 
 def test_a_response_of_which_nothing_is_accepted_changes_nothing_in_a_chain():

@@ -20,7 +20,7 @@ class Settings(MethodSettings):
     """An entry of `methods` with this loop; `per_label` times the number of labels are wanted after each first seed."""
 
     choose: Literal["naive", "random", "contrastive", "similar", "tree"]  # what is shown next
-    among: Literal["response", "all"]  # accepted examples that it is chosen among (a tree shows all)
+    among: Literal["response", "all"]  # accepted examples, not yet shown, that it is chosen among (a tree shows all)
     per_request: PositiveInt  # examples that one response is to hold
     first: tuple[PositiveInt, ...] = Field(min_length=1)  # seeds that are shown first, by their places, from 1
     balanced: bool  # ask for the labels that are rarest so far; false: for different ones, as the paper does
@@ -109,13 +109,13 @@ async def _tree(unit: Unit, asks: _Asks) -> None:
 
 
 async def _chain(unit: Unit, asks: _Asks) -> None:
-    shown, known = unit.target.start, list[Any]()
+    shown, among = unit.target.start, list[Any]()
     while unit.missing:
         found = await asks.send([shown])
-        known += found
-        among = known if unit.settings.among == "all" else found
+        among = [*among, *found] if unit.settings.among == "all" else found
         if among and unit.missing:
             shown = _chosen(unit, shown, among)
+            among = [example for example in among if example is not shown]  # nothing is more similar to itself
 
 
 def _chosen(unit: Unit, shown: Any, among: Sequence[Any]) -> Any:
