@@ -11,14 +11,15 @@ from relseed.generation.exchanges import Exchange, generations
 from relseed.generation.method import Method, loop_of
 from relseed.generation.units import targets_of
 from relseed.llm.request import Request, RequestFailedError
-from relseed.methods.self_reference import Settings
+from relseed.methods.self_reference import Settings, targets
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Params
 from relseed.quality import embeddings
-from relseed.tasks.relation import TASK
+from relseed.tasks.relation import TASK, Schema
 from tests.methods import PARAMS, SCHEMA, SEEDS, TEACHER, new, rule_filter, run
 from tests.scripted import Scripted
 
+ALIKE = ("owner_of", "Owner of", "rows_to")
 ENTRY = {
     "loop": "self_reference",
     "llm": "teacher",
@@ -256,6 +257,23 @@ def test_a_seed_of_a_label_that_is_not_written_is_not_shown_first():
     chosen = method(first=[15], negatives=[])
     with pytest.raises(UserError, match=r"methods\.grown\.first has the seed .* of the negative label, which is not"):
         targets_of(chosen, loop_of(Params(PARAMS | {"methods": {"grown": ENTRY}}), "grown"))
+
+
+def test_labels_that_an_answer_could_not_tell_apart_are_an_error_unless_they_are_shown_as_codes():
+    schema = Schema.model_validate({"relations": [{"relation": name, "definition": "is so"} for name in ALIKE]})
+    seeds = [seed.model_copy(update={"relation": "owner_of"}) for seed in SEEDS]
+    settings = [Settings(**ENTRY | {"names": names, "negatives": []}) for names in ("plain", "codes")]
+    plain, coded = (Method("grown", each, TEACHER, TASK, schema, rule_filter(seeds, schema)) for each in settings)
+    with pytest.raises(UserError, match=r"would show the labels owner_of and Owner of alike, as 'owner of'"):
+        targets(plain)
+    assert len(targets(coded)) == 1
+
+
+def test_an_llm_that_goes_on_with_a_text_cannot_be_asked():
+    llm = TEACHER.model_copy(update={"form": "continuation", "prompt_characters": 900})
+    chosen = Method("grown", Settings(**ENTRY), llm, TASK, SCHEMA, rule_filter())
+    with pytest.raises(UserError, match="the loop self_reference needs an LLM whose form is chat"):
+        run(Scripted(answer), chosen)
 
 
 def test_one_bad_sample_never_costs_the_others():

@@ -36,9 +36,10 @@ def targets(method: Method) -> list[Target]:
     """All that are wanted, of whatever label, after each seed that is shown first.
 
     Raises:
-        UserError: There are not as many seeds, or one has a label that is not written.
+        UserError: There are not as many seeds, one has a label that is not written, or labels are shown alike.
     """
     seeds, labels = method.rules.seeds, _labels(method)
+    _check_names(method, labels)
     if (last := max(method.settings.first)) > len(seeds):
         raise UserError(f"methods.{method.name}.first has {last}, and there are {len(seeds)} seeds")
     starts = [seeds[place - 1] for place in dict.fromkeys(method.settings.first)]
@@ -128,6 +129,17 @@ def _chosen(unit: Unit, shown: Any, among: Sequence[Any]) -> Any:
 def _labels(method: Method) -> list[str]:
     """Those that are written: the negative one only where it is wanted."""
     return [label for label in method.schema.labels if method.settings.negatives or label != method.schema.negative]
+
+
+def _check_names(method: Method, labels: Sequence[str]) -> None:
+    """Make sure that an answer can mean one label alone, letter case aside."""
+    known: dict[str, str] = {}
+    for label, name in _names(method, labels).items():
+        if (other := known.setdefault(name.strip().casefold(), label)) != label:
+            raise UserError(
+                f"the method {method.name} would show the labels {other} and {label} alike, as {name!r}: set its "
+                "`names` to codes, or call one of them something else"
+            )
 
 
 def _names(method: Method, labels: Sequence[str]) -> dict[str, str]:

@@ -135,13 +135,13 @@ def texts_of(sample: Mapping[str, Any], field: str) -> list[str]:
 
 
 def label_of(answer: str, options: Mapping[str, str]) -> str:
-    """The label that is shown as an answer, letter case and blanks around it aside.
+    """The label that is shown as an answer, letter case and blanks around both aside.
 
     Raises:
         ValueError: There is none.
     """
     plain = answer.strip().casefold()
     for label, shown in options.items():
-        if shown.casefold() == plain:
+        if shown.strip().casefold() == plain:
             return label
     raise ValueError(f"the answer {answer!r} is not among the options")

@@ -46,7 +46,7 @@ class Continuation:
         Raises:
             UserError: Its loop asks for more than can be said without instructions.
         """
-        if ask.near or ask.surface or ask.loop == "passages":
+        if ask.near or ask.surface or ask.options or ask.loop == "passages":
             raise UserError(
                 f"the method {ask.method}: the loop {ask.loop} needs an LLM whose form is chat, not continuation"
             )
