@@ -54,7 +54,9 @@ def _by_generation(candidates: Path, accepted: list[Any], vectors: dict[str, np.
 
 
 def _written(group: list[Any], after: dict[str, str | None], vectors: dict[str, np.ndarray]) -> Written:
-    before = [np.stack([vectors[id] for id in _ancestors(example.id, after)]) for example in group]
+    # What was accepted after one seed may be rejected beside what was written after another: it has no vector.
+    known = [[id for id in _ancestors(example.id, after) if id in vectors] for example in group]
+    before = [np.stack([vectors[id] for id in ids]) for ids in known]
     return Written(np.stack([vectors[example.id] for example in group]), [each.label for each in group], before)
 
 

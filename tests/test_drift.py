@@ -8,8 +8,12 @@ import pytest
 
 from relseed.evaluation.drift import Drift, Real, Written, auc, drifted, mmd
 from relseed.evaluation.drifted import read_drift
-from relseed.records.files import DataError
+from relseed.generation.exchanges import Exchange
+from relseed.records.candidates import Candidate
+from relseed.records.files import DataError, write_records
 from relseed.report.drifts import drift_figure, drifts_table
+from stages import drift as stage
+from tests.boats import SEEDS
 
 SETTINGS = Drift(reads="data/candidates/grown.jsonl", other="data/other.jsonl", topics=4, resamples=50, seed=1)
 LABELS = ["a", "b"]
@@ -84,6 +88,26 @@ def test_one_generation_has_no_slope():
 def test_label_balance_is_the_share_of_the_most_entropy_that_the_labels_can_have():
     one, even = found(written(labels=["a"] * 40)), found(written())
     assert (one.generations[0].label_balance, even.generations[0].label_balance) == pytest.approx((0.0, 1.0))
+
+
+def test_the_balance_of_one_label_is_nothing_without_a_sign():
+    assert str(found(written(labels=["a"] * 40)).generations[0].label_balance) == "0.0"
+
+
+def test_what_the_rules_reject_later_on_is_no_ancestor_but_what_it_was_written_after_is(tmp_path):
+    """What comes after several seeds is filtered as a whole: what was shown may be like something after another seed."""
+    after = {"grown/from/s/0": "s", "grown/from/s/1": "grown/from/s/0/0"}
+    write_records(tmp_path / "grown.jsonl", [_exchange(id, shown) for id, shown in after.items()])
+    accepted = [SEEDS[0].model_copy(update={"id": f"grown/from/s/1/{number}"}) for number in range(2)]
+    vectors = {id: np.eye(3)[number] for number, id in enumerate(["s", *(example.id for example in accepted)])}
+    [(number, each)] = stage._by_generation(tmp_path / "grown.jsonl", accepted, vectors).items()
+    assert number == 2
+    assert [before.tolist() for before in each.before] == [[[1.0, 0.0, 0.0]]] * 2
+
+
+def _exchange(id: str, after: str) -> Exchange:
+    made = [Candidate(id=f"{id}/{number}", method="grown", label="owner_of", text="") for number in range(2)]
+    return Exchange(id=id, request=None, response=None, after=after, candidates=tuple(made))
 
 
 def test_a_copy_is_nearly_an_example_that_it_comes_from():

@@ -109,6 +109,7 @@ def test_candidates_are_counted_by_label_where_accepted_and_by_rule_where_not():
 )
 def test_label_balance_is_the_entropy_of_the_labels_that_were_accepted(counts, balance):
     assert summary(per_label=counts).label_balance == pytest.approx(balance)
+    assert not str(summary(per_label=counts).label_balance).startswith("-")
 
 
 def test_a_label_that_was_asked_for_in_vain_is_counted_as_such():

@@ -32,7 +32,7 @@ class Drift(Section):
     reads: str  # what a method wrote that shows one example at a time
     other: str  # examples of another domain: as far away as something else is
     topics: PositiveInt  # clusters of the real examples
-    resamples: PositiveInt  # random halves behind the intervals of slopes, and of the real examples
+    resamples: PositiveInt  # random halves behind the intervals of slopes
     seed: int
 
 
@@ -137,7 +137,7 @@ def _generation(number: int, each: Written, first: Written, real: Real, labels: 
 
 def _balance(each: Written, labels: int) -> float:
     shares = np.array(list(Counter(each.labels).values())) / len(each.labels)
-    return float(-(shares * np.log(shares)).sum() / np.log(labels))
+    return float(abs((shares * np.log(shares)).sum()) / np.log(labels))
 
 
 def _copies(each: Written) -> float:

@@ -38,7 +38,7 @@ class MethodSummary(BaseModel):
         """The entropy of the accepted examples' labels, as a share of what it is if all are as frequent, 0 to 1."""
         total = sum(self.per_label.values())
         shares = [count / total for count in self.per_label.values() if count]
-        return -sum(share * log(share) for share in shares) / log(len(self.per_label)) if total else None
+        return abs(sum(share * log(share) for share in shares)) / log(len(self.per_label)) if total else None
 
 
 def read_summary(path: Path) -> MethodSummary:
