@@ -21,15 +21,15 @@ def main(drift: Entry, accepted: Path, labels: Path, real: Path, seeds: Path, me
     """Embed what was accepted, by generation, beside real examples and those of another domain, and compare."""
     params = Params.read()
     task, settings = load_task(params.value("task")), params.section(f"drifts.{drift}", Drift)
-    candidates, output = Path(settings.reads), measured / f"{drift}.json"
-    files = [candidates, accepted / f"{candidates.stem}.jsonl", labels, real, seeds, Path(settings.other)]
+    candidates, output = _candidates(drift, settings), measured / f"{drift}.json"
+    files = [candidates, accepted / f"{drift}.jsonl", labels, real, seeds, Path(settings.other)]
     with tracked("drift", params={"drift": drift, **settings.model_dump()}, reads=files, writes=[output]) as log:
         schema = read_schema(labels, task)
         own = read_examples(files[1], task, schema, empty=True)
         before = read_examples(seeds, task, schema)
         vectors = _vectors(task, {example.id: example for example in [*before, *own]})
         found = drifted(
-            candidates.stem,
+            drift,
             _by_generation(candidates, own, vectors),
             Real(_stacked(task, read_examples(real, task, schema)), settings.topics, settings.seed),
             _stacked(task, [example for _, example in read_records(Path(settings.other), task.example_type)]),
@@ -39,6 +39,13 @@ def main(drift: Entry, accepted: Path, labels: Path, real: Path, seeds: Path, me
         _write(found, output)
         for each in found.generations:
             log.log_metrics({"mmd": each.real.mmd, "label_balance": each.label_balance}, step=each.number)
+
+
+def _candidates(drift: str, settings: Drift) -> Path:
+    """What a method wrote; the stage depends on what was accepted of the method whose name it has."""
+    if (path := Path(settings.reads)).stem != drift:
+        raise UserError(f"drifts.{drift}.reads is {path}: give the entry the name of its method, drifts.{path.stem}")
+    return path
 
 
 def _by_generation(candidates: Path, accepted: list[Any], vectors: dict[str, np.ndarray]) -> dict[int, Written]:

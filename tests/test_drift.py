@@ -9,6 +9,7 @@ import pytest
 from relseed.evaluation.drift import Drift, Real, Written, auc, drifted, mmd
 from relseed.evaluation.drifted import read_drift
 from relseed.generation.exchanges import Exchange
+from relseed.pipeline.errors import UserError
 from relseed.records.candidates import Candidate
 from relseed.records.files import DataError, write_records
 from relseed.report.drifts import drift_figure, drifts_table
@@ -94,8 +95,14 @@ def test_the_balance_of_one_label_is_nothing_without_a_sign():
     assert str(found(written(labels=["a"] * 40)).generations[0].label_balance) == "0.0"
 
 
+def test_an_entry_has_the_name_of_its_method_on_whose_accepted_examples_it_depends():
+    assert stage._candidates("grown", SETTINGS) == Path("data/candidates/grown.jsonl")
+    with pytest.raises(UserError, match=r"give the entry the name of its method, drifts\.grown"):
+        stage._candidates("narrowing", SETTINGS)
+
+
 def test_what_the_rules_reject_later_on_is_no_ancestor_but_what_it_was_written_after_is(tmp_path):
-    """What comes after several seeds is filtered as a whole: what was shown may be like something after another seed."""
+    """What comes after several seeds is filtered as a whole: what was shown may be like what came after another."""
     after = {"grown/from/s/0": "s", "grown/from/s/1": "grown/from/s/0/0"}
     write_records(tmp_path / "grown.jsonl", [_exchange(id, shown) for id, shown in after.items()])
     accepted = [SEEDS[0].model_copy(update={"id": f"grown/from/s/1/{number}"}) for number in range(2)]
