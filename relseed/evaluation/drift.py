@@ -21,7 +21,8 @@ from relseed.evaluation.bootstrap import COVERAGE
 from relseed.evaluation.drifted import Distances, Drifted, Generation, Slope
 from relseed.pipeline.params import Section
 
-LEAST = 20  # examples of which a generation says enough for a slope, and two sets for telling them apart
+LEAST = 20  # examples on each side for which telling them apart says something
+ENOUGH = 8  # examples of a generation that counts in a slope
 COPY = 0.95  # cosine from which an example is a copy of one that it comes from
 _FOLDS = 5
 
@@ -112,7 +113,7 @@ def drifted(
 ) -> Drifted:
     """All figures of generations by their numbers, each of two examples or more; the schema has `labels` labels."""
     first = generations[min(generations)]
-    large = {number: each for number, each in generations.items() if len(each.labels) >= LEAST}
+    large = {number: each for number, each in generations.items() if len(each.labels) >= ENOUGH}
     measured = tuple(_generation(number, each, first, real, labels) for number, each in generations.items())
     return Drifted(
         method=method,

@@ -32,7 +32,7 @@ class Generation(_Part):
 
 
 class Slope(_Part):
-    """The change from one generation to the next, of those with 20 examples or more, with its 95 % interval."""
+    """The change from one generation to the next, of those with 8 examples or more, with its 95 % interval."""
 
     value: float
     low: float
