@@ -3,9 +3,8 @@
     python -m benchmarks.strategies naive     # or random, contrastive, similar, tree; or "free", tree without a grammar
 
 Writes benchmarks/strategies.json: for each strategy what the rules accept of SmolLM2's sentences and what they take,
-and how they change by generation, as the stage `drift` has it. All begin with the same seeds, one of each of four
-relations, and draw the same random numbers; the way to choose is the only difference. It runs in this checkout's data
-(`dvc repro sample`).
+and how they change by generation, as the stage `drift` has it. All begin with the same seeds and draw the same random
+numbers; the way to choose is the only difference. It runs in this checkout's data (`dvc repro sample`).
 """
 
 import json
@@ -29,8 +28,6 @@ from relseed.pipeline.params import PARAMS, Params
 RESULT = Path("benchmarks/strategies.json")
 METHOD = "creator_smollm2"
 LABELS, SEEDS, REAL = "data/dataset/labels.jsonl", "data/seeds/train.jsonl", "data/dataset/train.jsonl"
-# 30 sentences after each of four seeds, two in a response: chains of 15 generations.
-GROWN = {"per_label": 2, "per_request": 2, "first": [1, 25, 49, 65], "max_request_factor": 1.0}
 STRATEGIES: Mapping[str, Mapping[str, Any]] = {
     **{choose: {"methods": {METHOD: {"choose": choose}}} for choose in ("naive", "random", "contrastive", "similar")},
     "tree": {"methods": {METHOD: {"choose": "tree"}}},
@@ -50,7 +47,6 @@ def main(strategy: Annotated[str, typer.Argument(help=", ".join(STRATEGIES))]) -
 def changed(values: Mapping[str, Any], strategy: str) -> dict[str, Any]:
     """The parameters of a strategy."""
     merged = json.loads(json.dumps(values))
-    merged["methods"][METHOD] |= GROWN
     merged["drifts"] = {METHOD: {**values["drifts"]["creator"], "reads": f"data/candidates/{METHOD}.jsonl"}}
     for mapping, entries in STRATEGIES[strategy].items():
         for entry, settings in entries.items():
