@@ -173,6 +173,12 @@ def by_label(place: str, seeds: Any = SEEDS, **sample: Any) -> Any:
     return found.rule if isinstance(found, Rejected) else found
 
 
+def test_blanks_around_the_options_of_the_seeds_are_none_of_an_answer():
+    seeds = [seed.model_copy(update={"options": ("yes ", "no"), "answer": "no"}) for seed in (YES, NO)]
+    found = outcome(seeds, question="Is the sea cold up there?", answer="yes")
+    assert (found.options, found.answer) == (("yes", "no"), "yes")
+
+
 @pytest.mark.parametrize("place", ["1", "2"])
 def test_a_loop_that_asks_by_label_gets_questions_whose_answer_stands_there(place):
     found = by_label(place)

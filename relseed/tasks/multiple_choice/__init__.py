@@ -210,8 +210,8 @@ def _wrong_options(candidate: "Candidate", seeds: Sequence[AnsweredQuestion]) ->
         return f"{len(options)} options, not {' or '.join(map(str, wanted))}"
     if "" in options or len({option.casefold() for option in options}) < len(options):
         return f"an option is empty or occurs twice: {', '.join(options)}"
-    fixed = _fixed(seeds)
-    return f"the options are {', '.join(options)}, not those of the seeds" if fixed and options != fixed else None
+    fixed = tuple(option.strip() for option in _fixed(seeds) or options)
+    return f"the options are {', '.join(options)}, not those of the seeds" if options != fixed else None
 
 
 def _answer_missing(candidate: "Candidate") -> str | None:
