@@ -4,19 +4,17 @@ Each question has options of its own (Lee et al. 2023: a variable label space), 
 """
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from relseed.pipeline.errors import UserError
 from relseed.tasks.task import Ask, PlainLabel, PlainSchema, Prompt, Segment, Task
 
 if TYPE_CHECKING:
     from relseed.quality.rules import Rules, RuleSettings
     from relseed.records.candidates import Candidate
-    from relseed.tasks.formatting import Format, Read
 
 MOST = 10  # options of a question
 _OPTIONS = TypeAdapter(tuple[str, ...])
@@ -133,7 +131,7 @@ class MultipleChoiceTask(Task):
 
     def show(self, example: AnsweredQuestion) -> str:
         """The example as JSON, options and answer last."""
-        return json.dumps(_written(example, bool(example.passage)), ensure_ascii=False)
+        return json.dumps(written(example, bool(example.passage)), ensure_ascii=False)
 
     def prompt(self, ask: Ask, form: str) -> Prompt:
         """A request for questions: after one that is shown, or whose answers stand at a certain place.
@@ -143,12 +141,13 @@ class MultipleChoiceTask(Task):
         """
         if ask.options:
             from relseed.tasks.formatting import FormattingPrompt
+            from relseed.tasks.multiple_choice.formatted import format_of
 
-            return FormattingPrompt(ask, _format_of(ask))
+            return FormattingPrompt(ask, format_of(ask))
         from relseed.tasks.structured import SamplesPrompt
 
         template = Path(__file__).with_name("questions.jinja")
-        return SamplesPrompt(ask, template, _fields(ask.seeds), "question", self.show)
+        return SamplesPrompt(ask, template, fields_of(ask.seeds), "question", self.show)
 
     def rules(self, schema: PlainSchema, seeds: Sequence[AnsweredQuestion], settings: "RuleSettings") -> "Rules":
         """Form, passage, options, an answer among them where it was asked for, lengths, copies, language."""
@@ -200,7 +199,7 @@ def _no_question(candidate: "Candidate") -> str | None:
 
 def _passage_missing(candidate: "Candidate", seeds: Sequence[AnsweredQuestion]) -> str | None:
     has_one = bool((candidate.fields.get("passage") or "").strip())
-    return "the seeds have passages, this question has none" if _open_book(seeds) and not has_one else None
+    return "the seeds have passages, this question has none" if open_book(seeds) and not has_one else None
 
 
 def _wrong_options(candidate: "Candidate", seeds: Sequence[AnsweredQuestion]) -> str | None:
@@ -210,7 +209,7 @@ def _wrong_options(candidate: "Candidate", seeds: Sequence[AnsweredQuestion]) ->
         return f"{len(options)} options, not {' or '.join(map(str, wanted))}"
     if "" in options or len({option.casefold() for option in options}) < len(options):
         return f"an option is empty or occurs twice: {', '.join(options)}"
-    fixed = tuple(option.strip() for option in _fixed(seeds) or options)
+    fixed = tuple(option.strip() for option in fixed_options(seeds) or options)
     return f"the options are {', '.join(options)}, not those of the seeds" if options != fixed else None
 
 
@@ -224,76 +223,25 @@ def _wrong_place(candidate: "Candidate") -> str | None:
     return None if found == candidate.label else f"the answer stands at place {found}, not {candidate.label}"
 
 
-def _fixed(seeds: Sequence[AnsweredQuestion]) -> tuple[str, ...] | None:
+def fixed_options(seeds: Sequence[AnsweredQuestion]) -> tuple[str, ...] | None:
     """The options that all questions have; None where they have their own."""
     return seeds[0].options if len({seed.options for seed in seeds}) == 1 and len(seeds) > 1 else None
 
 
-def _open_book(seeds: Sequence[AnsweredQuestion]) -> bool:
+def open_book(seeds: Sequence[AnsweredQuestion]) -> bool:
+    """Whether questions have passages that answer them."""
     return any(seed.passage for seed in seeds)
 
 
-def _written(example: AnsweredQuestion, passage: bool) -> dict[str, Any]:
+def written(example: AnsweredQuestion, passage: bool) -> dict[str, Any]:
+    """A question as prompts show it."""
     shown = {"passage": example.passage} if passage else {}
     return {**shown, "question": example.question, "options": list(example.options), "answer": example.answer}
 
 
-def _fields(seeds: Sequence[AnsweredQuestion]) -> dict[str, Any]:
+def fields_of(seeds: Sequence[AnsweredQuestion]) -> dict[str, Any]:
     """The JSON schemas of a question's fields, with a passage where a seed has one."""
     text, counts = {"type": "string"}, [len(seed.options) for seed in seeds]
     options = {"type": "array", "items": text, "minItems": min(counts), "maxItems": max(counts)}
-    passage = {"passage": text} if _open_book(seeds) else {}
+    passage = {"passage": text} if open_book(seeds) else {}
     return {**passage, "question": text, "options": options, "answer": text}
-
-
-def _format_of(ask: Ask) -> "Format":
-    """The format of questions: options and answer first where all have the same options, else after the question."""
-    from relseed.tasks.formatting import Format, Read, text_of, texts_of
-    from relseed.tasks.structured import json_schema
-
-    fields, fixed = _fields(ask.seeds), _fixed(ask.seeds)
-    if ask.answers and len(fixed or ()) < len(ask.options):
-        raise UserError(
-            f"the method {ask.method} is to ask for the rarest answers, and questions have options of their own: set "
-            "its `balanced` to false"
-        )
-    if fixed:
-        del fields["options"]
-        fields = {"answer": {"enum": list(fixed)}, **{name: fields[name] for name in fields if name != "answer"}}
-
-    def sample(label: str | None) -> dict[str, Any]:
-        own = {"answer": {"enum": [fixed[int(label) - 1]]}} if fixed and label else {}
-        return json_schema(**fields | own)
-
-    def write(example: AnsweredQuestion) -> dict[str, Any]:
-        shown = _written(example, "passage" in fields)
-        return {name: shown[name] for name in fields}
-
-    def read(sample: Mapping[str, Any]) -> "Read":
-        options, answer = fixed or texts_of(sample, "options"), text_of(sample, "answer")
-        passage = {"passage": text_of(sample, "passage")} if "passage" in fields else {}
-        said = {**passage, "options": list(options), "answer": answer}
-        return Read(_place(answer, options), text_of(sample, "question"), said)
-
-    return Format(
-        about="a question with several options, exactly one of which is right, and its answer",
-        rules=(*_RULES, *(() if fixed else (_PLACES,))),
-        options=dict(zip(ask.options, fixed, strict=False)) if fixed else None,
-        definitions={},
-        sample=sample,
-        write=write,
-        read=read,
-    )
-
-
-_RULES = (
-    "Exactly one option is right, beyond doubt; the others are of the same kind, plausible at first sight, and wrong.",
-    "The answer is one of the options, letter for letter.",
-)
-_PLACES = "The right option stands at another place each time, and is neither longer nor more precise than the others."
-
-
-def _place(answer: str, options: Sequence[str]) -> str:
-    """The place of an answer among options, blanks around them aside; the first where a rule says that it has none."""
-    places = [option.strip() for option in options]
-    return str(places.index(answer.strip()) + 1) if answer.strip() in places else "1"
