@@ -12,6 +12,7 @@ from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import output_file
 from relseed.pipeline.params import Params
 from relseed.quality.embeddings import embed
+from relseed.records.candidates import request_of
 from relseed.records.files import read_records
 from relseed.tasks.task import Task, load_task, read_examples, read_schema
 from relseed.tracking.run import tracked
@@ -64,7 +65,8 @@ def _written(group: list[Any], after: dict[str, str | None], vectors: dict[str, 
     # What was accepted after one seed may be rejected beside what was written after another: it has no vector.
     known = [[id for id in _ancestors(example.id, after) if id in vectors] for example in group]
     before = [np.stack([vectors[id] for id in ids]) for ids in known]
-    return Written(np.stack([vectors[example.id] for example in group]), [each.label for each in group], before)
+    own = np.stack([vectors[example.id] for example in group])
+    return Written(own, [each.label for each in group], before, [request_of(each.id) for each in group])
 
 
 def _ancestors(id: str, after: dict[str, str | None]) -> list[str]:

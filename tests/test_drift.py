@@ -33,7 +33,8 @@ def sample(count: int, *, seed: int = 1, shift: float = 0.0) -> np.ndarray:
 def written(count: int = 40, labels: Any = None, before: np.ndarray | None = None, **changes: Any) -> Written:
     vectors = sample(count, **changes)
     ancestors = sample(1, seed=9) if before is None else before
-    return Written(vectors, labels or [LABELS[n % 2] for n in range(count)], [ancestors] * count)
+    responses = [f"grown/from/s/{n // 5}" for n in range(count)]
+    return Written(vectors, labels or [LABELS[n % 2] for n in range(count)], [ancestors] * count, responses)
 
 
 def found(*generations: Written) -> Any:
@@ -82,6 +83,16 @@ def test_generations_that_stay_where_they_are_have_a_slope_whose_interval_holds_
     assert slope.low < 0 < slope.high
 
 
+def test_the_interval_of_a_slope_is_wider_where_the_examples_of_a_response_are_alike():
+    alike = [np.repeat(sample(12, seed=40 + n), 5, axis=0) for n in range(4)]
+    responses = [[f"{n // size}" for n in range(60)] for size in (5, 1)]
+    together, alone = (
+        found(*(Written(each, LABELS * 30, [sample(1, seed=9)] * 60, names) for each in alike)).slopes["distance"]
+        for names in responses
+    )
+    assert together.high - together.low > 1.5 * (alone.high - alone.low)
+
+
 def test_one_generation_has_no_slope():
     assert found(written()).slopes == {}
 
@@ -123,7 +134,7 @@ def test_a_copy_is_nearly_an_example_that_it_comes_from():
 
 
 def test_a_generation_of_one_text_has_no_distance():
-    same = Written(np.repeat(sample(1), 5, axis=0), ["a"] * 5, [sample(1, seed=9)] * 5)
+    same = Written(np.repeat(sample(1), 5, axis=0), ["a"] * 5, [sample(1, seed=9)] * 5, ["r"] * 5)
     assert found(same).generations[0].distance == pytest.approx(0.0, abs=1e-9)
 
 
