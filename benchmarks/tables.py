@@ -71,7 +71,6 @@ STUDIES: Mapping[str, Callable[[], str]] = {
     "heads": partial(study, ["gold-heads", "tkre-heads"], "system, head", "typed markers"),
     "creator_gazette": partial(study, ["creator-gazette"], "learns from", "seeds alone"),
     "amalrec_ranking": partial(study, ["amalrec"], "sentences", "the index with blends"),
-    "amalrec_alone": partial(study, ["amalrec-methods"], "methods", "all methods"),
     "alone": partial(study, ["diverse-alone"], "sentences of the small LM", "seeds alone", validation=True),
 }
 
