@@ -8,9 +8,9 @@ from benchmarks.results import read_results
 from benchmarks.strategies import RESULT
 from benchmarks.study import FOLDER
 from benchmarks.tables import DASH, in_percent, markdown
+from relseed.quality.rules import COPIES
 
 DEVOID = Path("benchmarks/devoid.json")
-_SLOPES = {"mmd": "MMD²", "distance": "distance", "label_balance": "label balance", "copies": "copies"}
 
 
 def questions(name: str) -> str:
@@ -40,31 +40,23 @@ def _questions(title: str, row: Mapping[str, Any]) -> list[str]:
 
 
 def strategies() -> str:
-    """What the small LM writes by each strategy: acceptance, cost, and slopes over generations."""
-    header = ["next example", "accepted", "not JSON", "label balance", "tokens per accepted", "seconds per accepted"]
-    header += ["generations", *(f"{title} by generation" for title in _SLOPES.values())]
-    return markdown(header, [_strategy(name, found) for name, found in read_results(RESULT).items()])
+    """What the small LM writes by each strategy: what the rules accept, why they reject, and what it takes."""
+    header = ["next example", "accepted", "not JSON", "repeats", "label balance", "tokens per accepted"]
+    rows = [_strategy(name, found["summary"]) for name, found in read_results(RESULT).items()]
+    return markdown(header, rows)
 
 
-def _strategy(name: str, found: Mapping[str, Any]) -> list[str]:
-    summary, drift = found["summary"], found["drift"] or {"generations": [], "slopes": {}}
-    accepted = max(1, summary["accepted"])
+def _strategy(name: str, summary: Mapping[str, Any]) -> list[str]:
+    accepted, rejected = summary["accepted"], summary["rejected"]
     tokens = (summary["prompt_tokens"] or 0) + (summary["completion_tokens"] or 0)
-    unreadable = summary["rejected"].get("unparseable", 0) + summary["rejected"].get("truncated", 0)
     return [
         "tree, without a grammar" if name == "free" else name,
-        f"{summary['accepted']} of {summary['candidates']}",
-        str(unreadable),
+        f"{accepted} of {summary['candidates']}",
+        str(sum(rejected.get(rule, 0) for rule in ("unparseable", "truncated"))),
+        str(sum(rejected.get(rule, 0) for rule in COPIES)),
         DASH if summary["label_balance"] is None else f"{summary['label_balance']:.2f}",
-        f"{tokens / accepted:.0f}",
-        f"{summary['seconds'] / accepted:.1f}",
-        str(len(drift["generations"])),
-        *(_slope(drift["slopes"].get(figure)) for figure in _SLOPES),
+        f"{tokens / accepted:.0f}" if accepted else DASH,
     ]
-
-
-def _slope(slope: Mapping[str, float] | None) -> str:
-    return DASH if slope is None else f"{slope['value']:+.4f} ({slope['low']:+.4f} to {slope['high']:+.4f})"
 
 
 def devoid() -> str:

@@ -128,7 +128,6 @@ _MEASURED = (
 PARTS: Mapping[str, Callable[[], str]] = {
     **{part.__name__: part for part in (graph, stages, reruns, *_MEASURED)},
     **tables.STUDIES,
-    "creator_bulletin": partial(creator_tables.questions, "creator-bulletin"),
     "creator_quiz": partial(creator_tables.questions, "creator-quiz"),
 }
 

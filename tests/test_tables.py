@@ -34,7 +34,6 @@ TABLES = {
     "index_correlations": index_tables.index_correlations,
     "strategies": creator_tables.strategies,
     "devoid": creator_tables.devoid,
-    "creator_bulletin": partial(creator_tables.questions, "creator-bulletin"),
     "creator_quiz": partial(creator_tables.questions, "creator-quiz"),
     **tables.STUDIES,
 }
