@@ -1,4 +1,4 @@
-"""What an LLM answered for Bulletin and Quiz, as `make yes_no` and `make multiple_choice` ask: complete, and accepted."""
+"""What an LLM answered for Bulletin and Quiz, as `make yes_no` and `make multiple_choice` ask."""
 
 import asyncio
 from collections import Counter
