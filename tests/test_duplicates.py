@@ -2,13 +2,26 @@
 
 import random
 import time
+import tracemalloc
 from collections.abc import Mapping, Sequence
 
 import pytest
+from datasketch import MinHash, MinHashLSH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relseed.quality.duplicates import Index, Match, Overlap, SimilarPair, nearest, normalise, overlaps, similarity
+from relseed.quality.duplicates import (
+    PERMUTATIONS,
+    Index,
+    Match,
+    Overlap,
+    SimilarPair,
+    _bands,
+    nearest,
+    normalise,
+    overlaps,
+    similarity,
+)
 from relseed.tasks.relation import TASK, Example, Mention
 
 LONG = "The old ferry at Port Ellery carried grain, goats and gossip across the sound until a storm in March sank it."
@@ -173,3 +186,37 @@ def test_600_texts_are_looked_up_among_3000_in_a_few_seconds() -> None:
     start = time.perf_counter()
     nearest(words(1, 600, 2000), words(2, 3000, 2000), threshold=0.8)
     assert time.perf_counter() - start < 10
+
+
+def sketch(text: str) -> MinHash:
+    found = MinHash(num_perm=PERMUTATIONS)
+    found.update_batch([" ".join(each).encode() for each in trigrams(text)])
+    return found
+
+
+@pytest.mark.parametrize("threshold", [0.07, 0.5, 0.85])
+def test_the_texts_that_are_found_are_those_that_the_index_of_datasketch_proposes(threshold: float) -> None:
+    rng = random.Random(5)
+    known = list(dict.fromkeys([*words(6, 150, 30), *words(7, 50, 4)]))
+    proposing = MinHashLSH(num_perm=PERMUTATIONS, params=_bands(threshold))
+    for number, text in enumerate(known):
+        proposing.insert(number, sketch(text))
+    texts = [text for text in [*(edited(text, rng) for text in known), *words(8, 50, 30)] if text not in known]
+    for text, match in zip(texts, nearest(texts, known, threshold=threshold), strict=True):
+        similar = {number: by_hand(text, known[number]) for number in sorted(proposing.query(sketch(text)))}
+        best = max(similar, key=lambda number: similar[number], default=None)
+        expected = None if best is None or similar[best] < threshold else Match(best, similar[best], same=False)
+        assert match == expected
+
+
+def test_an_index_takes_less_than_twelve_kilobytes_for_a_text_of_twenty_five_words_at_most() -> None:
+    texts = words(9, 1000, 3000)
+    tracemalloc.start()
+    try:
+        index = Index(0.5)
+        for text in texts:
+            index.add(text)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 12_000 * len(texts)

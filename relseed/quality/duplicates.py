@@ -7,12 +7,13 @@ whatever is listed is right, and a pair at the threshold is missed less than onc
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
-from datasketch import MinHash, MinHashLSH
+from datasketch import MinHash
 from pydantic import Field
 
 from relseed.pipeline.params import Section
@@ -20,6 +21,8 @@ from relseed.pipeline.params import Section
 SHINGLE = 3
 PERMUTATIONS = 128
 MISSED = 1e-4
+_EMPTY = MinHash(num_perm=PERMUTATIONS)  # copied, as its random numbers are slow to draw
+_REMEMBERED = 8  # texts last read: rules ask several times about one
 
 
 class Contamination(Section):
@@ -80,6 +83,32 @@ def overlaps(lists: Mapping[str, Sequence[Any]], text: Callable[[Any], str], *, 
     return [_overlap(first, second, lists, text, threshold) for first, second in combinations(lists, 2)]
 
 
+class _Band:
+    """Which texts have which value in one band of their sketches: the last, and before each the one before it."""
+
+    def __init__(self) -> None:
+        self._last: dict[bytes, int] = {}
+        self._before: dict[int, int] = {}
+
+    def add(self, value: bytes, number: int) -> None:
+        if (before := self._last.get(value)) is not None:
+            self._before[number] = before
+        self._last[value] = number
+
+    def having(self, value: bytes) -> Iterator[int]:
+        number = self._last.get(value)
+        while number is not None:
+            yield number
+            number = self._before.get(number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    words: str
+    shingles: frozenset[str]
+    bands: tuple[bytes, ...]  # of its sketch: texts that share one are compared
+
+
 class Index:
     """Texts to compare others with, one added after another."""
 
@@ -91,28 +120,30 @@ class Index:
         """
         if not 0 < threshold <= 1:
             raise ValueError(f"threshold {threshold} is not above 0 and at most 1")
-        self._threshold = threshold
+        self._threshold, self._sizes = threshold, _bands(threshold)
         self._first_with: dict[str, int] = {}
         self._shingles: list[frozenset[str]] = []
-        self._sketches = MinHashLSH(num_perm=PERMUTATIONS, params=_bands(threshold))
+        self._bands = [_Band() for _ in range(self._sizes[0])]
 
     def add(self, text: str) -> None:
         """Make a text known under the next number, from 0."""
-        words = normalise(text)
-        self._first_with.setdefault(words, len(self._shingles))
-        self._sketches.insert(len(self._shingles), _sketch(shingles := _shingles(words)))
-        self._shingles.append(shingles)
+        number, read = len(self._shingles), _read(text, *self._sizes)
+        self._first_with.setdefault(read.words, number)
+        for band, value in zip(self._bands, read.bands, strict=True):
+            band.add(value, number)
+        self._shingles.append(read.shingles)
 
     def nearest(self, text: str) -> Match | None:
         """The known text that is most like `text` (the earliest of equals), or None where all are below the threshold.
 
         A same text comes before any other. A text of fewer than three words is like no text but the same.
         """
-        words = normalise(text)
-        if (first := self._first_with.get(words)) is not None:
+        read = _read(text, *self._sizes)
+        if (first := self._first_with.get(read.words)) is not None:
             return Match(first, 1.0, same=True)
-        mine = _shingles(words)
-        proposed = sorted(self._sketches.query(_sketch(mine)))
+        mine = read.shingles
+        pairs = zip(self._bands, read.bands, strict=True)
+        proposed = sorted({number for band, value in pairs for number in band.having(value)})
         matches = (Match(number, _jaccard(mine, self._shingles[number]), same=False) for number in proposed)
         close = [match for match in matches if match.similarity >= self._threshold]
         return max(close, key=lambda match: match.similarity, default=None)
@@ -163,10 +194,14 @@ def _shingles(text: str) -> frozenset[str]:
     return frozenset(" ".join(words[start : start + SHINGLE]) for start in range(max(1, len(words) - SHINGLE + 1)))
 
 
-def _sketch(shingles: frozenset[str]) -> MinHash:
-    sketch = MinHash(num_perm=PERMUTATIONS)
+@lru_cache(_REMEMBERED)
+def _read(text: str, bands: int, rows: int) -> _Read:
+    shingles = _shingles(words := normalise(text))
+    sketch = _EMPTY.copy()
     sketch.update_batch([shingle.encode() for shingle in shingles])
-    return sketch
+    whole = sketch.hashvalues[: bands * rows].tobytes()
+    width = len(whole) // bands
+    return _Read(words, shingles, tuple(whole[at : at + width] for at in range(0, len(whole), width)))
 
 
 def _bands(threshold: float) -> tuple[int, int]:
