@@ -1,6 +1,7 @@
 """The runner under all loops: what it says before, and what becomes of refusals, failures and a spent budget."""
 
 import asyncio
+import weakref
 from collections import Counter
 
 import pytest
@@ -13,6 +14,7 @@ from relseed.llm.client import Client
 from relseed.llm.prices import Prices
 from relseed.llm.request import RequestFailedError
 from relseed.pipeline.errors import UserError
+from relseed.quality.rules import RuleFilter
 from relseed.records.candidates import Rejected
 from tests.boats import candidate
 from tests.methods import BAD, LABELS, SETTINGS, good, label, method, run, targets, text_of, written
@@ -134,3 +136,25 @@ def test_an_error_that_a_person_must_mend_ends_everything_at_once(name):
     with pytest.raises(UserError, match="the key is wrong"):
         written(engine, method(name))
     assert {label(request) for request in engine.in_flight} == {*LABELS[1:]}
+
+
+def test_what_a_unit_accepted_is_known_from_its_first_response_to_its_end_alone(monkeypatch):
+    known = weakref.WeakSet()
+    fresh = RuleFilter.with_nothing_accepted
+    counts = []
+
+    def remembering(rules: RuleFilter) -> RuleFilter:
+        known.add(found := fresh(rules))
+        return found
+
+    def counting(request) -> str:
+        counts.append(len(known))
+        return good(request)
+
+    monkeypatch.setattr(RuleFilter, "with_nothing_accepted", remembering)
+    turns = dict(zip(LABELS, (1, 100, 2000), strict=True))  # each label is done before the next has a response
+    engine = Scripted(counting, turns=lambda request: turns[label(request)])
+    found = run(engine, method("one_by_one"), *LABELS)
+    assert len(found.exchanges) == len(LABELS) * SETTINGS["per_label"]
+    assert max(counts) == 1
+    assert len(known) == 0

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from types import ModuleType
 from typing import Any
 
 from relseed.generation.exchanges import Exchange
@@ -12,6 +13,7 @@ from relseed.generation.units import Accepted, Asked, Unit, targets_of
 from relseed.llm.client import Client
 from relseed.llm.request import Request
 from relseed.pipeline.named import load
+from relseed.quality.rules import RuleFilter
 from relseed.records.candidates import Candidate, Rejected, candidate_id, request_id
 from relseed.tasks.task import Derived
 
@@ -27,12 +29,13 @@ class Written:
 class _Checked:
     """Sends the requests of one unit, and applies the rules to what comes, apart from other units.
 
-    So units can be written side by side, and end with the same bytes.
+    So units can be written side by side, and end with the same bytes. What was accepted is known from the first
+    response to the end of the unit alone: it takes far more memory than what was written.
     """
 
     def __init__(self, method: Method, target: Target, runner: RequestRunner) -> None:
-        self._show, self._rules, self._runner = method.task.show, method.rules.with_nothing_accepted(), runner
-        self._target = target
+        self._method, self._target, self._runner = method, target, runner
+        self._rules: RuleFilter | None = None
         self.exchanges: list[Exchange] = []
         self.rejected: list[Rejected] = []
 
@@ -48,11 +51,24 @@ class _Checked:
         if query.after is not None:
             exchange = exchange.model_copy(update={"after": query.after})
         self.exchanges.append(exchange)
+        self._rules = self._rules or self._method.rules.with_nothing_accepted()
         accepted, rejected = self._rules.apply_all(exchange.candidates)
         self.rejected += rejected
         own = list(filter(self._target.holds, accepted))
         self._runner.count_accepted(len(own))
-        return [Accepted(self._show(example), getattr(example, "tuple", None), example) for example in own]
+        show = self._method.task.show
+        return [Accepted(show(example), getattr(example, "tuple", None), example) for example in own]
+
+    async def run(self, loop: ModuleType, unit: Unit) -> None:
+        """Write the unit to its end, then forget what was accepted.
+
+        Raises:
+            StoppedError: A response did not come.
+        """
+        try:
+            await loop.write(unit)
+        finally:
+            self._rules = None
 
 
 async def write(method: Method, client: Client, targets: Sequence[Target] | None = None) -> Written:
@@ -68,7 +84,7 @@ async def write(method: Method, client: Client, targets: Sequence[Target] | None
     runner = RequestRunner(client, f"generate, {method.name}", sum(target.wanted for target in targets))
     checked = [_Checked(method, target, runner) for target in targets]
     units = [Unit(method, target, send) for target, send in zip(targets, checked, strict=True)]
-    await runner.run([loop.write(unit) for unit in units])
+    await runner.run([send.run(loop, unit) for unit, send in zip(units, checked, strict=True)])
     return Written(
         [exchange for unit in checked for exchange in unit.exchanges],
         [item for unit in checked for item in unit.rejected],
