@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from relseed.generation import summarize as summarize_module
 from relseed.generation.exchanges import Exchange
 from relseed.generation.summarize import diversities_of, summarize
 from relseed.generation.summary import MethodSummary, read_summary
 from relseed.llm.prices import Prices
 from relseed.llm.request import Message, Request, Response
+from relseed.quality.diversity import Embedded, embedded
 from relseed.records.files import DataError
 from relseed.report.methods import methods_table
 from relseed.report.metrics import metrics_of
@@ -168,6 +170,28 @@ def test_a_sentence_counts_once_in_a_response_however_many_of_its_pairs_it_holds
 
 def diversities_by_label(candidates: list[Example], accepted: list[Example]) -> Any:
     return diversities_of(TASK, {example.id: example for example in candidates}, accepted, "embed")
+
+
+def test_a_unit_of_more_sentences_than_are_measured_is_measured_by_a_sample_that_is_the_same_each_time(monkeypatch):
+    schema = read_schema(GAZETTE / "relations.jsonl", TASK)
+    examples = read_examples(GAZETTE / "validation.jsonl", TASK, schema)[:12]
+    large = [in_response(example, number, "leads") for number, example in enumerate(examples[:9])]
+    small = [in_response(example, number, "born_in") for number, example in enumerate(examples[9:])]
+    whole, _ = diversities_by_label([*large, *small], large)
+    texts: list[str] = []
+
+    def counting(found: list[str], masked: list[str], desc: str) -> list[Embedded]:
+        texts.extend(found)
+        return embedded(found, masked, desc)
+
+    monkeypatch.setattr(summarize_module, "MEASURED", 4)
+    monkeypatch.setattr(summarize_module, "embedded", counting)
+    before, after = diversities_by_label([*large, *small], large[:8])
+    assert before["born_in"].model_dump() == pytest.approx(whole["born_in"].model_dump(), abs=1e-5)
+    assert before["leads"].vendi <= 4 < whole["leads"].vendi
+    assert after["leads"].vendi <= 4
+    assert len(texts) <= 4 + 4 + 3
+    assert diversities_by_label([*large, *small], large[:8]) == (before, after)
 
 
 def test_a_summary_survives_being_written_and_read(tmp_path: Path):

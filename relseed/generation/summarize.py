@@ -1,5 +1,6 @@
 """Counts, cost and diversity of what one method wrote."""
 
+import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -13,6 +14,7 @@ from relseed.quality.diversity import Diversity, Embedded, diversity, embedded, 
 from relseed.records.candidates import Rejected, method_of, request_of, unit_of
 from relseed.tasks.task import Task
 
+MEASURED = 1000  # sentences of a unit, at most: the diversity of more is that of a sample
 Sentence = tuple[str, str]  # the request whose response holds it, and its text
 
 
@@ -56,29 +58,49 @@ def diversities_of(
 ) -> tuple[dict[str, Diversity], dict[str, Diversity]]:
     """The diversity of all candidates that can be read, as examples by id, and of the accepted, each by unit.
 
-    A sentence of a response counts once, however many of its pairs it holds.
+    A sentence of a response counts once, however many of its pairs it holds. Of a unit with more than 1,000 sentences,
+    as many drawn at random stand for it, the same each time: they alone are embedded and compared.
     """
     sentences: dict[Sentence, Any] = {}
     for example in read.values():
         sentences.setdefault(_sentence(task, example), example)
-    masked = list(map(task.masked, sentences.values()))
-    vectors = embedded([text for _, text in sentences], masked, f"embed candidates, {title}")
-    known = dict(zip(sentences, vectors, strict=True))
-    every = _by_unit(sentences, known)
-    passed = _by_unit(dict.fromkeys(_sentence(task, example) for example in accepted), known)
-    before = diversity(every)
+    every = _by_unit(sentences)
+    passed = _by_unit(dict.fromkeys(_sentence(task, example) for example in accepted))
+    measured = {unit: _sample(unit, found) for unit, found in every.items()}
     # Self-BLEU is slow, and often all candidates of a unit are accepted.
-    after = diversity({unit: found for unit, found in passed.items() if len(found) < len(every[unit])})
+    fewer = {unit: _sample(unit, found) for unit, found in passed.items() if len(found) < len(every[unit])}
+    wanted = {sentence for groups in (measured, fewer) for found in groups.values() for sentence in found}
+    embeddings = _embedded(
+        task, {sentence: example for sentence, example in sentences.items() if sentence in wanted}, title
+    )
+    before, after = (
+        diversity({unit: [embeddings[sentence] for sentence in found] for unit, found in groups.items()})
+        for groups in (measured, fewer)
+    )
     after |= {unit: before[unit] for unit in before if len(passed.get(unit, ())) == len(every[unit])}
     return before, {unit: after[unit] for unit in before if unit in after}
+
+
+def _embedded(task: Task, sentences: Mapping[Sentence, Any], title: str) -> dict[Sentence, Embedded]:
+    masked = list(map(task.masked, sentences.values()))
+    vectors = embedded([text for _, text in sentences], masked, f"embed candidates, {title}")
+    return dict(zip(sentences, vectors, strict=True))
 
 
 def _sentence(task: Task, example: Any) -> Sentence:
     return request_of(example.id), task.text(example)
 
 
-def _by_unit(sentences: Iterable[Sentence], known: Mapping[Sentence, Embedded]) -> dict[str, list[Embedded]]:
-    groups: dict[str, list[Embedded]] = {}
+def _by_unit(sentences: Iterable[Sentence]) -> dict[str, list[Sentence]]:
+    groups: dict[str, list[Sentence]] = {}
     for request, text in sentences:
-        groups.setdefault(unit_of(request), []).append(known[request, text])
+        groups.setdefault(unit_of(request), []).append((request, text))
     return groups
+
+
+def _sample(unit: str, sentences: Sequence[Sentence]) -> Sequence[Sentence]:
+    """All of a unit's sentences, or as many as are measured, in their order."""
+    if len(sentences) <= MEASURED:
+        return sentences
+    drawn = random.Random(f"diversity/{unit}").sample(range(len(sentences)), MEASURED)
+    return [sentences[at] for at in sorted(drawn)]

@@ -28,6 +28,7 @@ class MethodSummary(BaseModel):
     completion_tokens: int | None
     cost: float | None  # None without prices or counts
     cost_per_accepted: float | None
+    # Diversity of a unit with more than 1,000 sentences is that of 1,000 of them, drawn at random.
     before: Diversity | None  # of all candidates that can be read; means over units
     after: Diversity | None  # of the accepted
     vendi_before: dict[str, float]  # of the candidates, by unit
