@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dvc.stage import PipelineStage
 
-from benchmarks import creator_tables, index_tables, llm_tables, tables, verified
+from benchmarks import creator_tables, index_tables, llm_tables, scale_tables, tables, verified
 from benchmarks.tables import markdown
 from tests.graph import ROOT, code, covers, declared, downstream, paths, pipeline, verb
 
@@ -112,6 +112,7 @@ _MEASURED = (
     tables.generate,
     tables.predict,
     tables.pipeline,
+    scale_tables.scale,
     llm_tables.itself,
     llm_tables.smollm2,
     llm_tables.decode,

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import yaml
 
-from benchmarks import creator_tables, index_tables, llm_tables, study, tables, verified
+from benchmarks import creator_tables, index_tables, llm_tables, scale_tables, study, tables, verified
 from tests.graph import ROOT
 
 TABLES = {
@@ -21,6 +21,7 @@ TABLES = {
     "hardware": tables.hardware,
     "generate": tables.generate,
     "predict": tables.predict,
+    "scale": scale_tables.scale,
     "random_seeds": tables.random_seeds,
     "itself": llm_tables.itself,
     "smollm2": llm_tables.smollm2,
