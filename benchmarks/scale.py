@@ -3,7 +3,7 @@
     python -m benchmarks.scale 1000 10000
 
 `generate` (the loop per_tuple, 12 tuples a request), `filter`, `score` (by two criteria), `rank` (without blends) and
-`select` (the best of each tuple) run in a temporary folder on a synthetic schema of 255 relations (scale_data.py); an
+`select` (the best of each tuple) run in a temporary folder on a made-up schema of 255 relations (scale_data.py); an
 endpoint in a process of its own answers at once. Of each stage are measured wall seconds, CPU seconds and peak memory,
 by `wait4`. Growth between two sizes is the exponent of CPU seconds, less those that the stage takes to start: what it
 takes on ten tuples. MLflow is off, and PyTorch has one thread. Writes benchmarks/scale.json.
@@ -100,7 +100,7 @@ def prepare(folder: Path, size: int, url: str) -> None:
     write_json_lines(folder / _LABELS, scale_data.relations())
     write_json_lines(folder / _SEEDS, scale_data.seeds())
     write_json_lines(folder / _TUPLES, scale_data.tuples(size))
-    card = {"name": "synthetic", "licence": "CC BY 4.0", "source": "made by rule"}
+    card = {"name": "made up", "licence": "CC BY 4.0", "source": "made by rule"}
     (folder / _CARD).write_text(json.dumps(card), encoding="utf-8")
     (folder / PARAMS).write_text(yaml.safe_dump(params(size, url)), encoding="utf-8")
 

@@ -23,12 +23,12 @@ _WORDS = {
     "adj": "old narrow bitter quiet northern famous broken cheap early foreign golden heavy honest idle jealous local "
     "modern muddy noisy patient private proud rare rough rural sacred secret sharp simple slow solid stubborn sudden "
     "tired ugly vacant weary wooden young cautious",
-    "noun": "harvest journal market committee storm railway teacher orchard furnace kitchen librarian lawyer festival "
+    "noun": "harvest journal market committee storm railway trumpet orchard furnace kitchen librarian lawyer festival "
     "tunnel painter barrel museum captain cathedral chemist farmer glacier hospital island juror kiosk lantern mayor "
     "nephew oyster parade quilter referee sailor tailor umpire valley widow yacht archive baker canal dentist envoy",
     "verb": "abandoned admired answered blamed carried cleaned covered crossed divided emptied entered followed "
-    "forgot gathered greeted ignored imitated invited joined judged liked mended missed noticed ordered passed "
-    "pleased printed questioned raised refused rescued searched served studied touched trusted visited watched",
+    "forgot gathered greeted ignored imitated invited joined jotted liked mended missed noticed ordered passed "
+    "pleased printed questioned raised repaired rescued searched served studied touched trusted visited watched",
     "when": "yesterday today lately recently formerly eventually nowadays meanwhile occasionally afterwards originally "
     "annually secretly gradually reluctantly officially",
 }
@@ -113,5 +113,5 @@ def respond(prompt: str) -> str:
     """The response to a request for a sentence about each of some pairs."""
     [relation] = _RELATION.findall(prompt)
     pairs: Sequence[tuple[str, str, str]] = _PAIR.findall(prompt)
-    samples = [{"pair": int(number), "sentence": sentence(relation, head, tail)} for number, head, tail in pairs]
-    return json.dumps({"relation": relation, "samples": samples})
+    answers = [{"pair": int(number), "sentence": sentence(relation, head, tail)} for number, head, tail in pairs]
+    return json.dumps({"relation": relation, "samples": answers})

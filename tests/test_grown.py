@@ -13,7 +13,7 @@ from tests.conftest import copy, run
 SEEDS = 128
 LABELS = 16
 WANTED = 4  # accepted examples of each label
-METHODS = {"one_by_one", "untuned", "tuned", "template", "reasoned", "t5"}
+METHODS = {"one_by_one", "creator", "untuned", "tuned", "template", "reasoned", "t5"}
 
 
 def metrics(folder: Path) -> dict:

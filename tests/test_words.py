@@ -23,17 +23,18 @@ RETIRED = {
     "mixtures?|Mixtures?": (),
     "refused|refuses|refuse": ("relseed/llm/", "relseed/generation/", "params.yaml"),  # by a provider
     "samples|Samples": (
+        "benchmarks/scale_data.py",
         "tasks/formatting.py",
         "tasks/structured.py",
         "tasks/relation/prompt.py",
         "tasks/relation/passage_prompt.py",
         "tasks/relation/tuple_prompts.py",
     ),  # a field of responses
-    "ALIKE|Told|put_away|Kind|Pair": (),
+    "ALIKE|Told|put_away|Kind|Pair": ("benchmarks/scale_data.py",),  # words of a prompt
     "training[ _-]seeds?": (),
     "chances?": (),
     "teach|taught|Teacher": (),
-    "teacher": ("params.yaml",),  # an entry of `llms`
+    "teacher": ("params.yaml", "benchmarks/scale.py"),  # an entry of `llms`
     "verdicts?|Verdicts?": (),
     # Names that the field has others for, or that say nothing.
     "updates": (),
