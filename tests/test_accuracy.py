@@ -172,7 +172,7 @@ def test_more_folds_than_seeds_are_an_error_that_names_the_parameter(scoring):
 
 
 def test_a_head_that_is_not_there_is_an_error_that_lists_those_that_are(scoring):
-    with pytest.raises(UserError, match="no head 'typed': there are first_token, genpt, typed_marker"):
+    with pytest.raises(UserError, match="no head 'typed': there are choice, first_token, genpt, typed_marker"):
         accuracy.score(scoring(head="typed"))
 
 

@@ -61,6 +61,7 @@ def put(*evaluations: Evaluation, methods: Sequence[MethodSummary] = ()) -> None
         "methods": {found.method: {"loop": "one_by_one"} for found in methods},
         "labellers": {},
         "rankings": {},
+        "drifts": {},
         "evaluate": {"resamples": 50, "seed": 1},
     }
     Path("params.yaml").write_text(json.dumps(entries))
@@ -280,7 +281,7 @@ def test_systems_evaluated_on_different_draws_are_not_put_side_by_side() -> None
 @pytest.mark.parametrize(
     ("params", "says"),
     [
-        ("systems: {}\nmethods: {}\nlabellers: {}\nrankings: {}\n", "`systems` is empty"),
+        ("systems: {}\nmethods: {}\nlabellers: {}\nrankings: {}\ndrifts: {}\n", "`systems` is empty"),
         ("methods: {}\n", "no section 'systems'"),
         ("systems: {gold: {}}\n", "no section 'methods'"),
         ("systems: {gold: {}}\nmethods: {}\n", "no section 'labellers'"),
@@ -324,6 +325,7 @@ def test_the_mlflow_run_carries_all_parameters_the_metrics_and_the_pages(
         "methods": {},
         "labellers": {},
         "rankings": {},
+        "drifts": {},
         "sample": {"shots": 8},
     }
     params["evaluate"] = {"resamples": 50, "seed": 1}

@@ -35,6 +35,7 @@ TABLES = {
     "index_correlations": index_tables.index_correlations,
     "strategies": creator_tables.strategies,
     "devoid": creator_tables.devoid,
+    "transfer": creator_tables.transfer,
     "creator_quiz": partial(creator_tables.questions, "creator-quiz"),
     **tables.STUDIES,
 }
