@@ -8,6 +8,7 @@ from benchmarks.results import read_results
 from benchmarks.strategies import RESULT
 from benchmarks.study import FOLDER
 from benchmarks.tables import DASH, in_percent, markdown
+from benchmarks.transfer import RESULT as TRANSFER
 from relseed.quality.rules import COPIES
 
 DEVOID = Path("benchmarks/devoid.json")
@@ -56,6 +57,25 @@ def _strategy(name: str, summary: Mapping[str, Any]) -> list[str]:
         str(sum(rejected.get(rule, 0) for rule in COPIES)),
         DASH if summary["label_balance"] is None else f"{summary['label_balance']:.2f}",
         f"{tokens / accepted:.0f}" if accepted else DASH,
+    ]
+
+
+def transfer() -> str:
+    """Extractors that learnt Gazette's relations, on CrossRE's labels mapped to them."""
+    header = ["learnt from", "pairs", "of them stated", "micro-F1", "± random seeds", "95 % interval"]
+    rows = [_transferred(name, found) for name, found in read_results(TRANSFER).items()]
+    return markdown([*header, "precision", "recall"], rows)
+
+
+def _transferred(name: str, found: Mapping[str, Any]) -> list[str]:
+    f1 = found["micro_f1"]
+    return [
+        name,
+        f"{found['pairs']:,}",
+        f"{found['stated']:,}",
+        *(in_percent(f1[part]) for part in ("mean", "std")),
+        f"{in_percent(f1['low'])} – {in_percent(f1['high'])}",
+        *(in_percent(found[part]) for part in ("precision", "recall")),
     ]
 
 

@@ -1,6 +1,6 @@
 """How extractors do out of their domain: those that learnt Gazette's relations, on CrossRE's labels mapped to them.
 
-    CROSSRE=.../crossre_data python -m benchmarks.transfer "seeds alone" models/extractor/gold
+    CROSSRE=.../crossre_data python -m benchmarks.transfer --name gold --extractors models/extractor/gold
 
 Writes benchmarks/transfer.json. CrossRE (Bassignana and Plank 2022) has 17 coarse labels; six of them hold for mentions
 of some types where a relation of Gazette does. What is asserted is mapped to these, and scored by micro-F1; a label of

@@ -120,6 +120,7 @@ _MEASURED = (
     verified.ranked,
     creator_tables.strategies,
     creator_tables.devoid,
+    creator_tables.transfer,
     index_tables.index_stated,
     index_tables.index_methods,
     index_tables.index_weights,
