@@ -14,7 +14,8 @@ ABOUT_TUPLES := $(patsubst %,~methods.%,template template_humarin template_pegas
   ~drafts.fusion $(patsubst %,~criteria.%,grammar fluency sentiment complexity) $(patsubst %,~seq2seq.%,t5 flan_t5 bart)
 
 # The default without a small language model (no training of one, no tuning, nothing written by it), and without tuples.
-QUICK := $(ABOUT_TUPLES) ~lms.base ~pairs.small ~dpo.tuned ~methods.untuned ~methods.tuned ~methods.creator_smollm2 ~criteria.accuracy \
+QUICK := $(ABOUT_TUPLES) ~lms.base ~pairs.small ~dpo.tuned $(patsubst %,~methods.%,untuned tuned creator_smollm2) \
+  ~criteria.accuracy \
   ~training_sets.diverse.at_least training_sets.diverse.methods=[one_by_one] \
   training_sets.diverse.reads=data/accepted/one_by_one.jsonl
 

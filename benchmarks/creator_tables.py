@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.results import read_results
 from benchmarks.strategies import RESULT
 from benchmarks.study import FOLDER
-from benchmarks.tables import DASH, in_percent, markdown
+from benchmarks.tables import DASH, apart, in_percent, interval, markdown
 from benchmarks.transfer import RESULT as TRANSFER
 from relseed.quality.rules import COPIES
 
@@ -28,7 +28,6 @@ def questions(name: str) -> str:
 
 
 def _questions(title: str, row: Mapping[str, Any]) -> list[str]:
-    apart = [100 * row[end] for end in ("difference", "low", "high")] if "low" in row else []
     return [
         title,
         str(row["real"]),
@@ -36,7 +35,7 @@ def _questions(title: str, row: Mapping[str, Any]) -> list[str]:
         in_percent(row["mean"]),
         in_percent(row["std"]),
         in_percent(row["draws"]["1"]["scores"]["macro_f1"]["mean"]),
-        "{:+.1f} ({:+.1f} to {:+.1f})".format(*apart) if apart else DASH,
+        apart(row) if "low" in row else DASH,
     ]
 
 
@@ -74,7 +73,7 @@ def _transferred(name: str, found: Mapping[str, Any]) -> list[str]:
         f"{found['pairs']:,}",
         f"{found['stated']:,}",
         *(in_percent(f1[part]) for part in ("mean", "std")),
-        f"{in_percent(f1['low'])} – {in_percent(f1['high'])}",
+        interval(f1),
         *(in_percent(found[part]) for part in ("precision", "recall")),
     ]
 

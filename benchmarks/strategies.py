@@ -8,9 +8,6 @@ numbers; the way to choose is the only difference. It runs in this checkout's da
 """
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -21,6 +18,7 @@ import typer
 import yaml
 
 from benchmarks.results import update_results
+from benchmarks.tuned import merged, run_stage
 from relseed.generation.summary import read_summary
 from relseed.pipeline.command import run
 from relseed.pipeline.params import PARAMS, Params
@@ -46,12 +44,8 @@ def main(strategy: Annotated[str, typer.Argument(help=", ".join(STRATEGIES))]) -
 
 def changed(values: Mapping[str, Any], strategy: str) -> dict[str, Any]:
     """The parameters of a strategy."""
-    merged = json.loads(json.dumps(values))
-    merged["drifts"] = {METHOD: {**values["drifts"]["creator"], "reads": f"data/candidates/{METHOD}.jsonl"}}
-    for mapping, entries in STRATEGIES[strategy].items():
-        for entry, settings in entries.items():
-            merged[mapping][entry] |= settings
-    return dict(merged)
+    drift = {**values["drifts"]["creator"], "reads": f"data/candidates/{METHOD}.jsonl"}
+    return {**merged(values, STRATEGIES[strategy]), "drifts": {METHOD: drift}}
 
 
 def measured(folder: Path, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,10 +57,10 @@ def measured(folder: Path, values: Mapping[str, Any]) -> dict[str, Any]:
         (folder / "data" / part).symlink_to(Path.cwd() / "data" / part)
     start = time.monotonic()
     shared = ("--labels", LABELS, "--seeds", SEEDS)
-    _stage(folder, "generate", "--method", METHOD, *shared, "--candidates", "data/candidates")
+    run_stage(folder, "generate", "--method", METHOD, *shared, "--candidates", "data/candidates")
     seconds = time.monotonic() - start
     files = ("--candidates", "data/candidates", "--accepted", "data/accepted", "--rejected", "data/rejected")
-    _stage(folder, "filter", "--method", METHOD, *shared, *files, "--summary", ".")
+    run_stage(folder, "filter", "--method", METHOD, *shared, *files, "--summary", ".")
     summary = read_summary(folder / f"{METHOD}.json")
     found = {**summary.model_dump(mode="json"), "label_balance": summary.label_balance, "seconds": round(seconds, 1)}
     return {"summary": found, "drift": _drift(folder, shared) if summary.accepted > 1 else None}
@@ -74,14 +68,9 @@ def measured(folder: Path, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _drift(folder: Path, shared: tuple[str, ...]) -> dict[str, Any]:
     others = ("--accepted", "data/accepted", "--real", REAL, "--measured", "drift")
-    _stage(folder, "drift", "--drift", METHOD, *shared, *others)
+    run_stage(folder, "drift", "--drift", METHOD, *shared, *others)
     found: dict[str, Any] = json.loads((folder / f"drift/{METHOD}.json").read_text(encoding="utf-8"))
     return found
-
-
-def _stage(folder: Path, verb: str, *options: str) -> None:
-    quiet = {"PYTHONPATH": str(Path.cwd()), "DISABLE_MLFLOW_INTEGRATION": "TRUE"}
-    subprocess.run([sys.executable, "-m", f"stages.{verb}", *options], cwd=folder, env=os.environ | quiet, check=True)
 
 
 if __name__ == "__main__":

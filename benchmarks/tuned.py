@@ -95,12 +95,13 @@ def check_built(params: Params, setting: str) -> None:
 def changed(params: Params, setting: str, method: str, seed: int) -> dict[str, Any]:
     """The parameters of a setting, as many sentences by each method, and the LLM of one with another random seed."""
     alike = {"methods": {name: {"per_label": PER_LABEL} for name in METHODS}, "llms": {method: {"seed": seed}}}
-    return _merged(_merged(params.values, SETTINGS[setting]), alike)
+    return merged(merged(params.values, SETTINGS[setting]), alike)
 
 
-def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Values with changes at any depth; what is changed to None is left out."""
     nested = {
-        name: _merged(values[name], value) if isinstance(value, Mapping) else value for name, value in changes.items()
+        name: merged(values[name], value) if isinstance(value, Mapping) else value for name, value in changes.items()
     }
     return {name: value for name, value in {**values, **nested}.items() if name not in changes or value is not None}
 
@@ -117,14 +118,15 @@ def write(values: Mapping[str, Any], method: str) -> tuple[dict[str, Any], list[
             (folder / part).symlink_to(Path.cwd() / part)
         reads = ("--method", method, "--labels", LABELS, "--seeds", SEEDS, "--candidates", "written")
         start = time.monotonic()
-        _stage(folder, "generate", *reads)
+        run_stage(folder, "generate", *reads)
         seconds = time.monotonic() - start
-        _stage(folder, "filter", *reads, "--accepted", "accepted", "--rejected", "rejected", "--summary", ".")
+        run_stage(folder, "filter", *reads, "--accepted", "accepted", "--rejected", "rejected", "--summary", ".")
         accepted = read_examples(folder / f"accepted/{method}.jsonl", TASK, read_schema(LABELS, TASK), empty=True)
         return _figures(folder / f"{method}.json", folder / f"written/{method}.jsonl", seconds), accepted
 
 
-def _stage(folder: Path, verb: str, *options: str | Path) -> None:
+def run_stage(folder: Path, verb: str, *options: str | Path) -> None:
+    """Run a stage with the code of this checkout in another folder, apart from MLflow."""
     quiet = {"PYTHONPATH": str(Path.cwd()), "DISABLE_MLFLOW_INTEGRATION": "TRUE"}
     command = [sys.executable, "-m", f"stages.{verb}", *map(str, options)]
     subprocess.run(command, cwd=folder, env=os.environ | quiet, check=True)

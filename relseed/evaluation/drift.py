@@ -15,11 +15,13 @@ from pydantic import PositiveInt
 from scipy.spatial.distance import cdist, jensenshannon
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from relseed.evaluation.bootstrap import COVERAGE
 from relseed.evaluation.drifted import Distances, Drifted, Generation, Slope
 from relseed.pipeline.params import Section
+from relseed.quality.diversity import balance, distance
 
 LEAST = 20  # examples on each side for which telling them apart says something
 ENOUGH = 8  # examples of a generation that counts in a slope
@@ -66,6 +68,11 @@ class Real:
         self.width = float(np.median(distances[np.triu_indices_from(distances, 1)]))
         self._topics = KMeans(min(topics, len(vectors)), n_init=4, random_state=seed).fit(vectors)
         self._shares = self._histogram(vectors)
+        self._own = _within(vectors, self.width)
+
+    def mmd(self, others: NDArray[np.float64]) -> float:
+        """The discrepancy of others to the real ones, as `mmd` has it."""
+        return _between(self._own, self.vectors, others, self.width)
 
     def distances(self, others: NDArray[np.float64], own: NDArray[np.float64] | None = None) -> Distances:
         """How far others are from the real ones, or from some of these."""
@@ -84,12 +91,21 @@ def mmd(one: NDArray[np.float64], other: NDArray[np.float64], width: float) -> f
 
     Gretton et al. 2012, equation 3; 0 on average where both are of one distribution, and then sometimes below.
     """
+    return _between(_within(one, width), one, other, width)
+
+
+def _within(each: NDArray[np.float64], width: float) -> float:
+    """The mean kernel of two of a set."""
+    return float((_kernel(each, each, width).sum() - len(each)) / (len(each) * (len(each) - 1)))
+
+
+def _between(within: float, one: NDArray[np.float64], other: NDArray[np.float64], width: float) -> float:
+    return within + _within(other, width) - 2 * float(_kernel(one, other, width).mean())
+
+
+def _kernel(one: NDArray[np.float64], other: NDArray[np.float64], width: float) -> NDArray[np.float64]:
     gamma = 1 / (2 * width**2)
-    within = [
-        (np.exp(-gamma * cdist(each, each, "sqeuclidean")).sum() - len(each)) / (len(each) * (len(each) - 1))
-        for each in (one, other)
-    ]
-    return float(sum(within) - 2 * np.exp(-gamma * cdist(one, other, "sqeuclidean")).mean())
+    return np.exp(-gamma * cdist(one, other, "sqeuclidean"))
 
 
 def auc(one: NDArray[np.float64], other: NDArray[np.float64], seed: int) -> float | None:
@@ -97,8 +113,6 @@ def auc(one: NDArray[np.float64], other: NDArray[np.float64], seed: int) -> floa
 
     The area under the curve, 0.5 where nothing tells them apart; None where either has fewer than 20 examples.
     """
-    from sklearn.metrics import roc_auc_score
-
     if min(len(one), len(other)) < LEAST:
         return None
     vectors, which = np.vstack([one, other]), np.repeat([0, 1], [len(one), len(other)])
@@ -134,26 +148,15 @@ def _generation(number: int, each: Written, first: Written, real: Real, labels: 
         examples=len(each.labels),
         real=real.distances(each.vectors),
         first=None if each is first else mmd(first.vectors, each.vectors, real.width),
-        label_balance=_balance(each, labels),
+        label_balance=balance(Counter(each.labels).values(), labels),
         copies=_copies(each),
-        distance=_distance(each),
+        distance=distance(each.vectors),
     )
-
-
-def _balance(each: Written, labels: int) -> float:
-    shares = np.array(list(Counter(each.labels).values())) / len(each.labels)
-    return float(abs((shares * np.log(shares)).sum()) / np.log(labels))
 
 
 def _copies(each: Written) -> float:
     near = [bool((before @ own).max() >= COPY) for own, before in zip(each.vectors, each.before, strict=True)]
     return sum(near) / len(near)
-
-
-def _distance(each: Written) -> float:
-    count = len(each.vectors)
-    similar = each.vectors @ each.vectors.T
-    return float(1 - (similar.sum() - np.trace(similar)) / (count * (count - 1)))
 
 
 def _floor(real: Real, settings: Drift) -> Distances:
@@ -177,10 +180,10 @@ def _slopes(generations: Mapping[int, Written], real: Real, settings: Drift, lab
     whole's varies about the truth.
     """
     figures: dict[str, Callable[[Written], float]] = {
-        "mmd": lambda each: mmd(real.vectors, each.vectors, real.width),
-        "label_balance": lambda each: _balance(each, labels),
+        "mmd": lambda each: real.mmd(each.vectors),
+        "label_balance": lambda each: balance(Counter(each.labels).values(), labels),
         "copies": _copies,
-        "distance": _distance,
+        "distance": lambda each: distance(each.vectors),
     }
     rng, found = np.random.default_rng(settings.seed), {}
     for name, figure in figures.items():

@@ -116,6 +116,11 @@ class Method:
         return self.asks
 
     @property
+    def labels(self) -> list[str]:
+        """The labels of what an LLM writes: the negative one only where it is wanted."""
+        return [label for label in self.schema.labels if self.settings.negatives or label != self.schema.negative]
+
+    @property
     def negative(self) -> str:
         """The negative label.
 

@@ -1,11 +1,10 @@
 """What became of one method's writing: `results/measured/methods/<method>.json`, which `filter` writes."""
 
-from math import log
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from relseed.quality.diversity import Diversity
+from relseed.quality.diversity import Diversity, balance
 from relseed.records.files import read_output
 
 
@@ -37,9 +36,7 @@ class MethodSummary(BaseModel):
     @property
     def label_balance(self) -> float | None:
         """The entropy of the accepted examples' labels, as a share of what it is if all are as frequent, 0 to 1."""
-        total = sum(self.per_label.values())
-        shares = [count / total for count in self.per_label.values() if count]
-        return abs(sum(share * log(share) for share in shares)) / log(len(self.per_label)) if total else None
+        return balance(self.per_label.values(), len(self.per_label)) if any(self.per_label.values()) else None
 
 
 def read_summary(path: Path) -> MethodSummary:

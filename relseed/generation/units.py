@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -80,10 +80,7 @@ class Unit:
         Raises:
             StoppedError: A response did not come.
         """
-        asked = []
-        for number, (count, shown) in enumerate(asks, start=self.next):
-            prompt, request = self.method.request(self.target, number, count, shown)
-            asked.append(Asked(self._id(number), count, prompt, request))
+        asked = [self._asked(number, count, shown) for number, (count, shown) in enumerate(asks, start=self.next)]
         return [accepted.shown for accepted in await self._sent(asked)]
 
     async def ask_about(self, tuples: Sequence[Any], count: int) -> list[Any]:
@@ -106,10 +103,10 @@ class Unit:
         Raises:
             StoppedError: A response did not come.
         """
-        asked = []
-        for number, (count, example, others) in enumerate(asks, start=self.next):
-            prompt, request = self.method.request(self.target, number, count, [example], **others)
-            asked.append(Asked(self._id(number), count, prompt, request, after=example.id))
+        asked = [
+            replace(self._asked(number, count, [example], **others), after=example.id)
+            for number, (count, example, others) in enumerate(asks, start=self.next)
+        ]
         return [accepted.example for accepted in await self._sent(asked)]
 
     def similarities(self, example: Any, others: Sequence[Any]) -> list[float]:
@@ -119,6 +116,10 @@ class Unit:
         key = self.method.task.key
         own, *found = embed([key(example), *map(key, others)])
         return [float(own @ each) for each in found]
+
+    def _asked(self, number: int, count: int, shown: Sequence[Any], **others: Any) -> Asked:
+        prompt, request = self.method.request(self.target, number, count, shown, **others)
+        return Asked(self._id(number), count, prompt, request)
 
     def _id(self, number: int) -> str:
         return request_id(self.method.name, self.target.unit, number)
@@ -153,8 +154,7 @@ def targets_of(method: Method, loop: ModuleType) -> list[Target]:
 
 def label_targets(method: Method) -> list[Target]:
     """A target for each label; for the negative one only where it is wanted."""
-    labels = [label for label in method.schema.labels if method.settings.negatives or label != method.schema.negative]
-    return [Target(label, method.settings.per_label) for label in with_seeds(method, labels)]
+    return [Target(label, method.settings.per_label) for label in with_seeds(method, method.labels)]
 
 
 def tuple_targets(method: Method, tuples: Sequence[Any], size: int | None) -> list[Target]:

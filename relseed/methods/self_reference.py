@@ -24,9 +24,7 @@ class Settings(MethodSettings):
     per_request: PositiveInt  # examples that one response is to hold
     first: tuple[PositiveInt, ...] = Field(min_length=1)  # seeds that are shown first, by their places, from 1
     balanced: bool  # ask for the labels that are rarest so far; false: for different ones, as the paper does
-    names: Literal[
-        "plain", "codes", "permuted"
-    ]  # of labels, as they are shown: codes and other labels' names say nothing
+    names: Literal["plain", "codes", "permuted"]  # of labels, as shown: codes and names of others say nothing
     definitions: bool  # whether labels are shown with what they mean
     demonstrations: Literal[1] = 1
     diversity_instruction: Literal[False] = False
@@ -38,7 +36,7 @@ def targets(method: Method) -> list[Target]:
     Raises:
         UserError: There are not as many seeds, one has a label that is not written, or labels are shown alike.
     """
-    seeds, labels = method.rules.seeds, _labels(method)
+    seeds, labels = method.rules.seeds, method.labels
     _check_names(method, labels)
     if (last := max(method.settings.first)) > len(seeds):
         raise UserError(f"methods.{method.name}.first has {last}, and there are {len(seeds)} seeds")
@@ -63,7 +61,7 @@ class _Asks:
     def __init__(self, unit: Unit) -> None:
         method = unit.method
         self._unit, self._count, self._balanced = unit, unit.settings.per_request, unit.settings.balanced
-        self._labels = _labels(method)
+        self._labels = method.labels
         options = _names(method, self._labels)
         entries = {entry.label: entry.definition for entry in method.schema.entries if entry.label in options}
         self._said = {"options": options, "definitions": entries if unit.settings.definitions else {}}
@@ -124,11 +122,6 @@ def _chosen(unit: Unit, shown: Any, among: Sequence[Any]) -> Any:
         return random.Random(unit.method.seeded_id(unit.target.unit, unit.next)).choice(among)
     pick, similar = (min if unit.settings.choose == "contrastive" else max), unit.similarities(shown, among)
     return among[pick(range(len(among)), key=similar.__getitem__)]
-
-
-def _labels(method: Method) -> list[str]:
-    """Those that are written: the negative one only where it is wanted."""
-    return [label for label in method.schema.labels if method.settings.negatives or label != method.schema.negative]
 
 
 def _check_names(method: Method, labels: Sequence[str]) -> None:

@@ -1,9 +1,10 @@
 """How unlike each other the texts are, unit by unit: label by label, mostly."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import log
 from statistics import fmean
 
 import numpy as np
@@ -71,8 +72,8 @@ def _figures(points: Sequence[Embedded]) -> Diversity:
         distinct_1=_distinct([[(word,) for word in text] for text in words]),
         distinct_2=_distinct([list(pairwise(text)) for text in words]),
         self_bleu=self_bleu(texts),
-        distance=_distance(vectors),
-        distance_masked=_distance(masked),
+        distance=distance(vectors),
+        distance_masked=distance(masked),
         distinct_masked=len({normalise(point.template) for point in points}) / len(points),
         vendi=float(vendi.score_dual(vectors.astype(float))),
         vendi_masked=float(vendi.score_dual(masked.astype(float))),
@@ -84,7 +85,14 @@ def _distinct(grams: Sequence[Sequence[tuple[str, ...]]]) -> float:
     return len(set(every)) / max(1, len(every))
 
 
-def _distance(vectors: np.ndarray) -> float:
+def balance(counts: Collection[int], labels: int) -> float:
+    """The entropy of labels by their counts, as a share of what it is if all `labels` are as frequent, 0 to 1."""
+    shares = [count / sum(counts) for count in counts if count]
+    return abs(sum(share * log(share) for share in shares)) / log(labels)
+
+
+def distance(vectors: np.ndarray) -> float:
+    """The mean cosine distance of two unit vectors of some, [n, h], 0 to 2."""
     similar = vectors @ vectors.T
     count = len(vectors)
     return float(1 - (similar.sum() - np.trace(similar)) / (count * (count - 1)))

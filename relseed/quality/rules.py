@@ -175,6 +175,12 @@ def unparseable(candidate: Candidate) -> str | None:
     return candidate.problem
 
 
+def passage_missing(candidate: Candidate, *, wanted: bool) -> str | None:
+    """Whether a candidate has no passage although there should be one."""
+    has_one = bool((candidate.fields.get("passage") or "").strip())
+    return "the seeds have passages, this question has none" if wanted and not has_one else None
+
+
 def _length(checks: RuleFilter, example: Any) -> str | None:
     words, settings = length(checks.rules.text(example)), checks.settings
     if settings.min_words <= words <= settings.max_words:

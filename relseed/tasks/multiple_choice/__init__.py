@@ -151,14 +151,14 @@ class MultipleChoiceTask(Task):
 
     def rules(self, schema: PlainSchema, seeds: Sequence[AnsweredQuestion], settings: "RuleSettings") -> "Rules":
         """Form, passage, options, an answer among them where it was asked for, lengths, copies, language."""
-        from relseed.quality.rules import COPIES, FORM, LANGUAGE, Rules, truncated, unparseable
+        from relseed.quality.rules import COPIES, FORM, LANGUAGE, Rules, passage_missing, truncated, unparseable
 
         return Rules(
             on_candidates={
                 "truncated": truncated,
                 "unparseable": unparseable,
                 "no_question": _no_question,
-                "passage_missing": lambda candidate: _passage_missing(candidate, seeds),
+                "passage_missing": lambda candidate: passage_missing(candidate, wanted=open_book(seeds)),
                 "wrong_options": lambda candidate: _wrong_options(candidate, seeds),
                 "answer_missing": _answer_missing,
                 "wrong_place": _wrong_place,
@@ -195,11 +195,6 @@ def _answer(candidate: "Candidate") -> str:
 
 def _no_question(candidate: "Candidate") -> str | None:
     return None if candidate.text.strip() else "the question is empty"
-
-
-def _passage_missing(candidate: "Candidate", seeds: Sequence[AnsweredQuestion]) -> str | None:
-    has_one = bool((candidate.fields.get("passage") or "").strip())
-    return "the seeds have passages, this question has none" if open_book(seeds) and not has_one else None
 
 
 def _wrong_options(candidate: "Candidate", seeds: Sequence[AnsweredQuestion]) -> str | None:

@@ -113,7 +113,7 @@ class YesNoTask(Task):
 
     def rules(self, schema: PlainSchema, seeds: Sequence[AnsweredQuestion], settings: "RuleSettings") -> "Rules":
         """Form, the answer that was asked for, lengths, copies, language."""
-        from relseed.quality.rules import COPIES, FORM, LANGUAGE, Rules, truncated, unparseable
+        from relseed.quality.rules import COPIES, FORM, LANGUAGE, Rules, passage_missing, truncated, unparseable
 
         return Rules(
             on_candidates={
@@ -121,7 +121,7 @@ class YesNoTask(Task):
                 "unparseable": unparseable,
                 "wrong_answer": _wrong_answer,
                 "no_question": _no_question,
-                "passage_missing": lambda candidate: _passage_missing(candidate, seeds),
+                "passage_missing": lambda candidate: passage_missing(candidate, wanted=open_book(seeds)),
             },
             example=_example,
             on_examples={**FORM, **COPIES, **LANGUAGE},
@@ -151,11 +151,6 @@ def _wrong_answer(candidate: "Candidate") -> str | None:
 
 def _no_question(candidate: "Candidate") -> str | None:
     return None if candidate.text.strip().endswith(("?", "？", "؟")) else "it does not end with a question mark"
-
-
-def _passage_missing(candidate: "Candidate", seeds: Sequence[AnsweredQuestion]) -> str | None:
-    has_one = bool((candidate.fields.get("passage") or "").strip())
-    return "the seeds have passages, this question has none" if open_book(seeds) and not has_one else None
 
 
 def open_book(seeds: Sequence[AnsweredQuestion]) -> bool:
