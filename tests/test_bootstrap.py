@@ -85,6 +85,6 @@ def test_predictions_of_another_shape_are_an_error() -> None:
 
 def test_the_interval_of_three_trainings_over_2717_examples_takes_under_two_seconds() -> None:
     gold, predictions = noisy(3, 2717, 0.6)
-    start = time.perf_counter()
+    start = time.process_time()
     interval(gold, predictions, 0, resamples=2000)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

@@ -183,9 +183,9 @@ def test_the_overlaps_are_the_same_each_time() -> None:
 
 
 def test_600_texts_are_looked_up_among_3000_in_a_few_seconds() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     nearest(words(1, 600, 2000), words(2, 3000, 2000), threshold=0.8)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def sketch(text: str) -> MinHash:

@@ -94,9 +94,9 @@ def test_a_response_that_does_not_come_is_a_timeout():
 def test_a_response_that_trickles_in_without_end_is_a_timeout():
     limits = LIMITS.model_copy(update={"timeout": 0.3, "attempts": 1})
     start = time.monotonic()
-    found, *_ = send_one(trickles(2), limits=limits)
+    found, *_ = send_one(trickles(20), limits=limits)
     assert found.reason == "timeout"
-    assert time.monotonic() - start < 2.5
+    assert time.monotonic() - start < 10
 
 
 def test_an_endpoint_that_is_not_there_is_a_fault_of_the_connection():
@@ -123,7 +123,7 @@ def test_a_pause_longer_than_we_wait_for_rate_limits_ends_at_once():
     start = time.monotonic()
     found, _, tries = send_one(fails(429, retry_after="3600"))
     assert (found.reason, tries) == ("rate_limited", 1)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 30
 
 
 def test_rate_limits_without_end_are_waited_for_no_longer_than_allowed():

@@ -67,6 +67,6 @@ def test_it_rises_with_what_texts_share() -> None:
 
 def test_a_thousand_texts_take_a_second_or_two() -> None:
     many = [f"{TEXTS[number % 5]} On day {number} of {number % 37}." for number in range(1000)]
-    start = time.perf_counter()
+    start = time.process_time()
     self_bleu(many)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
