@@ -72,7 +72,7 @@ small: setup  ## run the seeds, and what the small language model adds to them: 
 	$(call experiment,$(SMALL)) evaluate@gold evaluate@diverse
 
 quick: setup  ## run the default without tuning a language model, and without entity tuples
-	$(call experiment,$(QUICK))
+	$(call experiment,$(QUICK)) report browse
 
 yes_no: setup  ## answer yes-or-no questions about passages (Bulletin): seeds, and questions grown from one of them
 	$(call experiment,$(GROWN) task=yes_no ingest.path=data/bulletin training_sets.creator.per_label=80 \

@@ -173,9 +173,7 @@ def accepted_by_classifier(params: Params, sets: list[list[Example]]) -> list[in
     schema = read_schema(LABELS, TASK)
     every = [example for examples in sets for example in examples]
     scoring = Scoring(settings, TASK, schema, read_examples(SEEDS, TASK, schema), every, lambda *_: None)
-    with tempfile.TemporaryDirectory() as folder:
-        folders = [Path(folder) / str(fold) for fold in range(settings.folds)]
-        each = accuracy.cross_validated_probabilities(scoring, folders)
+    each = accuracy.probabilities(scoring)
     own = each[np.arange(len(every)), [schema.labels.index(example.label) for example in every]]
     ends = np.cumsum([len(examples) for examples in sets])
     return [int(part.sum()) for part in np.split(own >= threshold, ends[:-1])]

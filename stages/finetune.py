@@ -3,12 +3,11 @@
 An interrupted run resumes, and ends with the bytes of an uninterrupted one: its state lies in .scratch.
 """
 
-import json
 import math
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,13 @@ from typing import Any
 from pydantic import Field, NonNegativeInt, field_validator
 
 from relseed.classifier.calibration import Calibrate
-from relseed.classifier.checkpoint import PRETRAINING, Extractor, save_extractor
+from relseed.classifier.checkpoint import PRETRAINING, Extractor
 from relseed.classifier.cross_fitting import decision_of, folds_of
 from relseed.classifier.decision import Decision
 from relseed.classifier.inference import states_of
 from relseed.classifier.serving import write_mlflow_model
 from relseed.classifier.trainer import EvalPoint, TrainingConfig
-from relseed.classifier.training import train_extractor
+from relseed.classifier.training import save_trained, train_extractor
 from relseed.evaluation.system import System
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.outputs import output_folder
@@ -157,10 +156,7 @@ def _log(log: Run, seed: int, point: EvalPoint) -> None:
 
 
 def _write(extractor: Extractor, history: list[EvalPoint], encoder: Path, folder: Path) -> None:
-    folder.mkdir()
-    save_extractor(extractor, folder)
-    text = json.dumps([asdict(point) for point in history], indent=2)
-    (folder / "history.json").write_text(text + "\n", encoding="utf-8")
+    save_trained(extractor, history, folder)
     if extractor.config.pretraining:
         shutil.copyfile(encoder / "history.json", folder / PRETRAINING)
 

@@ -32,6 +32,7 @@ ENVIRONMENT = {
 _NONE = "drafts methods drifts criteria rankings training_sets releases encoders lms seq2seq pairs dpo labellers"
 TINY_ENTRIES: dict[str, Sequence[str]] = {"systems": ["gold"]} | dict.fromkeys(_NONE.split(), ())
 TINY = {
+    "verifiers": {"folds": 2, "max_steps": 2, "eval_steps": 2, "batch_size": 4},
     "finetune": {"max_steps": 12, "eval_steps": 3, "batch_size": 4, "seeds": [1, 2]},
     "evaluate": {"resamples": 50},
 }
@@ -64,13 +65,7 @@ GROWN: dict[str, Any] = {
     },
     "drifts": {"creator": {"topics": 2, "resamples": 2}},
     "criteria": {
-        "accuracy": {
-            "methods": ["one_by_one", "untuned", "tuned", "template", "reasoned"],
-            "folds": 2,
-            "max_steps": 2,
-            "eval_steps": 2,
-            "batch_size": 4,
-        },
+        "accuracy": {"methods": ["one_by_one", "untuned", "tuned", "template", "reasoned"]},
         "sentiment": {"methods": ["template", "reasoned"]},
     },
     "rankings": {

@@ -93,7 +93,9 @@ def _paths_in_params(stage) -> list[str]:
     if "@" in stage.name:
         entry = entry[stage.name.partition("@")[2]]
     keys = {"path", "reads", "about", "recorded", "pairs", "first", "second", "train", "encoder", "model", "other"}
-    return [value for key, value in entry.items() if key in keys] if isinstance(entry, dict) else []
+    own = [value for key, value in entry.items() if key in keys] if isinstance(entry, dict) else []
+    of_criteria = [one["reads"] for one in PARAMS["criteria"].values() if "criteria" in params_of(stage)]
+    return [*own, *of_criteria]
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=NAMES)

@@ -95,6 +95,7 @@ def test_each_executed_stage_left_one_run_that_names_what_it_read_and_wrote(buil
     runs = mlflow_runs(built)
     assert sorted(run.data.tags["dvc.stage"] for run in runs) == [
         "contexts", "encoder", "evaluate@gold", "explain", "finetune@gold", "ingest", "report", "sample", "tuples",
+        "verifiers",
     ]  # fmt: skip
     recorded = lock(built)
     for found in runs:

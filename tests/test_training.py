@@ -256,6 +256,14 @@ def test_other_weights_in_the_folder_of_the_encoder_have_another_state_folder(tm
     assert state(tmp_path) != first
 
 
+def test_other_weights_in_a_folder_below_have_another_state_folder(tmp_path):
+    (tmp_path / "fold-0").mkdir()
+    (tmp_path / "fold-0/model.safetensors").write_bytes(b"first")
+    first = state(tmp_path)
+    (tmp_path / "fold-0/model.safetensors").write_bytes(b"other")
+    assert state(tmp_path) != first
+
+
 def test_the_code_of_the_stage_is_part_of_what_decides_the_state_folder(tmp_path, tiny_encoder, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stages").mkdir()

@@ -1,13 +1,15 @@
-"""An extractor from nothing but an encoder and examples: what `finetune` and the verifiers do alike."""
+"""An extractor from nothing but an encoder and examples: what `finetune` and `verifiers` do alike."""
 
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from transformers import PreTrainedModel
 
-from relseed.classifier.checkpoint import CheckpointConfig, Extractor, head_module
+from relseed.classifier.checkpoint import CheckpointConfig, Extractor, head_module, save_extractor
 from relseed.classifier.model import Classifier
 from relseed.classifier.trainer import EvalPoint, Objective, Trainer, TrainingConfig
 from relseed.pipeline.errors import UserError
@@ -68,3 +70,11 @@ def train_extractor(
     trainer = Trainer(extractor.model, config, objective, pad=extractor.pad, seed=seed, folder=folder)
     history = trainer.train(extractor.encode_dataset(train), extractor.encode_dataset(validation), on_eval)
     return extractor, history
+
+
+def save_trained(extractor: Extractor, history: Sequence[EvalPoint], folder: Path) -> None:
+    """Write an extractor, and the evaluations of its training as history.json, into a new `folder`."""
+    folder.mkdir()
+    save_extractor(extractor, folder)
+    text = json.dumps([asdict(point) for point in history], indent=2)
+    (folder / "history.json").write_text(text + "\n", encoding="utf-8")

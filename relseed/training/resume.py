@@ -24,8 +24,9 @@ def state_folder(stage: str, start: str, **determining: Any) -> Path:
     """The folder for the state of one training: the same for a run that repeats it, and for no other.
 
     Its name holds `stage` and a fingerprint of all that decides the result: the weights that training starts from
-    (those in the folder `start`, or of the model of that name), everything `determining` (plain values for JSON), the
-    code of the library and of the stage, the versions of PyTorch and transformers, and the machine.
+    (those in the folder `start` and in folders below it, or of the model of that name), everything `determining`
+    (plain values for JSON), the code of the library and of the stage, the versions of PyTorch and transformers, and
+    the machine.
     """
     parts = {
         **determining,
@@ -40,8 +41,8 @@ def state_folder(stage: str, start: str, **determining: Any) -> Path:
 
 def _weights(start: str) -> Any:
     folder = Path(encoder_path(start))
-    files = sorted(path for path in folder.glob("*") if path.is_file()) if folder.is_dir() else []
-    return [(path.name, md5_of(path)) for path in files] or start
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [(path.relative_to(folder).as_posix(), md5_of(path)) for path in files] or start
 
 
 def _code(stage: str) -> str:
