@@ -13,7 +13,7 @@ from relseed.tasks.task import Task
 class CriterionSettings(Section):
     """An entry of `criteria`; a criterion may add settings of its own."""
 
-    reads: str  # the one thing that it reads beside seeds and accepted examples, such as an encoder
+    reads: str  # the one thing that it reads beside seeds and accepted examples, such as weights
     methods: tuple[str, ...] = Field(min_length=1)  # whose accepted examples it scores
 
 
