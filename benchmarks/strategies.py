@@ -46,7 +46,7 @@ STRATEGIES: Mapping[str, Mapping[str, Any]] = {
                 RECORDED: {
                     "choose": choose,
                     "per_label": PER_LABEL,
-                    "reads": f"data/recorded/creator_{choose}.jsonl",
+                    "reads": f"data/recorded/strategies/{choose}.jsonl",
                 }
             }
         }
@@ -55,7 +55,7 @@ STRATEGIES: Mapping[str, Mapping[str, Any]] = {
     **{
         f"first-{place}": {
             "methods": {
-                RECORDED: {"per_label": 2, "first": [place], "reads": "data/recorded/creator_firsts.jsonl"},
+                RECORDED: {"per_label": 2, "first": [place], "reads": "data/recorded/strategies/firsts.jsonl"},
             }
         }
         for place in FIRSTS

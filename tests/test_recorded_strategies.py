@@ -25,7 +25,7 @@ VALUES = Params.read().values
 SCHEMA = read_schema(Path("data/gazette/relations.jsonl"), TASK)
 SPLITS = {name: read_examples(Path(f"data/gazette/{name}.jsonl"), TASK, SCHEMA) for name in ("train", "test")}
 SEEDS = draw(SPLITS["train"], shots=8, seed=1)
-FIRSTS = Path("data/recorded/creator_firsts.jsonl")
+FIRSTS = Path("data/recorded/strategies/firsts.jsonl")
 BY_CHOICE = [name for name in STRATEGIES if name.startswith("recorded-")]
 
 
