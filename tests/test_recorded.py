@@ -207,7 +207,7 @@ def test_nothing_is_recorded_that_the_pipeline_does_not_ask_for(written, explain
     asked |= {exchange.request.key for attempts in explained for exchange in attempts.exchanges}
     asked |= {request.key for requests in labelled.values() for request in requests}
     asked |= {exchange.request.key for exchange in collected[1].exchanges}
-    recorded = read_responses(Path("data/recorded"))  # without those for other data and for studies, in folders of their own
+    recorded = read_responses(Path("data/recorded"))  # without those in folders, for other data or studies
     for name in OF_TUPLES:
         asked |= set(read_responses(Path(f"data/recorded/{name}.jsonl")))
     assert set(recorded) == asked
