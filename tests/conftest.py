@@ -97,8 +97,9 @@ hypothesis.settings.load_profile("repeatable")
 
 def run(folder: Path, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a checkout as a user would; its output is in the error if it fails."""
+    # Far above what any takes: a busy machine is no failure, a command that hangs is one.
     done = subprocess.run(
-        command, cwd=folder, env=ENVIRONMENT | environment, capture_output=True, text=True, timeout=300
+        command, cwd=folder, env=ENVIRONMENT | environment, capture_output=True, text=True, timeout=1200
     )
     if check and done.returncode:
         raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")

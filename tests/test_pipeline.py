@@ -205,6 +205,6 @@ def test_a_killed_training_goes_on_and_ends_with_the_bytes_of_an_undisturbed_one
     assert int(log.partition("train, seed 1: ")[2].partition("/")[0]) > 0
     assert contents(longer / "models/killed") == contents(longer / "models/whole")
     assert {path.name for path in (longer / "models").iterdir()} == {
-        ".gitignore", "encoders", "extractor", "killed", "whole",
+        ".gitignore", "encoders", "extractor", "killed", "verifiers", "whole",
     }  # fmt: skip
     assert not list((longer / ".scratch").glob("finetune-*"))
