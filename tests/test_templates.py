@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from relseed.datasets.draw import draw
 from relseed.generation.summarize import diversities_of
 from relseed.pipeline.params import Params
+from relseed.quality.duplicates import similarity
 from relseed.quality.rules import RuleFilter, RuleSettings
 from relseed.quality.templates import Copies, masked_copies, template
 from relseed.records.candidates import Rejected
@@ -104,6 +105,18 @@ def test_a_near_duplicate_is_a_copy_from_the_threshold_on():
     longer = RUNS + " ended"  # 9 of 10 trigrams
     assert copies(RUNS, longer, threshold=0.9).copies == 2
     assert copies(RUNS, longer, threshold=0.91).copies == 0
+
+
+WORDS = "abcdefghi"
+parts = st.tuples(st.integers(0, 4), st.integers(1, 9)).map(lambda ends: " ".join(WORDS[ends[0] : sum(ends)]))
+
+
+@given(st.lists(parts, max_size=8), st.sampled_from([0.2, 1 / 3, 0.5, 0.75, 1.0]))
+def test_the_copies_are_those_of_comparing_every_text_with_every_other(texts, threshold):
+    alike = [[one == other or similarity(one, other) >= threshold for other in texts] for one in texts]
+    like_another = [sum(found) > 1 for found in alike]
+    like_none_before = [not any(found[:at]) for at, found in enumerate(alike)]
+    assert copies(*texts, threshold=threshold) == Copies(len(texts), sum(like_another), sum(like_none_before))
 
 
 def test_half_of_the_texts_are_not_most_of_them():

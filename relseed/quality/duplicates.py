@@ -1,27 +1,29 @@
 """Same texts and near-duplicates, in one list and between lists of examples.
 
-Texts are compared as sets of word trigrams by Jaccard similarity, letter case and punctuation aside. MinHash with
-locality-sensitive hashing (Broder 1997; Indyk and Motwani 1998) proposes pairs, and each is then compared exactly:
-whatever is listed is right, and a pair at the threshold is missed less than once in ten thousand (from 0.07 up).
+Texts are compared as sets of word trigrams (shingles) by Jaccard similarity, letter case and punctuation aside. An
+inverted index finds every pair from the threshold on: each shingle has a posting, the texts that hold it. What reaches
+the threshold lacks few shingles of a text, so it is in two of its few shortest postings; longer ones are not looked
+into. That is the prefix filter of Chaudhuri, Ganti and Kaushik (2006) and of Bayardo, Ma and Srikant (2007), with two
+shared shingles as in Wang, Li and Feng (2012), and with an order of shingles that each look-up takes from the postings'
+lengths: all shingles of known texts are indexed, so no order need hold for all. Texts that are much shorter or longer
+are left out (Arasu, Ganti and Kaushik 2006), and what remains is compared exactly.
 """
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
-from datasketch import MinHash
 from pydantic import Field
 
 from relseed.pipeline.params import Section
 
 SHINGLE = 3
-PERMUTATIONS = 128
-MISSED = 1e-4
-_EMPTY = MinHash(num_perm=PERMUTATIONS)  # copied, as its random numbers are slow to draw
+_32_BITS = 0xFFFFFFFF  # of a hash: shingles that share one propose a text too many, never one too few
 _REMEMBERED = 8  # texts last read: rules ask several times about one
 
 
@@ -83,30 +85,11 @@ def overlaps(lists: Mapping[str, Sequence[Any]], text: Callable[[Any], str], *, 
     return [_overlap(first, second, lists, text, threshold) for first, second in combinations(lists, 2)]
 
 
-class _Band:
-    """Which texts have which value in one band of their sketches: the last, and before each the one before it."""
-
-    def __init__(self) -> None:
-        self._last: dict[bytes, int] = {}
-        self._before: dict[int, int] = {}
-
-    def add(self, value: bytes, number: int) -> None:
-        if (before := self._last.get(value)) is not None:
-            self._before[number] = before
-        self._last[value] = number
-
-    def having(self, value: bytes) -> Iterator[int]:
-        number = self._last.get(value)
-        while number is not None:
-            yield number
-            number = self._before.get(number)
-
-
 @dataclass(frozen=True, slots=True)
 class _Read:
     words: str
     shingles: frozenset[str]
-    bands: tuple[bytes, ...]  # of its sketch: texts that share one are compared
+    hashes: "array[int]"  # one of each shingle
 
 
 class Index:
@@ -120,33 +103,84 @@ class Index:
         """
         if not 0 < threshold <= 1:
             raise ValueError(f"threshold {threshold} is not above 0 and at most 1")
-        self._threshold, self._sizes = threshold, _bands(threshold)
+        self._threshold = threshold
         self._first_with: dict[str, int] = {}
-        self._shingles: list[frozenset[str]] = []
-        self._bands = [_Band() for _ in range(self._sizes[0])]
+        self._words: list[str] = []
+        self._hashes: list[array[int]] = []
+        self._sizes: set[int] = set()
+        self._postings: dict[int, int | array[int]] = {}  # most are of one text, for which an array would be large
 
     def add(self, text: str) -> None:
         """Make a text known under the next number, from 0."""
-        number, read = len(self._shingles), _read(text, *self._sizes)
-        self._first_with.setdefault(read.words, number)
-        for band, value in zip(self._bands, read.bands, strict=True):
-            band.add(value, number)
-        self._shingles.append(read.shingles)
+        number, read = len(self._words), _read(text)
+        first = self._first_with.setdefault(read.words, number)
+        if first < number:  # the first of same texts is always the one that is found
+            self._words.append(self._words[first])
+            self._hashes.append(self._hashes[first])
+            return
+        self._words.append(read.words)
+        self._hashes.append(read.hashes)
+        self._sizes.add(len(read.hashes))
+        for value in read.hashes:
+            posting = self._postings.setdefault(value, number)
+            if not isinstance(posting, int):
+                posting.append(number)
+            elif posting < number:
+                self._postings[value] = array("I", (posting, number))
 
     def nearest(self, text: str) -> Match | None:
         """The known text that is most like `text` (the earliest of equals), or None where all are below the threshold.
 
         A same text comes before any other. A text of fewer than three words is like no text but the same.
         """
-        read = _read(text, *self._sizes)
+        return max(self._matches(text), key=lambda match: (match.similarity, -match.index), default=None)
+
+    def has_like(self, text: str) -> bool:
+        """Whether `nearest` finds any; takes less, as it ends with the first."""
+        return any(True for _ in self._matches(text))
+
+    def _matches(self, text: str) -> Iterator[Match]:
+        """The first same text alone, or else all near-duplicates, in no order."""
+        read = _read(text)
         if (first := self._first_with.get(read.words)) is not None:
-            return Match(first, 1.0, same=True)
-        mine = read.shingles
-        pairs = zip(self._bands, read.bands, strict=True)
-        proposed = sorted({number for band, value in pairs for number in band.having(value)})
-        matches = (Match(number, _jaccard(mine, self._shingles[number]), same=False) for number in proposed)
-        close = [match for match in matches if match.similarity >= self._threshold]
-        return max(close, key=lambda match: match.similarity, default=None)
+            yield Match(first, 1.0, same=True)
+            return
+        hashes, size = set(read.hashes), len(read.hashes)
+        for number in self._proposed(read.hashes):
+            other = self._hashes[number]
+            if _ratio(sum(map(hashes.__contains__, other)), size, len(other)) >= self._threshold:
+                found = _jaccard(read.shingles, _shingles(self._words[number]))
+                if found >= self._threshold:
+                    yield Match(number, found, same=False)
+
+    def _proposed(self, hashes: "array[int]") -> Iterator[int]:
+        """The numbers of texts that may reach the threshold, each once."""
+        size, seen = len(hashes), set()
+        for shared, numbers in self._prefix(hashes):
+            for number in numbers:
+                if number not in seen and _most(shared, size, len(self._hashes[number])) >= self._threshold:
+                    seen.add(number)
+                    yield number
+
+    def _prefix(self, hashes: "array[int]") -> Iterator[tuple[int, Iterable[int]]]:
+        """Of each posting, the shortest first, the texts that one before it holds too, and how much they share at most.
+
+        That much is one shingle of the postings before and all from here on, as others were given earlier. Where
+        sharing one can be enough for the threshold, all texts of a posting are given.
+        """
+        found = [posting for posting in map(self._postings.get, hashes) if posting is not None]
+        postings = sorted([(posting,) if isinstance(posting, int) else posting for posting in found], key=len)
+        size, one_is_enough = len(hashes), 1 / len(hashes) >= self._threshold
+        smallest = min(self._sizes, default=0)
+        once: set[int] = set()
+        before: Iterable[int] = ()
+        for passed, posting in enumerate(postings, size - len(postings)):
+            shared = size - passed + (not one_is_enough)
+            if shared / (size + max(0, smallest - shared)) < self._threshold:
+                return
+            once.update(before)
+            yield shared, posting if one_is_enough else filter(once.__contains__, posting)
+            before = posting
 
 
 def nearest(texts: Sequence[str], among: Sequence[str], *, threshold: float) -> list[Match | None]:
@@ -191,28 +225,24 @@ def _overlap(
 
 def _shingles(text: str) -> frozenset[str]:
     words = text.split(" ")
-    return frozenset(" ".join(words[start : start + SHINGLE]) for start in range(max(1, len(words) - SHINGLE + 1)))
+    rows = zip(*(words[start:] for start in range(SHINGLE)), strict=False)
+    return frozenset(map(" ".join, rows)) or frozenset([text])
 
 
 @lru_cache(_REMEMBERED)
-def _read(text: str, bands: int, rows: int) -> _Read:
+def _read(text: str) -> _Read:
     shingles = _shingles(words := normalise(text))
-    sketch = _EMPTY.copy()
-    sketch.update_batch([shingle.encode() for shingle in shingles])
-    whole = sketch.hashvalues[: bands * rows].tobytes()
-    width = len(whole) // bands
-    return _Read(words, shingles, tuple(whole[at : at + width] for at in range(0, len(whole), width)))
-
-
-def _bands(threshold: float) -> tuple[int, int]:
-    """The longest bands, so the fewest false candidates, that miss a pair at the threshold less than `MISSED`."""
-    for rows in range(PERMUTATIONS // 2, 1, -1):
-        bands = PERMUTATIONS // rows
-        if (1 - threshold**rows) ** bands < MISSED:
-            return bands, rows
-    return PERMUTATIONS, 1
+    return _Read(words, shingles, array("I", [hash(shingle) & _32_BITS for shingle in shingles]))
 
 
 def _jaccard(first: frozenset[str], second: frozenset[str]) -> float:
-    shared = len(first & second)
-    return shared / (len(first) + len(second) - shared)
+    return _ratio(len(first & second), len(first), len(second))
+
+
+def _most(shared: int, first: int, second: int) -> float:
+    """The most that the similarity of two sets of these sizes can be if they share so many elements at most."""
+    return _ratio(min(shared, first, second), first, second)
+
+
+def _ratio(shared: int, first: int, second: int) -> float:
+    return shared / (first + second - shared)

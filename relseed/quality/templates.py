@@ -62,5 +62,5 @@ def _repeats(texts: Sequence[str], threshold: float) -> Iterator[bool]:
     """Whether each text is like one before it."""
     index = Index(threshold)
     for text in texts:
-        yield index.nearest(text) is not None
+        yield index.has_like(text)
         index.add(text)
