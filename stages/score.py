@@ -8,6 +8,7 @@ from relseed.criteria.criterion import Score, Scoring
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.named import load
 from relseed.pipeline.params import Params
+from relseed.pipeline.workers import Workers
 from relseed.records.files import write_records
 from relseed.records.scores import ScoredExample
 from relseed.tasks.task import load_task, read_examples, read_schema
@@ -35,7 +36,7 @@ def main(criterion: Entry, accepted: Path, labels: Path, seeds: Path, scores: Pa
             examples,
             lambda metrics, step: log.log_metrics(metrics, step=step),
         )
-        found = score_new(criterion, module, scoring)
+        found = score_new(criterion, module, scoring, params.section("workers", Workers))
         write_records(output, map(_line, examples, found))
         mean = sum(score.value for score in found) / max(1, len(found))
         print(f"{len(examples)} examples, mean score {mean:.3f}")

@@ -31,6 +31,7 @@ UNUSED_BY_DEFAULT = {
     "relseed.methods.passages.Settings",
     "relseed.methods.rule_made.Settings",
     "relseed.methods.self_reference.Settings",
+    "relseed.pipeline.workers.Workers",
     "relseed.ranking.settings.Ranking",
     "relseed.tuples.ntriples.Settings",
     "relseed.tuples.source.TuplesSettings",
@@ -121,7 +122,8 @@ def test_a_stage_lists_exactly_the_parameters_that_it_reads(traced, ran, name):
     for stage, found in traced.items():
         if stage.partition("@")[0] == name:
             read, listed = (
-                set(found["params"]) - {"budget", "engines.batch", "engines.seq2seq", "engines.transformers"},
+                set(found["params"])
+                - {"budget", "engines.batch", "engines.seq2seq", "engines.transformers", "workers"},
                 params_of(ran[stage]),
             )
             assert {
@@ -170,4 +172,4 @@ def test_no_edit_of_code_that_trains_scores_or_reports_has_anything_written_anew
 
 def test_every_section_of_the_parameters_is_read_by_a_stage_that_makes_something():
     listed = {name.partition(".")[0] for stage in STAGES if verb(stage) != "report" for name in params_of(stage)}
-    assert set(PARAMS) - listed == {"engines", "budget"}  # how requests are answered, not what
+    assert set(PARAMS) - listed == {"engines", "budget", "workers"}  # how something is done, not what

@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
+from relseed.criteria import cache
 from relseed.criteria.cache import score_new
-from relseed.criteria.criterion import CriterionSettings, Score, Scoring
+from relseed.criteria.criterion import CriterionSettings, Score, Scorer, Scoring
+from relseed.pipeline.errors import UserError
+from relseed.pipeline.workers import Workers
 from relseed.tasks.relation import TASK
 from tests.boats import SCHEMA, SEEDS
+
+FIVE = [SEEDS[0].model_copy(update={"id": str(more), "text": SEEDS[0].text + " Yes." * more}) for more in range(5)]
 
 
 class Settings(CriterionSettings):
@@ -27,17 +32,40 @@ def here(tmp_path, monkeypatch):
 class Counting:
     """A criterion that counts what it scores."""
 
+    function = "score"
+
     def __init__(self) -> None:
         self.scored: list[str] = []
 
     def __call__(self, examples: Sequence[Any], seeds: Sequence[Any] = (), **changes: Any) -> list[Score]:
         settings = Settings(**{"reads": "seeds.jsonl", "methods": ("tuned",)} | changes)
         scoring = Scoring(settings, TASK, SCHEMA, seeds, examples, lambda *_: None)
-        return score_new("length", SimpleNamespace(score=self._score), scoring)  # type: ignore[arg-type]
+        module = SimpleNamespace(**{self.function: getattr(self, self.function)})
+        return score_new("length", module, scoring, Workers(count=1, address=None))  # type: ignore[arg-type]
 
-    def _score(self, scoring: Scoring) -> list[Score]:
+    def score(self, scoring: Scoring) -> list[Score]:
         self.scored += [example.id for example in scoring.examples]
         return [Score(1 / len(example.text), example.text[:3]) for example in scoring.examples]
+
+
+class InChunks(Counting):
+    """One that looks at each example alone."""
+
+    function = "scorer"
+
+    def __init__(self, most: int = 100) -> None:
+        super().__init__()
+        self.chunks: list[Sequence[Any]] = []
+        self.most = most  # chunks, until it cannot score
+
+    def scorer(self, scoring: Scoring) -> Scorer:
+        def score(examples: Sequence[Any]) -> list[Score]:
+            if len(self.chunks) == self.most:
+                raise UserError("no more")
+            self.chunks.append(examples)
+            return self.score(scoring.of(examples))
+
+        return score
 
 
 def test_only_what_is_new_is_scored():
@@ -70,3 +98,20 @@ def test_a_text_under_another_label_or_with_other_mentions_is_another():
     swapped = seed.model_copy(update={"head": seed.tail, "tail": seed.head})
     score([seed, TASK.relabelled(seed, "no_relation"), swapped])
     assert len(score.scored) == 3
+
+
+def test_a_criterion_that_looks_at_each_example_alone_gets_them_in_chunks(monkeypatch):
+    monkeypatch.setattr(cache, "CHUNK", 2)
+    score = InChunks()
+    assert score(FIVE) == Counting()(FIVE, strict=True)
+    assert [len(chunk) for chunk in score.chunks] == [2, 2, 1]
+
+
+def test_chunks_that_were_scored_before_an_error_are_known_afterwards(monkeypatch):
+    monkeypatch.setattr(cache, "CHUNK", 2)
+    score = InChunks(most=1)
+    with pytest.raises(UserError, match="no more"):
+        score(FIVE)
+    score.most = 100
+    score(FIVE)
+    assert score.chunks == [FIVE[:2], FIVE[2:4], FIVE[4:]]

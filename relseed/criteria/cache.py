@@ -3,22 +3,28 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
+
 from relseed.criteria.criterion import Score, Scoring
 from relseed.pipeline.outputs import scratch
+from relseed.pipeline.workers import Workers, mapped
 from relseed.tasks.task import identity
 from relseed.training.resume import state_folder
 
 _TABLE = "CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, value REAL NOT NULL, note TEXT) WITHOUT ROWID"
 _AT_ONCE = 500  # keys of one query
+CHUNK = 2048  # new examples that are scored together, by whoever: what is batched is the same for all
 
 
-def score_new(criterion: str, module: ModuleType, scoring: Scoring) -> list[Score]:
+def score_new(criterion: str, module: ModuleType, scoring: Scoring, workers: Workers) -> list[Score]:
     """The score of each example, by the criterion where it is not known.
 
     Known is what was scored before, whatever it was called: the same text and mentions under the same label, by the
@@ -36,13 +42,29 @@ def score_new(criterion: str, module: ModuleType, scoring: Scoring) -> list[Scor
         known = _known(db, keys)
         new = {key: example for key, example in zip(keys, scoring.examples, strict=True) if key not in known}
         if new:
-            found = module.score(scoring.of(list(new.values())))
-            scored = dict(zip(new, found, strict=True))
-            with db:
-                rows = ((key, score.value, score.note) for key, score in scored.items())
-                db.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", rows)
-            known |= scored
+            waiting = iter(new)
+            for found in _scored(module, scoring.of(list(new.values())), workers):
+                scored = {next(waiting): score for score in found}
+                with db:
+                    rows = ((key, score.value, score.note) for key, score in scored.items())
+                    db.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", rows)
+                known |= scored
     return [known[key] for key in keys]
+
+
+def _scored(module: ModuleType, scoring: Scoring, workers: Workers) -> Iterator[list[Score]]:
+    """The scores of the examples in their order, chunk by chunk, or all at once where the criterion must see all."""
+    if not hasattr(module, "scorer"):
+        yield module.score(scoring)
+        return
+    examples = scoring.examples
+    chunks = [examples[start : start + CHUNK] for start in range(0, len(examples), CHUNK)]
+    prepare = partial(module.scorer, replace(scoring, examples=(), log=_unlogged))
+    yield from mapped(prepare, chunks, workers, threads=torch.get_num_threads())
+
+
+def _unlogged(metrics: Mapping[str, float], step: int) -> None:
+    """Log nothing: a run of MLflow is not for other processes."""
 
 
 def _known(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Score]:

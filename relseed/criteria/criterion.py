@@ -1,4 +1,8 @@
-"""What a criterion is: a module beside this one, with `Settings` and a function `score`."""
+"""What a criterion is: a module beside this one, with `Settings` and a function `scorer`, or `score`.
+
+`scorer(scoring) -> Scorer` is of criteria that look at each example alone: it loads what they need, and several
+processes may each score a part. `score(scoring) -> list[Score]` is of those that must see all of `scoring.examples`.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,3 +43,6 @@ class Score:
 
     value: float
     note: str | None = None
+
+
+Scorer = Callable[[Sequence[Any]], list[Score]]  # of examples, in their order

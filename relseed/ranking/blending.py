@@ -12,6 +12,7 @@ from relseed.generation.writing import Written, write
 from relseed.llm.client import Client
 from relseed.pipeline.named import load
 from relseed.pipeline.params import Params
+from relseed.pipeline.workers import Workers
 from relseed.quality.rules import RuleFilter, RuleSettings
 from relseed.ranking.candidates import Scored
 from relseed.ranking.rank import Order
@@ -84,7 +85,8 @@ def _scores(criterion: str, blends: Sequence[Any], method: Method, params: Param
     module = load("relseed.criteria", criterion, "criterion")
     settings = params.section(f"criteria.{criterion}", module.Settings)
     scoring = Scoring(settings, TASK, method.schema, method.rules.seeds, blends, log)
-    return [round(score.value, 6) for score in score_new(criterion, module, scoring)]
+    found = score_new(criterion, module, scoring, params.section("workers", Workers))
+    return [round(score.value, 6) for score in found]
 
 
 def _about(example: Any) -> str:
