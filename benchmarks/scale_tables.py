@@ -1,7 +1,8 @@
-"""The table of benchmarks/scale.py, for the documentation."""
+"""The tables of benchmarks/scale.py and benchmarks/workers.py, for the documentation."""
 
 from collections.abc import Mapping
 
+from benchmarks import workers as sharing
 from benchmarks.results import read_results
 from benchmarks.scale import RESULT, START
 from benchmarks.tables import DASH, markdown
@@ -19,6 +20,18 @@ def scale() -> str:
         cells = [_cell(run["stages"][stage]) for run in runs]
         rows.append([f"`{_named(stage)}`", *cells, DASH if exponent is None else f"n^{exponent:.2f}"])
     return markdown(header, rows)
+
+
+def workers() -> str:
+    """What `score` takes by one process and by two workers: seconds, and CPU seconds of all processes."""
+    measured = read_results(sharing.RESULT)
+    if not measured:
+        return "Not run yet: `python -m benchmarks.workers 4096`."
+    rows = [
+        [f"`{criterion}`", *(f"{took[way]['wall']:.0f} s, CPU {took[way]['cpu']:.0f} s" for way in sharing.WAYS)]
+        for criterion, took in measured["criteria"].items()
+    ]
+    return markdown(["criterion", *sharing.WAYS], rows)
 
 
 def _named(stage: str) -> str:

@@ -113,6 +113,7 @@ _MEASURED = (
     tables.predict,
     tables.pipeline,
     scale_tables.scale,
+    scale_tables.workers,
     llm_tables.itself,
     llm_tables.smollm2,
     llm_tables.decode,
