@@ -61,7 +61,8 @@ def _cluster(workers: Workers, threads: int) -> Iterator[None]:
     if find_spec("ray") is None:
         cure = "`pip install 'relseed[ray]'`, or set it to 1"
         raise UserError(f"workers.count is {workers.count}, and more than one worker need Ray: {cure}")
-    same = {"OMP_NUM_THREADS": str(threads)}  # decides the last digits of sums
+    # Threads decide the last digits of sums; Ray would have workers wait for whatever else runs.
+    same = {"OMP_NUM_THREADS": str(threads), "RAY_worker_niceness": "0"}
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
     if workers.address is None:
         os.environ |= _TOKEN | dict(os.environ) | same
