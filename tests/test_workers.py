@@ -115,6 +115,7 @@ def scores(by: Workers) -> list[Score]:
     settings = grammar.Settings.model_validate(PARAMS["criteria"]["grammar"] | {"reads": str(GAZETTE)})
     schema = read_schema(GAZETTE / "relations.jsonl", TASK)
     seeds, examples = (read_examples(GAZETTE / f"{split}.jsonl", TASK, schema)[:40] for split in ("train", "test"))
+    examples[::3] = [each.model_copy(update={"text": f"{each.text} This are an mistake."}) for each in examples[::3]]
     scoring = Scoring(settings, TASK, schema, seeds, examples, lambda *_: None)
     return cache.score_new("grammar", grammar, scoring, by)  # type: ignore[arg-type]
 
