@@ -19,7 +19,7 @@ from relseed.classifier.checkpoint import PRETRAINING, Extractor
 from relseed.classifier.cross_fitting import decision_of, folds_of
 from relseed.classifier.decision import Decision
 from relseed.classifier.inference import states_of
-from relseed.classifier.serving import write_mlflow_model
+from relseed.classifier.serving import MLFLOW_MODEL, write_mlflow_model
 from relseed.classifier.trainer import EvalPoint, TrainingConfig
 from relseed.classifier.training import save_trained, train_extractor
 from relseed.evaluation.system import System
@@ -112,7 +112,7 @@ def main(system: Entry, labels: Path, validation: Path, extractors: Path) -> Non
     with (
         locked(states),
         tracked("finetune", params=described, reads=reads, writes=[extractors / system], system=system) as log,
-        output_folder(extractors / system) as folder,
+        output_folder(extractors / system, "seed-*", *MLFLOW_MODEL) as folder,
     ):
         for training in trainings:
             extractor, history = training.run(partial(_log, log, training.seed))

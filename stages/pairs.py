@@ -54,7 +54,7 @@ def main(entry: Entry, labels: Path, seeds: Path, pairs: Path) -> None:
         tracked(
             "pairs", params=settings.model_dump(), reads=[labels, seeds, settings.reads], writes=[pairs / entry]
         ) as log,
-        output_folder(pairs / entry) as folder,
+        output_folder(pairs / entry, *(f"{half}.jsonl" for half in split.halves), "split.json") as folder,
     ):
         exchanges = read_exchanges(settings.reads)
         for half, of_half in split.halves.items():

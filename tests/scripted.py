@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from relseed.llm.client import Budget
+from relseed.llm.engines.engine import Engine
 from relseed.llm.prices import Prices
 from relseed.llm.request import Message, Request, Response
 
@@ -25,7 +26,7 @@ def response(text: str = "because", **changes: Any) -> Response:
     return Response(text=text, **fields | changes)
 
 
-class Scripted:
+class Scripted(Engine):
     """An engine that responds as its script says, to each request after as many turns of the loop as `turns` says."""
 
     name = "scripted"

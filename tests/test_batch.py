@@ -174,6 +174,18 @@ def test_a_response_that_was_cut_off_says_so(tmp_path):
     assert found(tmp_path, line).truncated
 
 
+def test_a_refusal_in_a_batch_keeps_the_words_of_the_model(tmp_path):
+    choices = [{"message": {"content": None, "refusal": "I would rather not."}, "finish_reason": "stop"}]
+    line = openai_line(asked().key, response={"status_code": 200, "body": body(choices=choices)})
+    assert found(tmp_path, line).refusal == "I would rather not."
+
+
+def test_odd_counts_never_cost_the_response_or_the_file(tmp_path):
+    odd = body(usage={"prompt_tokens": 1.5, "completion_tokens": -1}, model=7)
+    response = found(tmp_path, openai_line(asked().key, response={"status_code": 200, "body": odd}))
+    assert (response.text, response.prompt_tokens, response.model) == ("because", None, "unknown")
+
+
 def test_a_response_without_content_is_an_empty_one_that_rules_may_reject_later(tmp_path):
     line = openai_line(asked().key, response={"status_code": 200, "body": body(None)})
     assert found(tmp_path, line).text == ""
@@ -210,8 +222,10 @@ def test_a_batch_that_went_to_the_wrong_place_is_an_error_and_no_refusal(tmp_pat
         {"response": {"status_code": 429, "body": {}}},
         {"response": {"status_code": 500}},
         {"response": {"status_code": 200, "body": {"choices": []}}},
+        {"response": {"status_code": 200, "body": {"error": {"message": "busy", "code": 503}}}},
+        {"response": {"status_code": 200, "body": body(choices=[{"finish_reason": "abort", "message": {}}])}},
     ],
-    ids=["expired", "rate limit", "server fault", "no choices"],
+    ids=["expired", "rate limit", "server fault", "no choices", "error with status 200", "broken off"],
 )
 def test_a_request_that_failed_for_a_reason_that_passes_stays_open(tmp_path, failure):
     error = found(tmp_path, openai_line(asked().key, **failure))

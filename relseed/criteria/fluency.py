@@ -51,8 +51,8 @@ def score(scoring: Scoring) -> list[Score]:
 def _load(settings: Settings) -> tuple[Any, Any]:
     path = weights_path(settings.model, settings.revision)
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype="float32")
-        tokenizer: Any = AutoTokenizer.from_pretrained(path)
+        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype="float32", trust_remote_code=False)
+        tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
         cure = "name a folder, or a model of the Hugging Face Hub"
         raise UserError(f"criteria.fluency.model: no causal model {settings.model!r}: {cure} ({error})") from None

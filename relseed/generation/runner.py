@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from relseed.generation.exchanges import Exchange
 from relseed.llm.client import BudgetSpentError, Client, estimated_tokens
 from relseed.llm.prices import Prices
-from relseed.llm.request import Request, RequestFailedError
+from relseed.llm.request import Request, RequestFailedError, Response
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.progress import bar
 from relseed.records.candidates import Candidate
@@ -25,6 +25,7 @@ class Parser(Protocol):
 
 
 _REFUSED = "refused"  # the one reason that sending again would not change
+_SECONDS_UNTIL_TOLD = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,14 @@ class CostEstimate:
             f"{self.requests:,} requests to the engine {engine!r}: prompts of about {self.prompt_tokens:,} tokens, "
             f"responses of at most {self.completion_tokens:,}, {cost}, if nothing is rejected"
         )
+
+
+def _candidates(id: str, response: Response, parse: Parser) -> Sequence[Candidate]:
+    """What a response holds; of a refusal one candidate, with the model's words."""
+    if response.refusal is None:
+        return parse(id, response.text, truncated=response.truncated)
+    refused = {"truncated": False, "refused": True, "problem": response.refusal}
+    return [candidate.model_copy(update=refused) for candidate in parse(id, response.text, truncated=True)[:1]]
 
 
 class StoppedError(Exception):
@@ -83,7 +92,7 @@ class RequestRunner:
                 return Exchange(id=id, request=request, response=None, refusal=str(error))
             self.stopped[error.reason] += 1
             raise StoppedError from error
-        candidates = tuple(parse(id, response.text, truncated=response.truncated))
+        candidates = tuple(_candidates(id, response, parse))
         return Exchange(id=id, request=request, response=response, candidates=candidates).without_seconds()
 
     def count_accepted(self, count: int) -> None:
@@ -100,8 +109,12 @@ class RequestRunner:
         Raises:
             UserError: Some were stopped (the others ran to their end, and every response is kept), or all were refused.
         """
-        results = await gather(tasks)
-        self._bar.close()
+        telling = asyncio.create_task(self._tell())
+        try:
+            results = await gather(tasks, self.client)
+        finally:
+            telling.cancel()
+            self._bar.close()
         failures = [result for result in results if isinstance(result, BaseException)]
         for failure in failures:
             if not isinstance(failure, StoppedError):
@@ -110,6 +123,13 @@ class RequestRunner:
             raise UserError(self._describe_stop())
         self._check_refusals()
         return [result for result in results if not isinstance(result, BaseException)]
+
+    async def _tell(self) -> None:
+        """Say on the bar what is waited for, as long as nothing comes."""
+        while True:
+            await asyncio.sleep(_SECONDS_UNTIL_TOLD)
+            if waiting := self.client.waiting():
+                self._bar.set_postfix_str(waiting)
 
     def _describe_stop(self) -> str:
         reasons = ", ".join(f"{reason} ({count})" for reason, count in self.stopped.most_common())
@@ -130,8 +150,12 @@ class RequestRunner:
         print(first, flush=True)
 
 
-async def gather(tasks: Sequence[Coroutine[Any, Any, Result]]) -> list[Result | BaseException]:
-    """Results and exceptions of all, in order; an error that a person must mend ends the others at once."""
+async def gather(tasks: Sequence[Coroutine[Any, Any, Result]], client: Client) -> list[Result | BaseException]:
+    """Results and exceptions of all, in order.
+
+    After an error that a person must mend, or an interrupt, nothing more is asked; what is in flight is billed, and
+    comes in.
+    """
     running = [asyncio.ensure_future(task) for task in tasks]
     try:
         for done in asyncio.as_completed(running):
@@ -139,9 +163,10 @@ async def gather(tasks: Sequence[Coroutine[Any, Any, Result]]) -> list[Result | 
                 await done
             except StoppedError:
                 continue
+            except Exception:
+                client.stop()
     except BaseException:
-        for task in running:
-            task.cancel()
+        client.stop()
         await asyncio.gather(*running, return_exceptions=True)
         raise
     return await asyncio.gather(*running, return_exceptions=True)

@@ -40,7 +40,8 @@ class _Checked:
         self.rejected: list[Rejected] = []
 
     async def __call__(self, asked: Sequence[Asked]) -> list[Accepted]:
-        found = await gather([self._runner.send(query.id, query.request, query.prompt.parse) for query in asked])
+        sent = [self._runner.send(query.id, query.request, query.prompt.parse) for query in asked]
+        found = await gather(sent, self._runner.client)
         return [
             accepted for query, exchange in zip(asked, found, strict=True) for accepted in self._accept(query, exchange)
         ]

@@ -7,15 +7,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
 
+from relseed.pipeline.errors import printable
+from relseed.pipeline.secrets import redacted
+
 # Part of every key: raise it when the same fields come to mean another request.
 SCHEME = 1
 
 
-# What reading a body raises that is no chat completion; pydantic's and JSON's errors are ValueErrors.
-MALFORMED = (AttributeError, TypeError, LookupError, ValueError, RecursionError)
+def _text(text: str) -> str:
+    # Servers send lone surrogates when a token ends inside a character: UTF-8 has none, so they become question marks.
+    return redacted(text.encode("utf-8", "replace").decode())
 
-# Servers send lone surrogates when a token ends inside a character: UTF-8 has none, so they become question marks.
-Text = Annotated[str, BeforeValidator(lambda text: text.encode("utf-8", "replace").decode() if text else "")]
+
+Text = Annotated[str, BeforeValidator(_text)]  # as a server sent it, but fit to be written
 
 
 class Message(BaseModel):
@@ -79,26 +83,13 @@ class Response(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: Text
-    finish: str  # stop, length (cut off) or whatever else the engine says
+    finish: Text  # stop, length (cut off) or whatever else the engine says
     prompt_tokens: NonNegativeInt | None  # None where the engine does not count them
     completion_tokens: NonNegativeInt | None
     seconds: float | None = Field(ge=0)  # from request to response; None where nobody measured
     engine: str
-    model: str  # as the engine names it
-
-    @classmethod
-    def of(cls, completion: Any, *, engine: str, model: str, seconds: float | None) -> "Response":
-        """The first choice of a chat completion in the form of the OpenAI protocol; `model` where it names none."""
-        choice, usage = completion.choices[0], completion.usage
-        return cls(
-            text=choice.message.content or "",
-            finish=choice.finish_reason or "unknown",
-            prompt_tokens=usage.prompt_tokens if usage else None,
-            completion_tokens=usage.completion_tokens if usage else None,
-            seconds=seconds,
-            engine=engine,
-            model=completion.model or model,
-        )
+    model: Text  # as the engine names it
+    refusal: Text | None = None  # why the model did not do what it was asked, in its words; left out where it did
 
     @property
     def counted(self) -> bool:
@@ -115,5 +106,5 @@ class RequestFailedError(Exception):
     """An engine gave up on one request; `reason` is a word to count by, the message says more."""
 
     def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
+        super().__init__(printable(f"{reason}: {detail}"))
         self.reason = reason

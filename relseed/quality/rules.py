@@ -14,7 +14,7 @@ from relseed.pipeline.params import Section
 from relseed.quality.duplicates import Index, Match
 from relseed.quality.language import language_of, length, scripts
 from relseed.quality.templates import template
-from relseed.records.candidates import Candidate, Rejected, request_of
+from relseed.records.candidates import REFUSED, Candidate, Rejected, request_of
 
 _FOREIGN = 0.1  # share of letters in scripts that no seed uses
 
@@ -103,6 +103,8 @@ class RuleFilter:
 
         Never raises, whatever a candidate holds.
         """
+        if candidate.refused:
+            return Rejected(candidate=candidate, rule=REFUSED, reason=candidate.problem or "the model refused")
         for name, rule in self.rules.on_candidates.items():
             if reason := rule(candidate):
                 return Rejected(candidate=candidate, rule=name, reason=reason)

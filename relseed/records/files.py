@@ -151,7 +151,7 @@ def scan_json_lines(path: Path, *, cure: str = "") -> Iterator[tuple[int, dict[s
 
 def _json_object(path: Path, number: int, line: str) -> dict[str, Any] | DataError:
     try:
-        record = json.loads(line)
+        record = json.loads(line, object_pairs_hook=_unique)
         # Python reads NaN and lone surrogates, which cannot be written again as JSON in UTF-8.
         json.dumps(record, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
@@ -159,6 +159,15 @@ def _json_object(path: Path, number: int, line: str) -> dict[str, Any] | DataErr
     if not isinstance(record, dict):
         return DataError(path, number, "not a JSON object: each line is one object")
     return record
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, none of whose keys stands twice: Python would keep the last alone."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+    return found
 
 
 def read_json_lines(path: Path, *, cure: str = "") -> Iterator[tuple[int, dict[str, Any]]]:

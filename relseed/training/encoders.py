@@ -85,7 +85,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
         UserError: There is no such model here, or its tokenizer has no words or cannot map tokens to characters.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(encoder_path(name))
+        tokenizer = AutoTokenizer.from_pretrained(encoder_path(name), trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise _not_there(name, error) from error
     # Where the vocabulary is missing, transformers makes a tokenizer that knows its special tokens alone.
@@ -109,6 +109,7 @@ def load_encoder(name: str, *, dropout: float = 0.0) -> PreTrainedModel:
             dtype="float32",
             attn_implementation=attention_implementation(device()),
             output_loading_info=True,
+            trust_remote_code=False,
         )
     # Models pre-trained without a pooler (RoBERTa) get a fresh one; the markers' head does not use it.
     if missing := sorted(key for key in report["missing_keys"] if not key.startswith("pooler.")):
@@ -140,7 +141,7 @@ def prepared_config(name: str, dropout: float) -> PreTrainedConfig:
     Raises:
         UserError: It has a decoder.
     """
-    config = AutoConfig.from_pretrained(encoder_path(name))
+    config = AutoConfig.from_pretrained(encoder_path(name), trust_remote_code=False)
     if config.is_encoder_decoder:
         raise UserError(f"'{name}' is an encoder with a decoder ({config.model_type}): take an encoder alone")
     for names, value in ((_HIDDEN_DROPOUT, dropout), (_ATTENTION_DROPOUT, 0.0)):

@@ -12,9 +12,10 @@ from typing import Any
 from openai.types.chat import ChatCompletion
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from relseed.llm.engines.engine import Setup
+from relseed.llm.engines.completions import MALFORMED, CompletionFaultError, read_completion
+from relseed.llm.engines.engine import Engine, Setup
 from relseed.llm.engines.statuses import FATAL_HINTS, NON_RETRYABLE
-from relseed.llm.request import MALFORMED, Request, RequestFailedError, Response
+from relseed.llm.request import Request, RequestFailedError, Response
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import main_checkout, output_file
 from relseed.pipeline.params import Section
@@ -58,7 +59,7 @@ async def opened(setup: Setup) -> AsyncIterator["BatchFiles"]:
     files.check()
 
 
-class BatchFiles:
+class BatchFiles(Engine):
     """Responses from batch output files; what they lack is kept open, to be exported."""
 
     name = "batch"
@@ -168,9 +169,9 @@ def _response(path: Path, number: int, line: _Line) -> Response | RequestFailedE
         return RequestFailedError("refused", json.dumps(line.error or answered.body))
     try:
         completion = ChatCompletion.construct(**answered.body)
-        if isinstance(completion.choices, list) and not completion.choices:
-            return None
-        return Response.of(completion, engine="batch", model="unknown", seconds=None)
+        return read_completion(completion, engine="batch", model="unknown", seconds=None)
+    except CompletionFaultError as fault:
+        return RequestFailedError("refused", str(fault)) if fault.status in NON_RETRYABLE else None
     except MALFORMED as error:
         problem = f"response.body is no chat completion ({type(error).__name__}: {error})"
         raise DataError(path, number, f"not a line of a batch output file: {problem}") from None

@@ -2,17 +2,20 @@
 
 A rate limit is no fault of a request, and only time ends it: a `Retry-After` halts all requests until it is over,
 without one the request pauses alone, longer each time. A fault (5xx, time-out, cut connection, a malformed response)
-is tried again a few times, for the request it struck alone.
+is tried again a few times, for the request it struck alone; while an endpoint that is down answers nothing at all, the
+tries go on for `outage`. When a request gives up and nothing at all was answered since it began, all others do.
 """
 
 import asyncio
-import os
+import math
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
+import httpx
 from openai import (
     APIConnectionError,
     APIResponseValidationError,
@@ -22,25 +25,22 @@ from openai import (
     DefaultAsyncHttpxClient,
     RateLimitError,
 )
-from pydantic import Field, PositiveInt
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_before_delay,
-    wait_random_exponential,
-)
+from pydantic import Field, PositiveInt, field_validator
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay, wait_random_exponential
 
-from relseed.llm.engines.engine import Setup
-from relseed.llm.engines.statuses import FATAL_HINTS, KEY, NON_RETRYABLE
-from relseed.llm.request import MALFORMED, Request, RequestFailedError, Response
-from relseed.pipeline.errors import UserError
+from relseed.llm.engines.completions import MALFORMED, CompletionFaultError, read_completion
+from relseed.llm.engines.engine import Engine, Setup
+from relseed.llm.engines.files import need_open_files
+from relseed.llm.engines.key import key_of_environment
+from relseed.llm.engines.statuses import NON_RETRYABLE, fatal_hint
+from relseed.llm.request import Request, RequestFailedError, Response
+from relseed.pipeline.errors import UserError, printable
 from relseed.pipeline.params import Section
+from relseed.pipeline.secrets import conceal
 
 _MAX_BACKOFF = 60.0  # seconds between two tries, where the server names none
-
-_NO_QUOTA = "insufficient_quota"  # a 429 that no waiting ends
+_MOST_SAID = 2000  # characters of an error that are repeated
+_SILENT = 10.0  # seconds without a response after which it is said what is being waited for
 
 
 class Limits(Section):
@@ -49,6 +49,7 @@ class Limits(Section):
     concurrency: PositiveInt  # requests in flight
     timeout: float = Field(gt=0)  # seconds for one try
     attempts: PositiveInt  # tries of one request against faults
+    outage: float = Field(ge=0)  # seconds that an endpoint which is down is tried again, however many tries that takes
     rate_limit_timeout: float = Field(ge=0)  # seconds to wait for rate limits to end, for one request
     backoff: float = Field(gt=0)  # seconds of the first pause after a fault or rate limit; later ones grow
 
@@ -58,11 +59,25 @@ class Openai(Section):
 
     url: str  # with its /v1
 
+    @field_validator("url")
+    @classmethod
+    def _is_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an address begins with http:// or https:// and a name, as http://localhost:8000/v1 does")
+        return url
+
 
 @asynccontextmanager
 async def opened(setup: Setup) -> AsyncIterator["Endpoint"]:
-    """The endpoint that `engines.openai.url` names."""
-    endpoint = Endpoint("openai", setup.params.section("engines.openai", Openai).url, limits_of(setup))
+    """The endpoint that `engines.openai.url` names.
+
+    Raises:
+        UserError: The key cannot be sent, or this process may not open a connection for each request in flight.
+    """
+    limits = limits_of(setup)
+    need_open_files(limits.concurrency)
+    endpoint = Endpoint("openai", setup.params.section("engines.openai", Openai).url, limits)
     try:
         yield endpoint
     finally:
@@ -78,22 +93,32 @@ class MalformedResponseError(Exception):
     """A response of status 200 that is no chat completion, or holds no choice."""
 
 
-class Endpoint:
+class Endpoint(Engine):
     """Responses from one base URL; the key comes from the environment alone."""
 
     is_record = False
 
     def __init__(self, name: str, url: str, limits: Limits) -> None:
-        """`name` is that of the engine: openai, or vllm where we serve it ourselves, with no proxy in between."""
+        """`name` is that of the engine: openai, or vllm where we serve it ourselves, with no proxy in between.
+
+        Raises:
+            UserError: The key cannot be sent.
+        """
+        conceal(url)
         self.name, self.url, self.limits = name, url, limits
         self.waits = {"rate_limit": 0, "fault": 0}  # pauses so far, by what they were for
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._growing = wait_random_exponential(multiplier=limits.backoff, max=_MAX_BACKOFF)
         self._open_at = 0.0  # by the monotonic clock: when a rate limit that holds for all is over
+        self._answered_at = time.monotonic()  # when anything was answered last
+        self._trouble = ""  # what the last pause was for
+        self._in_flight = 0
+        self._halted = asyncio.Event()
+        self._why_halted = ("stopped", "it was not sent")
         self._client = AsyncOpenAI(
             base_url=url,
             # Local servers ask for none, but the client insists on one.
-            api_key=os.environ.get(KEY) or "none",
+            api_key=key_of_environment() or "none",
             max_retries=0,
             timeout=limits.timeout,
             http_client=DefaultAsyncHttpxClient(trust_env=name != "vllm"),
@@ -107,31 +132,56 @@ class Endpoint:
             UserError: The endpoint would refuse every request: wrong key, unknown model.
         """
         async with self._slots:
+            began = time.monotonic()
             try:
-                return await self._retry_rate_limited()(self._retry_transient(), self._send, request)
-            except APIStatusError as error:
-                if hint := _fatal_hint(error):
+                return await self._retry_rate_limited()(self._retry_transient(began), self._send, request)
+            except (APIStatusError, APIConnectionError, APIResponseValidationError, *_OURS) as error:
+                if isinstance(error, APIStatusError) and (hint := _hint(error)):
                     raise UserError(f"{self.url} refuses ({error.status_code}): {hint}") from None
-                if isinstance(error, RateLimitError):
-                    busy = f"still busy after {self.limits.rate_limit_timeout:g} s ({error})"
-                    raise RequestFailedError("rate_limited", busy) from error
-                reason = "refused" if error.status_code in NON_RETRYABLE else "server_fault"
-                raise RequestFailedError(reason, str(error)) from error
-            except (APITimeoutError, TimeoutError) as error:
-                raise RequestFailedError("timeout", f"no response within {self.limits.timeout:g} s") from error
-            except (MalformedResponseError, APIResponseValidationError) as error:
-                raise RequestFailedError("malformed", str(error)) from error
-            except APIConnectionError as error:
-                raise RequestFailedError("connection", f"{self.url}: {error.__cause__ or error}") from error
+                reason, detail = self._failure(error)
+                if reason == "refused":
+                    self._answered_at = time.monotonic()
+                elif self._answered_at < began:
+                    silence = f"nothing at all was answered for {time.monotonic() - began:.0f} s"
+                    self._halt(reason, f"not sent, since {silence}")
+                    detail = f"{detail}; {silence}, so that no other request is sent"
+                raise RequestFailedError(reason, detail) from error
+
+    def halt(self) -> None:
+        """Send nothing more; what is in flight comes in."""
+        self._halted.set()
+
+    def waiting(self) -> str | None:
+        """What keeps responses from coming, in words; None while they come."""
+        silent = time.monotonic() - self._answered_at
+        if silent < _SILENT:
+            return None
+        said = f"nothing answered for {silent:.0f} s, {self._in_flight} requests in flight"
+        if pauses := sum(self.waits.values()):
+            said += f", {pauses} pauses so far ({self.waits['rate_limit']} for rate limits), the last: {self._trouble}"
+        return said
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
 
+    def _halt(self, reason: str, detail: str) -> None:
+        if not self._halted.is_set():
+            self._why_halted = reason, detail
+        self.halt()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless nothing is sent any more."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._halted.wait(), seconds)
+
     async def _send(self, request: Request) -> Response:
-        while (pause := self._open_at - time.monotonic()) > 0:
-            await asyncio.sleep(pause)
+        while (pause := self._open_at - time.monotonic()) > 0 and not self._halted.is_set():
+            await self._pause(pause)
+        if self._halted.is_set():
+            raise RequestFailedError(*self._why_halted)
         start = time.monotonic()
+        self._in_flight += 1
         try:
             # The client's own timeout is that of one read: an endpoint that trickles would never meet it.
             async with asyncio.timeout(self.limits.timeout):
@@ -139,31 +189,63 @@ class Endpoint:
                 # What only vLLM knows is no argument of the client.
                 held = body.pop("structured_outputs", None)
                 extra = {"structured_outputs": held} if held else None
-                response = await self._client.chat.completions.create(**body, extra_body=extra)
-            if not response.choices:
-                raise MalformedResponseError("the response has no choices")
+                completion = await self._client.chat.completions.create(**body, extra_body=extra)
             seconds = round(time.monotonic() - start, 3)
-            return Response.of(response, engine=self.name, model=request.model, seconds=seconds)
+            response = read_completion(completion, engine=self.name, model=request.model, seconds=seconds)
+        except CompletionFaultError as fault:
+            raise self._with_status(fault) from None
         except MALFORMED as error:
             raise MalformedResponseError(
                 f"the response is no chat completion ({type(error).__name__}: {error})"
             ) from error
+        finally:
+            self._in_flight -= 1
+        self._answered_at = time.monotonic()
+        return response
 
-    def _retry_transient(self) -> AsyncRetrying:
+    def _with_status(self, fault: CompletionFaultError) -> Exception:
+        """A fault that came with status 200 as the error that it would be with a status of its own."""
+        if fault.body is None:
+            return MalformedResponseError(str(fault))
+        response = httpx.Response(fault.status, request=httpx.Request("POST", self.url))
+        kind = RateLimitError if fault.status == 429 else APIStatusError
+        return kind(str(fault), response=response, body=fault.body)
+
+    def _failure(self, error: Exception) -> tuple[str, str]:
+        """Why a request is given up: a word to count by, and what it was."""
+        said = str(error)[:_MOST_SAID]
+        if isinstance(error, RateLimitError):
+            return "rate_limited", f"still busy after {self.limits.rate_limit_timeout:g} s ({said})"
+        if isinstance(error, APIStatusError):
+            return "refused" if error.status_code in NON_RETRYABLE else "server_fault", said
+        if isinstance(error, APITimeoutError | TimeoutError):
+            return "timeout", f"no response within {self.limits.timeout:g} s"
+        if isinstance(error, MalformedResponseError | APIResponseValidationError):
+            return "malformed", said
+        return "connection", f"{self.url}: {error.__cause__ or error}"
+
+    def _retry_transient(self, began: float) -> AsyncRetrying:
+        def enough(state: RetryCallState) -> bool:
+            down = _is_down(state) and self._answered_at < began
+            waited = time.monotonic() - began >= self.limits.outage
+            return state.attempt_number >= self.limits.attempts and (waited or not down)
+
         return AsyncRetrying(
             retry=retry_if_exception(_is_transient),
-            stop=stop_after_attempt(self.limits.attempts),
+            stop=enough,
             wait=self._growing,
-            before_sleep=lambda _: self._count("fault"),
+            sleep=self._pause,
+            before_sleep=lambda state: self._count("fault", state),
             reraise=True,
         )
 
     def _retry_rate_limited(self) -> AsyncRetrying:
         return AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, RateLimitError) and not _fatal_hint(error)),
+            retry=retry_if_exception(lambda error: isinstance(error, RateLimitError) and not _hint(error)),
             stop=stop_before_delay(self.limits.rate_limit_timeout),
             wait=self._retry_wait,
-            before_sleep=lambda _: self._count("rate_limit"),
+            sleep=self._pause,
+            before_sleep=lambda state: self._count("rate_limit", state),
             reraise=True,
         )
 
@@ -180,19 +262,29 @@ class Endpoint:
             self._open_at = max(self._open_at, time.monotonic() + asked_for)
         return asked_for
 
-    def _count(self, what: str) -> None:
+    def _count(self, what: str, state: RetryCallState) -> None:
         self.waits[what] += 1
+        error = state.outcome.exception() if state.outcome else None
+        self._trouble = printable(": ".join(self._failure(error)))[:200] if isinstance(error, Exception) else ""
 
 
-def _fatal_hint(error: APIStatusError) -> str | None:
-    """What a person can do, where every request would meet this error."""
-    return FATAL_HINTS[402] if error.code == _NO_QUOTA else FATAL_HINTS.get(error.status_code)
+_OURS = (MalformedResponseError, TimeoutError)
+
+
+def _hint(error: Exception) -> str | None:
+    return fatal_hint(error.status_code, error.code) if isinstance(error, APIStatusError) else None
+
+
+def _is_down(state: RetryCallState) -> bool:
+    """Whether an endpoint may be starting or restarting: it cannot be reached, or says that it is at fault."""
+    error = state.outcome.exception() if state.outcome else None
+    return isinstance(error, APIStatusError | APIConnectionError) and not isinstance(error, APITimeoutError)
 
 
 def _is_transient(error: BaseException) -> bool:
     """Whether the same request may be answered if it is sent again soon."""
     if isinstance(error, APIStatusError):
-        return not (isinstance(error, RateLimitError) or error.status_code in NON_RETRYABLE or _fatal_hint(error))
+        return not (isinstance(error, RateLimitError) or error.status_code in NON_RETRYABLE or _hint(error))
     return isinstance(error, APIConnectionError | APIResponseValidationError | MalformedResponseError | TimeoutError)
 
 
@@ -201,9 +293,11 @@ def retry_after(header: str | None) -> float | None:
     if header is None:
         return None
     try:
-        return max(0.0, float(header))
+        seconds = float(header)
     except ValueError:
         pass
+    else:
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     try:
         return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError):

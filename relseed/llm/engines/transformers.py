@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from relseed.llm.engines.batches import BatchQueue, before_end
-from relseed.llm.engines.engine import Setup
+from relseed.llm.engines.engine import Engine, Setup
 from relseed.llm.engines.sampling import ConstrainedSampler
 from relseed.llm.engines.weights import weights_path
 from relseed.llm.request import Message, Request, RequestFailedError, Response
@@ -42,7 +42,7 @@ async def opened(setup: Setup) -> AsyncIterator["TransformersEngine"]:
     yield TransformersEngine(settings, setup.model, setup.revision, setup.adapters)
 
 
-class TransformersEngine:
+class TransformersEngine(Engine):
     """Responses by `generate` of one model; requests that wait at the same time share a batch."""
 
     name = "transformers"
@@ -63,6 +63,10 @@ class TransformersEngine:
     async def complete(self, request: Request) -> Response:
         """The response, once its batch is done."""
         return await self._queue.complete(request)
+
+    def halt(self) -> None:
+        """Answer the batch that is being worked on, and nothing else."""
+        self._queue.halt()
 
     @cached_property
     def _grammars(self) -> llguidance.LLTokenizer:
@@ -174,8 +178,12 @@ def load_causal_model(name: str, revision: str | None) -> tuple[Any, Any]:
     """
     path = weights_path(name, revision)
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(path, revision=revision, padding_side="left")
-        model: Any = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=_dtype())
+        tokenizer: Any = AutoTokenizer.from_pretrained(
+            path, revision=revision, padding_side="left", trust_remote_code=False
+        )
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            path, revision=revision, dtype=_dtype(), trust_remote_code=False
+        )
     except (OSError, ValueError) as error:  # a ValueError where the model is not a causal one
         raise UserError(
             f"no causal model {name!r}: name a folder, or a model of the Hugging Face Hub ({error})"

@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, model_validator
 
 from relseed.pipeline.errors import UserError
 from relseed.tasks import task
-from relseed.tasks.task import Ask, Derived, Prompt, Task
+from relseed.tasks.task import Ask, Derived, LabelName, Prompt, Shown, Task
 
 if TYPE_CHECKING:
     from relseed.quality.rules import Rules, RuleSettings
@@ -89,10 +89,10 @@ class Relation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    relation: str = Field(min_length=1)
-    head_type: str | None = None
-    tail_type: str | None = None
-    definition: str
+    relation: LabelName
+    head_type: Shown | None = None
+    tail_type: Shown | None = None
+    definition: Shown
     negative: StrictBool = False
     symmetric: StrictBool = False  # where it holds, it holds with head and tail exchanged, too
 
