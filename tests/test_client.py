@@ -184,7 +184,8 @@ cache.release(request())
     command = [sys.executable, "-c", code, str(tmp_path / "cache.db")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as other:
         assert other.stdout.readline() == "asking\n"
-        client, engine = client_of(engine := scripted(), tmp_path), engine
+        engine = scripted()
+        client = client_of(engine, tmp_path)
 
         async def wait() -> str:
             task = asyncio.create_task(client.send(request()))

@@ -74,7 +74,9 @@ class Cache:
         with self._lock, self._told():
             try:
                 self._connection.execute(_INSERT, row)
-            except sqlite3.OperationalError:
+            except sqlite3.OperationalError as error:
+                if "locked" in str(error):
+                    raise
                 self._spare.unlink(missing_ok=True)
                 self._connection.execute(_INSERT, row)
                 raise

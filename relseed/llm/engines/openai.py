@@ -7,12 +7,9 @@ tries go on for `outage`. When a request gives up and nothing at all was answere
 """
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,7 +29,7 @@ from relseed.llm.engines.completions import MALFORMED, CompletionFaultError, rea
 from relseed.llm.engines.engine import Engine, Setup
 from relseed.llm.engines.files import need_open_files
 from relseed.llm.engines.key import key_of_environment
-from relseed.llm.engines.statuses import NON_RETRYABLE, fatal_hint
+from relseed.llm.engines.statuses import NON_RETRYABLE, fatal_hint, retry_after
 from relseed.llm.request import Request, RequestFailedError, Response
 from relseed.pipeline.errors import UserError, printable
 from relseed.pipeline.params import Section
@@ -111,8 +108,9 @@ class Endpoint(Engine):
         self._growing = wait_random_exponential(multiplier=limits.backoff, max=_MAX_BACKOFF)
         self._open_at = 0.0  # by the monotonic clock: when a rate limit that holds for all is over
         self._answered_at = time.monotonic()  # when anything was answered last
+        self._asked, self._asked_since = 0, 0.0  # requests that want a response, and since when there are any
         self._trouble = ""  # what the last pause was for
-        self._in_flight = 0
+        self._in_flight = 0  # of them, those that are being sent or answered
         self._halted = asyncio.Event()
         self._why_halted = ("stopped", "it was not sent")
         self._client = AsyncOpenAI(
@@ -131,21 +129,13 @@ class Endpoint(Engine):
             RequestFailedError: The endpoint refused this request, or stayed at fault or busy for too long.
             UserError: The endpoint would refuse every request: wrong key, unknown model.
         """
-        async with self._slots:
-            began = time.monotonic()
+        async with self._slot() as began:
             try:
                 return await self._retry_rate_limited()(self._retry_transient(began), self._send, request)
             except (APIStatusError, APIConnectionError, APIResponseValidationError, *_OURS) as error:
                 if isinstance(error, APIStatusError) and (hint := _hint(error)):
                     raise UserError(f"{self.url} refuses ({error.status_code}): {hint}") from None
-                reason, detail = self._failure(error)
-                if reason == "refused":
-                    self._answered_at = time.monotonic()
-                elif self._answered_at < began:
-                    silence = f"nothing at all was answered for {time.monotonic() - began:.0f} s"
-                    self._halt(reason, f"not sent, since {silence}")
-                    detail = f"{detail}; {silence}, so that no other request is sent"
-                raise RequestFailedError(reason, detail) from error
+                raise self._given_up(error, began) from error
 
     def halt(self) -> None:
         """Send nothing more; what is in flight comes in."""
@@ -153,10 +143,9 @@ class Endpoint(Engine):
 
     def waiting(self) -> str | None:
         """What keeps responses from coming, in words; None while they come."""
-        silent = time.monotonic() - self._answered_at
-        if silent < _SILENT:
+        if (silence := self._silence) < _SILENT:
             return None
-        said = f"nothing answered for {silent:.0f} s, {self._in_flight} requests in flight"
+        said = f"nothing answered for {silence:.0f} s, {self._in_flight} requests in flight"
         if pauses := sum(self.waits.values()):
             said += f", {pauses} pauses so far ({self.waits['rate_limit']} for rate limits), the last: {self._trouble}"
         return said
@@ -164,6 +153,39 @@ class Endpoint(Engine):
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+    @property
+    def _silence(self) -> float:
+        """Seconds for which nothing was answered although something was asked."""
+        return time.monotonic() - max(self._answered_at, self._asked_since) if self._asked else 0.0
+
+    def _is_silent(self, began: float) -> bool:
+        """Whether nothing was answered since then, and nothing that is in flight is still in its time."""
+        return self._answered_at < began and (not self._in_flight or self._silence >= self.limits.timeout)
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[float]:
+        """A place among the requests that may be sent at once; yields when it was free."""
+        async with self._slots:
+            now = time.monotonic()
+            if not self._asked:
+                self._asked_since = now
+            self._asked += 1
+            try:
+                yield now
+            finally:
+                self._asked -= 1
+
+    def _given_up(self, error: Exception, began: float) -> RequestFailedError:
+        """The end of a request, and of all others where nothing at all is answered."""
+        reason, detail = self._failure(error)
+        if reason == "refused":
+            self._answered_at = time.monotonic()
+        elif self._is_silent(began):
+            silence = f"nothing at all was answered for {self._silence:.0f} s"
+            self._halt(reason, f"not sent, since {silence}")
+            detail = f"{detail}; {silence}, so that no other request is sent"
+        return RequestFailedError(reason, detail)
 
     def _halt(self, reason: str, detail: str) -> None:
         if not self._halted.is_set():
@@ -286,19 +308,3 @@ def _is_transient(error: BaseException) -> bool:
     if isinstance(error, APIStatusError):
         return not (isinstance(error, RateLimitError) or error.status_code in NON_RETRYABLE or _hint(error))
     return isinstance(error, APIConnectionError | APIResponseValidationError | MalformedResponseError | TimeoutError)
-
-
-def retry_after(header: str | None) -> float | None:
-    """Seconds that a `Retry-After` header asks for, given as seconds or as a date; None if it says nothing usable."""
-    if header is None:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        pass
-    else:
-        return max(0.0, seconds) if math.isfinite(seconds) else None
-    try:
-        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
-        return None

@@ -1,5 +1,9 @@
 """What an HTTP status means: for its request, and for all others."""
 
+import math
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
 KEY = "OPENAI_API_KEY"
 NO_QUOTA = "insufficient_quota"  # the code of a 429 that no waiting ends
 
@@ -15,3 +19,19 @@ FATAL_HINTS = {  # what every request would meet, and what a person can do about
 def fatal_hint(status: int, code: object) -> str | None:
     """What a person can do, where every request would meet this error."""
     return FATAL_HINTS[402] if code == NO_QUOTA else FATAL_HINTS.get(status)
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds that a `Retry-After` header asks for, given as seconds or as a date; None if it says nothing usable."""
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        pass
+    else:
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+    try:
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
