@@ -194,6 +194,29 @@ def test_an_endpoint_that_is_down_for_a_while_is_waited_for_however_many_tries_t
     assert (found.text, waits["fault"]) == ("up", 12)
 
 
+def test_an_outage_that_begins_while_requests_are_in_flight_is_waited_for_too():
+    async def in_flight(url: str) -> tuple:
+        endpoint = Endpoint("openai", url, LIMITS.model_copy(update={"outage": 60}))
+        failing = asyncio.create_task(endpoint.complete(request("failing")))
+        await asyncio.sleep(0.1)
+        answered = await endpoint.complete(request("answered"))
+        found = await failing
+        await endpoint.close()
+        return answered.text, found.text
+
+    def restarts(handler) -> None:
+        if handler.prompt == "answered":
+            responds("soon")(handler)
+        elif handler.server.requests["failing"] == 1:
+            time.sleep(0.4)
+            fails(503)(handler)
+        else:
+            (fails(503) if handler.server.requests["failing"] < 10 else responds("late"))(handler)
+
+    with serving(restarts) as server:
+        assert asyncio.run(in_flight(server.url)) == ("soon", "late")
+
+
 def test_the_outage_of_an_endpoint_is_waited_for_a_minute_by_default():
     assert PARAMS["engines"]["limits"]["outage"] > 60
 

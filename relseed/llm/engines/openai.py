@@ -131,7 +131,7 @@ class Endpoint(Engine):
         """
         async with self._slot() as began:
             try:
-                return await self._retry_rate_limited()(self._retry_transient(began), self._send, request)
+                return await self._retry_rate_limited()(self._retry_transient(), self._send, request)
             except (APIStatusError, APIConnectionError, APIResponseValidationError, *_OURS) as error:
                 if isinstance(error, APIStatusError) and (hint := _hint(error)):
                     raise UserError(f"{self.url} refuses ({error.status_code}): {hint}") from None
@@ -160,8 +160,9 @@ class Endpoint(Engine):
         return time.monotonic() - max(self._answered_at, self._asked_since) if self._asked else 0.0
 
     def _is_silent(self, began: float) -> bool:
-        """Whether nothing was answered since then, and nothing that is in flight is still in its time."""
-        return self._answered_at < began and (not self._in_flight or self._silence >= self.limits.timeout)
+        """Whether nothing that was asked beside a request, which gives up, was answered or may still be in time."""
+        alone = not self._in_flight and self._answered_at < began
+        return alone or self._silence >= self.limits.timeout
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[float]:
@@ -235,7 +236,7 @@ class Endpoint(Engine):
 
     def _failure(self, error: Exception) -> tuple[str, str]:
         """Why a request is given up: a word to count by, and what it was."""
-        said = str(error)[:_MOST_SAID]
+        said = printable(str(error))[:_MOST_SAID]  # in this order: half a key is one that is not found
         if isinstance(error, RateLimitError):
             return "rate_limited", f"still busy after {self.limits.rate_limit_timeout:g} s ({said})"
         if isinstance(error, APIStatusError):
@@ -246,10 +247,13 @@ class Endpoint(Engine):
             return "malformed", said
         return "connection", f"{self.url}: {error.__cause__ or error}"
 
-    def _retry_transient(self, began: float) -> AsyncRetrying:
+    def _retry_transient(self) -> AsyncRetrying:
+        failing_since: list[float] = []
+
         def enough(state: RetryCallState) -> bool:
-            down = _is_down(state) and self._answered_at < began
-            waited = time.monotonic() - began >= self.limits.outage
+            failing_since.append(now := time.monotonic())
+            down = _is_down(state) and self._answered_at < failing_since[0]
+            waited = now - failing_since[0] >= self.limits.outage
             return state.attempt_number >= self.limits.attempts and (waited or not down)
 
         return AsyncRetrying(
