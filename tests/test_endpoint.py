@@ -23,7 +23,7 @@ from tests.hostile import Behaviour, Server, chat, echoes, fails, hangs_up, resp
 from tests.scripted import request
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-LIMITS = Limits(concurrency=8, timeout=2, attempts=3, outage=0, rate_limit_timeout=2, backoff=0.01)
+LIMITS = Limits(concurrency=8, timeout=20, attempts=3, outage=0, rate_limit_timeout=20, backoff=0.01)
 
 
 def send(server: Server, requests: Sequence[Request], limits: Limits = LIMITS) -> tuple[list, Endpoint]:
@@ -54,8 +54,9 @@ def test_a_response_keeps_what_was_answered_and_what_it_took():
         "completion_tokens": 5,
         "engine": "openai",
         "model": "hostile-1",
+        "refusal": None,
     }
-    assert 0 < found.seconds < 2
+    assert 0 < found.seconds < 20
 
 
 def test_a_truncated_response_says_so():
@@ -190,8 +191,8 @@ def test_a_response_that_the_server_broke_off_is_asked_again(finish):
 
 
 def test_an_endpoint_that_is_down_for_a_while_is_waited_for_however_many_tries_that_takes():
-    found, waits, _ = send_one(*[fails(503)] * 12, responds("up"), limits=LIMITS.model_copy(update={"outage": 60}))
-    assert (found.text, waits["fault"]) == ("up", 12)
+    found, waits, _ = send_one(*[fails(503)] * 6, responds("up"), limits=LIMITS.model_copy(update={"outage": 60}))
+    assert (found.text, waits["fault"]) == ("up", 6)
 
 
 def test_an_outage_that_begins_while_requests_are_in_flight_is_waited_for_too():
@@ -211,7 +212,7 @@ def test_an_outage_that_begins_while_requests_are_in_flight_is_waited_for_too():
             time.sleep(0.4)
             fails(503)(handler)
         else:
-            (fails(503) if handler.server.requests["failing"] < 10 else responds("late"))(handler)
+            (fails(503) if handler.server.requests["failing"] < 6 else responds("late"))(handler)
 
     with serving(restarts) as server:
         assert asyncio.run(in_flight(server.url)) == ("soon", "late")
@@ -361,7 +362,7 @@ def test_one_rate_limit_holds_all_requests_back():
 
 @pytest.mark.parametrize("header", ["0", "-5", "Wed, 21 Oct 2015 07:28:00 GMT"])
 def test_a_pause_of_nothing_does_not_have_us_ask_without_a_break(header):
-    _, waits, tries = send_one(fails(429, retry_after=header), limits=LIMITS.model_copy(update={"backoff": 0.2}))
+    _, waits, tries = send_one(fails(429, retry_after=header), limits=LIMITS.model_copy(update={"backoff": 0.2, "rate_limit_timeout": 2}))
     assert waits["rate_limit"] < 30
     assert tries == waits["rate_limit"] + 1
 

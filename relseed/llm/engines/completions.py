@@ -58,7 +58,7 @@ def read_completion(completion: Any, *, engine: str, model: str, seconds: float 
 def _fault(error: Any) -> CompletionFaultError:
     """What a server says of an error in place of a response; `code` is a status, or a word for one."""
     if not isinstance(error, Mapping):
-        return CompletionFaultError(str(error))
+        return CompletionFaultError(str(error), body={"message": str(error)})
     code, words = error.get("code"), str(error.get("message") or error)
     if isinstance(code, str) and code.isascii() and code.isdigit():
         code = int(code)
