@@ -362,7 +362,9 @@ def test_one_rate_limit_holds_all_requests_back():
 
 @pytest.mark.parametrize("header", ["0", "-5", "Wed, 21 Oct 2015 07:28:00 GMT"])
 def test_a_pause_of_nothing_does_not_have_us_ask_without_a_break(header):
-    _, waits, tries = send_one(fails(429, retry_after=header), limits=LIMITS.model_copy(update={"backoff": 0.2, "rate_limit_timeout": 2}))
+    _, waits, tries = send_one(
+        fails(429, retry_after=header), limits=LIMITS.model_copy(update={"backoff": 0.2, "rate_limit_timeout": 2})
+    )
     assert waits["rate_limit"] < 30
     assert tries == waits["rate_limit"] + 1
 

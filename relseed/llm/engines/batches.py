@@ -26,7 +26,7 @@ class BatchQueue:
         return await future
 
     def halt(self) -> None:
-        """Answer what is being worked on, and nothing else."""
+        """Finish what is being worked on, and nothing else."""
         for _, future in self._waiting:
             if not future.done():
                 future.set_exception(RequestFailedError("stopped", "it was not asked"))

@@ -54,7 +54,7 @@ class Seq2SeqEngine(Engine):
         return await self._queue.complete(request)
 
     def halt(self) -> None:
-        """Answer the batch that is being worked on, and nothing else."""
+        """Finish the batch that is being worked on, and nothing else."""
         self._queue.halt()
 
     @torch.inference_mode()

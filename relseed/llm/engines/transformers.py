@@ -65,7 +65,7 @@ class TransformersEngine(Engine):
         return await self._queue.complete(request)
 
     def halt(self) -> None:
-        """Answer the batch that is being worked on, and nothing else."""
+        """Finish the batch that is being worked on, and nothing else."""
         self._queue.halt()
 
     @cached_property
