@@ -284,7 +284,7 @@ def test_a_halted_endpoint_sends_nothing_more_and_lets_in_what_is_in_flight():
 
 def test_a_machine_that_allows_too_few_open_files_is_said_before_anything_is_asked(monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
-    with pytest.raises(UserError, match=r"concurrency is 100, and this process may have 64 files open .*ulimit -n"):
+    with pytest.raises(UserError, match=r"concurrency is 100, and this process may have 64 files open, .*ulimit -n"):
         need_open_files(100)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 4096))
     raised = []
