@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -139,7 +140,7 @@ def test_a_disk_that_is_nearly_full_is_said_before_anything_is_asked(tmp_path, m
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "posix_fallocate", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(UserError, match=r"cannot be used now .*No space left on device.*: see that the disk has room"):
         Cache(tmp_path / "cache.db")
 

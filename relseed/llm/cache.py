@@ -1,7 +1,6 @@
 """The request cache: every response on disk before the next step, so that nothing is asked or paid for twice."""
 
 import fcntl
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -163,11 +162,10 @@ def _hold_back(spare: Path) -> None:
     Raises:
         OSError: There is not so much room.
     """
-    if spare.exists() and spare.stat().st_blocks * 512 >= _SPARE:
+    if spare.exists() and spare.stat().st_size == _SPARE:
         return
     try:
-        with spare.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, _SPARE)
+        spare.write_bytes(bytes(_SPARE))
     except OSError:
         spare.unlink(missing_ok=True)
         raise

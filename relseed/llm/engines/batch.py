@@ -171,7 +171,7 @@ def _response(path: Path, number: int, line: _Line) -> Response | RequestFailedE
         completion = ChatCompletion.construct(**answered.body)
         return read_completion(completion, engine="batch", model="unknown", seconds=None)
     except CompletionFaultError as fault:
-        return RequestFailedError("refused", str(fault)) if fault.status in NON_RETRYABLE else None
+        return RequestFailedError("refused", str(fault)) if fault.status_code in NON_RETRYABLE else None
     except MALFORMED as error:
         problem = f"response.body is no chat completion ({type(error).__name__}: {error})"
         raise DataError(path, number, f"not a line of a batch output file: {problem}") from None

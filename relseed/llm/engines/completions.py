@@ -16,14 +16,14 @@ _SERVER_FAULT = 500
 
 
 class CompletionFaultError(Exception):
-    """A completion of status 200 that says of an error, or holds no response; `status` is the one that it should have.
+    """A completion of status 200 that says of an error, or holds no choice.
 
-    `body` is what the completion says of the error.
+    `status` is the one that it should have, None where it says of no error; `code` is what it says of the error's kind.
     """
 
-    def __init__(self, words: str, status: int = _SERVER_FAULT, body: object = None) -> None:
+    def __init__(self, words: str, status: int | None = None, code: object = None) -> None:
         super().__init__(words)
-        self.status, self.body = status, body
+        self.status_code, self.code = status, code
 
 
 def read_completion(completion: Any, *, engine: str, model: str, seconds: float | None) -> Response:
@@ -39,6 +39,8 @@ def read_completion(completion: Any, *, engine: str, model: str, seconds: float 
         raise _fault(error)
     if choices == []:
         raise CompletionFaultError("the response has no choices")
+    if choices is None:
+        raise TypeError("there are no choices")
     choice = choices[0]
     if choice.finish_reason in _FAULTS or (getattr(choice, "error", None) and not choice.message.content):
         raise _fault(getattr(choice, "error", None) or f"the server broke off ({choice.finish_reason})")
@@ -58,13 +60,14 @@ def read_completion(completion: Any, *, engine: str, model: str, seconds: float 
 def _fault(error: Any) -> CompletionFaultError:
     """What a server says of an error in place of a response; `code` is a status, or a word for one."""
     if not isinstance(error, Mapping):
-        return CompletionFaultError(str(error), body={"message": str(error)})
+        return CompletionFaultError(str(error), _SERVER_FAULT)
     code, words = error.get("code"), str(error.get("message") or error)
     if isinstance(code, str) and code.isascii() and code.isdigit():
         code = int(code)
     if isinstance(code, int) and 400 <= code < 600:
-        return CompletionFaultError(words, code, error)
-    return CompletionFaultError(words, _CODES.get(str(code), _CODES.get(str(error.get("type")), _SERVER_FAULT)), error)
+        return CompletionFaultError(words, code, code)
+    status = _CODES.get(str(code)) or _CODES.get(str(error.get("type"))) or _SERVER_FAULT
+    return CompletionFaultError(words, status, code)
 
 
 def _refusal(choice: Any) -> str | None:

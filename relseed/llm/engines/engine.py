@@ -34,6 +34,7 @@ class Engine(Protocol):
 
     def halt(self) -> None:
         """Send nothing more: what was not sent fails, what is in flight comes in."""
+        return
 
     def waiting(self) -> str | None:
         """What keeps responses from coming, in words; None while they come."""

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
-import httpx
 from openai import (
     APIConnectionError,
     APIResponseValidationError,
@@ -35,6 +34,7 @@ from relseed.pipeline.errors import UserError, printable
 from relseed.pipeline.params import Section
 from relseed.pipeline.secrets import conceal
 
+_RATE_LIMIT = 429
 _MAX_BACKOFF = 60.0  # seconds between two tries, where the server names none
 _MOST_SAID = 2000  # characters of an error that are repeated
 _SILENT = 10.0  # seconds without a response after which it is said what is being waited for
@@ -133,8 +133,8 @@ class Endpoint(Engine):
             try:
                 return await self._retry_rate_limited()(self._retry_transient(), self._send, request)
             except (APIStatusError, APIConnectionError, APIResponseValidationError, *_OURS) as error:
-                if isinstance(error, APIStatusError) and (hint := _hint(error)):
-                    raise UserError(f"{self.url} refuses ({error.status_code}): {hint}") from None
+                if hint := _hint(error):
+                    raise UserError(f"{self.url} refuses ({_status(error)}): {hint}") from None
                 raise self._given_up(error, began) from error
 
     def halt(self) -> None:
@@ -215,8 +215,6 @@ class Endpoint(Engine):
                 completion = await self._client.chat.completions.create(**body, extra_body=extra)
             seconds = round(time.monotonic() - start, 3)
             response = read_completion(completion, engine=self.name, model=request.model, seconds=seconds)
-        except CompletionFaultError as fault:
-            raise self._with_status(fault) from None
         except MALFORMED as error:
             raise MalformedResponseError(
                 f"the response is no chat completion ({type(error).__name__}: {error})"
@@ -226,24 +224,16 @@ class Endpoint(Engine):
         self._answered_at = time.monotonic()
         return response
 
-    def _with_status(self, fault: CompletionFaultError) -> Exception:
-        """A fault that came with status 200 as the error that it would be with a status of its own."""
-        if fault.body is None:
-            return MalformedResponseError(str(fault))
-        response = httpx.Response(fault.status, request=httpx.Request("POST", self.url))
-        kind = RateLimitError if fault.status == 429 else APIStatusError
-        return kind(str(fault), response=response, body=fault.body)
-
     def _failure(self, error: Exception) -> tuple[str, str]:
         """Why a request is given up: a word to count by, and what it was."""
         said = printable(str(error))[:_MOST_SAID]  # in this order: half a key is one that is not found
-        if isinstance(error, RateLimitError):
+        if (status := _status(error)) == _RATE_LIMIT:
             return "rate_limited", f"still busy after {self.limits.rate_limit_timeout:g} s ({said})"
-        if isinstance(error, APIStatusError):
-            return "refused" if error.status_code in NON_RETRYABLE else "server_fault", said
+        if status is not None:
+            return "refused" if status in NON_RETRYABLE else "server_fault", said
         if isinstance(error, APITimeoutError | TimeoutError):
             return "timeout", f"no response within {self.limits.timeout:g} s"
-        if isinstance(error, MalformedResponseError | APIResponseValidationError):
+        if isinstance(error, MalformedResponseError | CompletionFaultError | APIResponseValidationError):
             return "malformed", said
         return "connection", f"{self.url}: {error.__cause__ or error}"
 
@@ -267,7 +257,7 @@ class Endpoint(Engine):
 
     def _retry_rate_limited(self) -> AsyncRetrying:
         return AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, RateLimitError) and not _hint(error)),
+            retry=retry_if_exception(lambda error: _status(error) == _RATE_LIMIT and not _hint(error)),
             stop=stop_before_delay(self.limits.rate_limit_timeout),
             wait=self._retry_wait,
             sleep=self._pause,
@@ -294,21 +284,27 @@ class Endpoint(Engine):
         self._trouble = printable(": ".join(self._failure(error)))[:200] if isinstance(error, Exception) else ""
 
 
-_OURS = (MalformedResponseError, TimeoutError)
+_OURS = (MalformedResponseError, CompletionFaultError, TimeoutError)
 
 
-def _hint(error: Exception) -> str | None:
-    return fatal_hint(error.status_code, error.code) if isinstance(error, APIStatusError) else None
+def _status(error: BaseException | None) -> int | None:
+    """The status of a response, or the one that it should have had."""
+    return error.status_code if isinstance(error, APIStatusError | CompletionFaultError) else None
+
+
+def _hint(error: BaseException) -> str | None:
+    return fatal_hint(_status(error), getattr(error, "code", None))
 
 
 def _is_down(state: RetryCallState) -> bool:
     """Whether an endpoint may be starting or restarting: it cannot be reached, or says that it is at fault."""
     error = state.outcome.exception() if state.outcome else None
-    return isinstance(error, APIStatusError | APIConnectionError) and not isinstance(error, APITimeoutError)
+    unreachable = isinstance(error, APIConnectionError) and not isinstance(error, APITimeoutError)
+    return unreachable or _status(error) is not None
 
 
 def _is_transient(error: BaseException) -> bool:
     """Whether the same request may be answered if it is sent again soon."""
-    if isinstance(error, APIStatusError):
-        return not (isinstance(error, RateLimitError) or error.status_code in NON_RETRYABLE or _hint(error))
-    return isinstance(error, APIConnectionError | APIResponseValidationError | MalformedResponseError | TimeoutError)
+    if (status := _status(error)) is not None:
+        return not (status == _RATE_LIMIT or status in NON_RETRYABLE or _hint(error))
+    return isinstance(error, APIConnectionError | APIResponseValidationError) or isinstance(error, _OURS)

@@ -16,9 +16,9 @@ FATAL_HINTS = {  # what every request would meet, and what a person can do about
 }
 
 
-def fatal_hint(status: int, code: object) -> str | None:
+def fatal_hint(status: int | None, code: object) -> str | None:
     """What a person can do, where every request would meet this error."""
-    return FATAL_HINTS[402] if code == NO_QUOTA else FATAL_HINTS.get(status)
+    return FATAL_HINTS[402] if code == NO_QUOTA else FATAL_HINTS.get(status or 0)
 
 
 def retry_after(header: str | None) -> float | None:
