@@ -307,4 +307,4 @@ def _is_transient(error: BaseException) -> bool:
     """Whether the same request may be answered if it is sent again soon."""
     if (status := _status(error)) is not None:
         return not (status == _RATE_LIMIT or status in NON_RETRYABLE or _hint(error))
-    return isinstance(error, APIConnectionError | APIResponseValidationError) or isinstance(error, _OURS)
+    return isinstance(error, (APIConnectionError, APIResponseValidationError, *_OURS))
