@@ -21,7 +21,6 @@ Result = TypeVar("Result")
 
 # A dead server may cost a stage two seconds: the first question to it and one more that it leaves unanswered.
 _PROBE_SECONDS = 0.8
-_CALL_SECONDS = 2  # of a call to a server, to its last byte: its own time-out of 1 s is from one read to the next
 _FILE_SECONDS = 30  # of one that sends a file
 _LOCK_SECONDS = 60  # as long as a crowd of first runs may take on a slow disk
 _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -50,7 +49,7 @@ class Store(NamedTuple):
         """
         if self.is_file:
             return call(*values, **named)
-        seconds = _FILE_SECONDS if getattr(call, "__name__", "") == "log_artifact" else _CALL_SECONDS
+        seconds = _FILE_SECONDS if getattr(call, "__name__", "") == "log_artifact" else _call_seconds()
         return within(seconds, lambda: call(*values, **named))
 
 
@@ -82,7 +81,7 @@ def open_store(root: Path) -> Store:
         client = mlflow.MlflowClient()
         if is_file:
             return Store(client, _experiment(client, str(root / "mlartifacts")), is_file)
-        return Store(client, within(_CALL_SECONDS, lambda: _experiment(client, None)), is_file)
+        return Store(client, within(_call_seconds(), lambda: _experiment(client, None)), is_file)
 
 
 def _turn(root: Path) -> FileLock:
@@ -103,6 +102,12 @@ def _experiment(client: "MlflowClient", artifacts: str | None) -> str:
         if found := client.get_experiment_by_name(name):
             return str(found.experiment_id)
         raise
+
+
+def _call_seconds() -> float:
+    """How long a call to a server may take, to its last byte: MLflow's own time-out is from one read to the next."""
+    timeout, retries = (float(os.environ[f"MLFLOW_HTTP_REQUEST_{name}"]) for name in ("TIMEOUT", "MAX_RETRIES"))
+    return (timeout + 1) * (retries + 1)
 
 
 def within(seconds: float, call: Callable[[], Result]) -> Result:
