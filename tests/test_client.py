@@ -15,7 +15,7 @@ from relseed.llm.prices import Prices
 from relseed.llm.request import Request
 from relseed.pipeline.errors import UserError
 from tests.hostile import fails, serving
-from tests.scripted import FREE, Scripted, request
+from tests.scripted import FREE, Scripted, request, response
 
 LIMITS = Limits(concurrency=8, timeout=2, attempts=3, rate_limit_timeout=2, backoff=0.01)
 PRICES = Prices(prompt=10, response=30)
@@ -136,3 +136,11 @@ def test_a_response_is_kept_even_if_whoever_sent_the_request_is_stopped_meanwhil
 
 def test_the_estimate_of_a_prompt_is_on_the_safe_side():
     assert estimated_tokens(request("a word " * 30)) >= 61
+
+
+def test_a_half_that_an_earlier_version_kept_is_asked_for_again(tmp_path):
+    cache, asked = Cache(tmp_path / "requests.db"), request()
+    cache.put(asked, response("beca", finish="abort"))
+    assert cache.get(asked) is None
+    cache.put(asked, response("because"))
+    assert cache.get(asked) == response("because")

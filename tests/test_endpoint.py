@@ -73,8 +73,9 @@ def test_a_fault_is_tried_again_and_counted(trouble):
         (sends('{"choices": [{}]}'), "malformed"),
         (sends('{"choices": "abc"}'), "malformed"),
         (sends('{"choices": [{"message": null}]}'), "malformed"),
-        (sends('{"choices": [{"message": {"content": [{"type": "text", "text": "because"}]}}]}'), "malformed"),
-        (sends('{"choices": [{"message": {"content": "so"}, "finish_reason": 7}]}'), "malformed"),
+        (sends('{"choices": [{"message": {"content": 7}}]}'), "malformed"),
+        (responds("beca", finish="abort"), "no_answer"),
+        (sends('{"error": {"message": "the provider went away", "code": 502}}'), "no_answer"),
         (sends("caf\udce9"), "malformed"),
         (fails(408), "server_fault"),
         (fails(409), "server_fault"),
@@ -170,6 +171,67 @@ def test_a_quota_that_is_used_up_is_not_waited_for():
     assert isinstance(found, UserError)
     assert "no credit left" in str(found)
     assert (tries, waits["rate_limit"]) == (1, 0)
+
+
+def test_a_half_that_the_engine_broke_off_is_asked_for_again():
+    found, waits, tries = send_one(responds("beca", finish="error"), responds("because"))
+    assert (found.text, waits["fault"], tries) == ("because", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "tries"),
+    [
+        ('{"message": "too long", "code": 400}', "refused", 1),
+        ('{"message": "too busy", "code": 502}', "no_answer", 3),
+    ],
+)
+def test_an_error_with_status_200_is_final_or_tried_again_by_its_code_and_keeps_its_words(error, reason, tries):
+    found, _, tried = send_one(sends(f'{{"error": {error}}}'))
+    assert (found.reason, tried) == (reason, tries)
+    assert "the engine says: too" in str(found)
+
+
+def test_a_rate_limit_with_status_200_is_waited_out():
+    limited = sends('{"error": {"message": "slow down", "code": 429}}')
+    patient = LIMITS.model_copy(update={"timeout": 60, "rate_limit_timeout": 60})
+    found, waits, _ = send_one(*[limited] * 4, responds("at last"), limits=patient)
+    assert (found.text, waits) == ("at last", {"rate_limit": 4, "fault": 0})
+
+
+def test_a_wrong_key_with_status_200_is_an_error_with_a_cure():
+    found, *_ = send_one(sends('{"error": {"message": "no", "code": 401}}'))
+    assert isinstance(found, UserError)
+    assert KEY in str(found)
+
+
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [
+        (
+            "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
+            "limit_name: max_completion_tokens",
+        ),
+        ("`temperature` and `top_p` cannot both be specified", "temperature: null leaves it out; top_p: null"),
+        ("Extra inputs are not permitted: seed", "seed: null"),
+        ("Invalid schema for response_format 'answer': schema must have a 'type' key", "structured_output: false"),
+        ("reasoning_effort is not supported", "reasoning_effort: null"),
+    ],
+)
+@pytest.mark.parametrize(
+    "form", ['{{"error": {{"message": "{}"}}}}', '{{"detail": [{{"msg": "{}"}}]}}', '{{"why": "{}"}}']
+)
+def test_a_refused_parameter_is_shown_in_the_words_of_the_endpoint_with_the_setting_that_helps(said, cure, form):
+    found, *_ = send_one(lambda handler: handler.send(400, form.format(said)))
+    assert found.reason == "refused"
+    assert said in str(found)
+    assert cure in str(found)
+
+
+def test_what_a_model_does_not_take_is_left_out_or_renamed():
+    changes = {"temperature": None, "sends_seed": False, "limit_name": "max_completion_tokens"}
+    body = request(**changes, reasoning_effort="low").body()
+    assert body.keys() == {"model", "messages", "top_p", "max_completion_tokens", "reasoning_effort"}
+    assert (body["max_completion_tokens"], body["reasoning_effort"]) == (16, "low")
 
 
 @pytest.mark.parametrize(("status", "cure"), [(401, KEY), (402, "no credit"), (403, KEY), (404, "no such model")])

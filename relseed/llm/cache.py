@@ -40,10 +40,7 @@ class Cache:
         try:
             self._connection = _opened(path)
         except sqlite3.OperationalError as error:  # locked, a full disk, no permission: its content is fine
-            raise UserError(
-                f"the request cache {path} cannot be used now ({error}): see that the disk has room, that you may "
-                "write there, and that no other process holds it"
-            ) from error
+            raise _unusable(path, error) from error
         except sqlite3.DatabaseError as error:
             raise UserError(
                 f"{path} is no request cache ({error}): move it away, responses are then asked for again"
@@ -59,18 +56,31 @@ class Cache:
         if row is None:
             return None
         try:
-            return Response.model_validate_json(row[0])
+            response = Response.model_validate_json(row[0])
         except ValidationError as error:
             raise UserError(
                 f"{self._path} holds something else than a response under {request.key} ({error.error_count()} "
                 "problems): move the file away, responses are then asked for again"
             ) from error
 
+        if response.broken_off:  # kept by a version that took it for an answer
+            with self._lock:
+                self._connection.execute("DELETE FROM completions WHERE key = ?", (request.key,))
+            return None
+        return response
+
     def put(self, request: Request, response: Response) -> None:
-        """Keep a response. The first one to a request stays."""
+        """Keep a response. The first one to a request stays.
+
+        Raises:
+            UserError: It cannot be written now.
+        """
         row = (request.key, request.canonical, response.model_dump_json())
-        with self._lock:
-            self._connection.execute("INSERT OR IGNORE INTO completions VALUES (?, ?, ?)", row)
+        try:
+            with self._lock:
+                self._connection.execute("INSERT OR IGNORE INTO completions VALUES (?, ?, ?)", row)
+        except sqlite3.OperationalError as error:
+            raise _unusable(self._path, error) from error
 
     def __len__(self) -> int:
         return int(self._row("SELECT count(*) FROM completions")[0])
@@ -84,6 +94,13 @@ class Cache:
         """The first row that a query finds, or None; no cursor is left open, which would hold back WAL."""
         with self._lock, closing(self._connection.execute(query, values)) as rows:
             return rows.fetchone()
+
+
+def _unusable(path: Path, error: sqlite3.OperationalError) -> UserError:
+    return UserError(
+        f"the request cache {path} cannot be used now ({error}): see that the disk has room, that you may write there, "
+        "and that no other process holds it"
+    )
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -6,6 +6,7 @@ is tried again a few times, for the request it struck alone.
 """
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import AsyncIterator
@@ -15,7 +16,6 @@ from email.utils import parsedate_to_datetime
 
 from openai import (
     APIConnectionError,
-    APIResponseValidationError,
     APIStatusError,
     APITimeoutError,
     AsyncOpenAI,
@@ -32,15 +32,19 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from relseed.llm.engines.completions import EngineError, error_text, read_completion
 from relseed.llm.engines.engine import Setup
-from relseed.llm.engines.statuses import FATAL_HINTS, KEY, NON_RETRYABLE
-from relseed.llm.request import MALFORMED, Request, RequestFailedError, Response
+from relseed.llm.engines.statuses import FATAL_HINTS, KEY, NON_RETRYABLE, way_on
+from relseed.llm.engines.strict import strict_body
+from relseed.llm.request import Request, RequestFailedError, Response
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
 
 _MAX_BACKOFF = 60.0  # seconds between two tries, where the server names none
 
+_BUSY = 429
 _NO_QUOTA = "insufficient_quota"  # a 429 that no waiting ends
+_SHOWN = 500  # characters of a body in no form that is known
 
 
 class Limits(Section):
@@ -109,20 +113,26 @@ class Endpoint:
         async with self._slots:
             try:
                 return await self._retry_rate_limited()(self._retry_transient(), self._send, request)
-            except APIStatusError as error:
-                if hint := _fatal_hint(error):
-                    raise UserError(f"{self.url} refuses ({error.status_code}): {hint}") from None
-                if isinstance(error, RateLimitError):
-                    busy = f"still busy after {self.limits.rate_limit_timeout:g} s ({error})"
-                    raise RequestFailedError("rate_limited", busy) from error
-                reason = "refused" if error.status_code in NON_RETRYABLE else "server_fault"
-                raise RequestFailedError(reason, str(error)) from error
+            except (APIStatusError, EngineError) as error:
+                raise self._given_up(error) from error
             except (APITimeoutError, TimeoutError) as error:
                 raise RequestFailedError("timeout", f"no response within {self.limits.timeout:g} s") from error
-            except (MalformedResponseError, APIResponseValidationError) as error:
+            except MalformedResponseError as error:
                 raise RequestFailedError("malformed", str(error)) from error
             except APIConnectionError as error:
                 raise RequestFailedError("connection", f"{self.url}: {error.__cause__ or error}") from error
+
+    def _given_up(self, error: APIStatusError | EngineError) -> UserError | RequestFailedError:
+        """What an error that was tried often enough, or not again, means for its request, or for all."""
+        said = _said(error)
+        if hint := _fatal_hint(error):
+            return UserError(f"{self.url} refuses ({_status(error)}): {hint}")
+        if _status(error) == _BUSY:
+            busy = f"still busy after {self.limits.rate_limit_timeout:g} s ({said})"
+            return RequestFailedError("rate_limited", busy)
+        if _status(error) in NON_RETRYABLE:
+            return RequestFailedError("refused", said + way_on(said))
+        return RequestFailedError("server_fault" if isinstance(error, APIStatusError) else "no_answer", said)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -135,19 +145,16 @@ class Endpoint:
         try:
             # The client's own timeout is that of one read: an endpoint that trickles would never meet it.
             async with asyncio.timeout(self.limits.timeout):
-                body = request.body()
+                body = request.body() if self.name == "vllm" else strict_body(request)
                 # What only vLLM knows is no argument of the client.
                 held = body.pop("structured_outputs", None)
                 extra = {"structured_outputs": held} if held else None
-                response = await self._client.chat.completions.create(**body, extra_body=extra)
-            if not response.choices:
-                raise MalformedResponseError("the response has no choices")
+                raw = await self._client.chat.completions.with_raw_response.create(**body, extra_body=extra)
             seconds = round(time.monotonic() - start, 3)
-            return Response.of(response, engine=self.name, model=request.model, seconds=seconds)
-        except MALFORMED as error:
-            raise MalformedResponseError(
-                f"the response is no chat completion ({type(error).__name__}: {error})"
-            ) from error
+            answered = json.loads(raw.content)
+            return read_completion(answered, engine=self.name, model=request.model, seconds=seconds)
+        except (ValueError, RecursionError) as error:
+            raise MalformedResponseError(f"the response is no chat completion ({error})") from error
 
     def _retry_transient(self) -> AsyncRetrying:
         return AsyncRetrying(
@@ -160,7 +167,7 @@ class Endpoint:
 
     def _retry_rate_limited(self) -> AsyncRetrying:
         return AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, RateLimitError) and not _fatal_hint(error)),
+            retry=retry_if_exception(_is_busy),
             stop=stop_before_delay(self.limits.rate_limit_timeout),
             wait=self._retry_wait,
             before_sleep=lambda _: self._count("rate_limit"),
@@ -184,16 +191,34 @@ class Endpoint:
         self.waits[what] += 1
 
 
-def _fatal_hint(error: APIStatusError) -> str | None:
+def _status(error: APIStatusError | EngineError) -> int:
+    return error.status_code if isinstance(error, APIStatusError) else error.status
+
+
+def _said(error: APIStatusError | EngineError) -> str:
+    """What an endpoint says of an error; all of the body where that is in no form that is known."""
+    if not isinstance(error, APIStatusError):
+        return str(error)
+    said = error_text(error.body if isinstance(error.body, dict) else {}) or error_text({"error": error.body})
+    return f"status {error.status_code}: {said or error.response.text[:_SHOWN] or error.message}"
+
+
+def _fatal_hint(error: APIStatusError | EngineError) -> str | None:
     """What a person can do, where every request would meet this error."""
-    return FATAL_HINTS[402] if error.code == _NO_QUOTA else FATAL_HINTS.get(error.status_code)
+    no_quota = isinstance(error, APIStatusError) and error.code == _NO_QUOTA
+    return FATAL_HINTS[402] if no_quota else FATAL_HINTS.get(_status(error))
+
+
+def _is_busy(error: BaseException) -> bool:
+    """Whether it is a rate limit, which time ends."""
+    return isinstance(error, APIStatusError | EngineError) and _status(error) == _BUSY and not _fatal_hint(error)
 
 
 def _is_transient(error: BaseException) -> bool:
     """Whether the same request may be answered if it is sent again soon."""
-    if isinstance(error, APIStatusError):
-        return not (isinstance(error, RateLimitError) or error.status_code in NON_RETRYABLE or _fatal_hint(error))
-    return isinstance(error, APIConnectionError | APIResponseValidationError | MalformedResponseError | TimeoutError)
+    if isinstance(error, APIStatusError | EngineError):
+        return not (_status(error) == _BUSY or _status(error) in NON_RETRYABLE or _fatal_hint(error))
+    return isinstance(error, APIConnectionError | MalformedResponseError | TimeoutError)
 
 
 def retry_after(header: str | None) -> float | None:

@@ -22,7 +22,7 @@ from relseed.llm.engines.batches import BatchQueue, before_end
 from relseed.llm.engines.engine import Setup
 from relseed.llm.engines.sampling import ConstrainedSampler
 from relseed.llm.engines.weights import weights_path
-from relseed.llm.request import Message, Request, RequestFailedError, Response
+from relseed.llm.request import Message, Request, RequestFailedError, Response, split_thoughts
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
 
@@ -136,14 +136,16 @@ class TransformersEngine:
 
     def _response(self, ids: list[int], request: Request, prompt_tokens: int, seconds: float) -> Response:
         kept, ended = before_end(ids, self._tokenizer.eos_token_id, request.max_tokens)
+        thoughts, text = split_thoughts(self._tokenizer.decode(kept, skip_special_tokens=True))
         return Response(
-            text=self._tokenizer.decode(kept, skip_special_tokens=True),
+            text=text,
             finish="stop" if ended else "length",
             prompt_tokens=prompt_tokens,
             completion_tokens=len(kept) + ended,
             seconds=seconds,
             engine=self.name,
             model=self._name,
+            thoughts=thoughts,
         )
 
 
