@@ -32,7 +32,7 @@ class Scripted:
     is_record = False
 
     def __init__(
-        self, script: Script = lambda _: "because", turns: Callable[[Request], int] = lambda _: 1, **counts: int | None
+        self, script: Script = lambda _: "because", turns: Callable[[Request], int] = lambda _: 1, **counts: Any
     ) -> None:
         """`counts` are those of each response, such as `prompt_tokens`."""
         self.script, self.turns, self.counts = script, turns, counts

@@ -55,6 +55,12 @@ def test_tokens_and_money_are_summed_over_the_responses():
     assert usage_of(exchanges, FREE).cost is None
 
 
+def test_how_many_responses_were_cut_off_is_said_with_a_cure(capsys):
+    cut = Scripted(lambda asked: good(asked)[:-9], finish="length")
+    written(cut, method("all_at_once"), "owns")
+    assert f"note: {len(cut.requests)} of {len(cut.requests)} responses were cut off: raise" in capsys.readouterr().out
+
+
 def test_rejections_are_counted_by_rule_the_most_frequent_first_and_then_what_was_accepted():
     rejected = [Rejected(candidate=candidate(), rule=rule, reason="no") for rule in ("copy", "length", "length")]
     assert rejection_table(rejected, 5) == [

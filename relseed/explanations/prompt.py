@@ -52,7 +52,7 @@ class ExplanationPrompt:
         if candidate.problem:
             return Rejected(candidate=candidate, rule="truncated", reason=candidate.problem)
         try:
-            response = _Response.model_validate(json_object(candidate.text))
+            response = _Response.model_validate(json_object(candidate.text, "trigger", "explanation"))
         except (ValueError, RecursionError) as error:
             return Rejected(candidate=candidate, rule="unparseable", reason=describe_error(error))
         explanation, trigger = response.explanation.strip(), response.trigger.strip()

@@ -63,6 +63,7 @@ class RequestRunner:
         self.client = client
         self.stopped: Counter[str] = Counter()
         self._details: dict[str, str] = {}  # the first message of each reason
+        self._cut_off = self._in_thoughts = 0  # responses
         self._bar = bar(desc=title, unit="accepted", total=wanted)
         self._start = time.monotonic()
 
@@ -83,6 +84,8 @@ class RequestRunner:
                 return Exchange(id=id, request=request, response=None, refusal=str(error))
             self.stopped[error.reason] += 1
             raise StoppedError from error
+        self._cut_off += response.truncated
+        self._in_thoughts += response.truncated and bool(response.thoughts) and not response.text
         candidates = tuple(parse(id, response.text, truncated=response.truncated))
         return Exchange(id=id, request=request, response=response, candidates=candidates).without_seconds()
 
@@ -109,6 +112,8 @@ class RequestRunner:
         if failures and set(self.stopped) != {"not_recorded"}:
             raise UserError(self._describe_stop())
         self._check_refusals()
+        if self._cut_off:
+            print(self._describe_cut_off(), flush=True)
         return [result for result in results if not isinstance(result, BaseException)]
 
     def _describe_stop(self) -> str:
@@ -118,6 +123,14 @@ class RequestRunner:
             f"not every request was answered: {reasons}. {usage.asked} new responses are kept, "
             f"{usage.reused} were there before. Run the stage again: it resumes from here"
             + "".join(f"\n  {reason}: {detail}" for reason, detail in self._details.items())
+        )
+
+    def _describe_cut_off(self) -> str:
+        usage = self.client.usage
+        among = f", {self._in_thoughts} of them in their thoughts" if self._in_thoughts else ""
+        return (
+            f"note: {self._cut_off} of {usage.asked + usage.reused} responses were cut off{among}: raise max_tokens or "
+            "max_tokens_per_... of what asks in params.yaml, or ask for less in a request"
         )
 
     def _check_refusals(self) -> None:
