@@ -176,3 +176,10 @@ def test_each_text_gets_its_own_unit_vectors_whatever_their_order(led):
         assert alone.vector == pytest.approx(led[number].vector, abs=1e-5)
         assert alone.masked == pytest.approx(led[number].masked, abs=1e-5)
         assert np.linalg.norm(alone.vector) == pytest.approx(1)
+
+
+def test_texts_without_blanks_that_repeat_each_other_are_not_diverse():
+    first, second = "林小雨在十二月创办了这家公司。", "林小雨在十一月创办了这家公司。"
+    like, unlike = figures([first, second]), figures([first, "昨天晚上港口下了一场大雪。"])
+    assert like.distinct_1 < unlike.distinct_1
+    assert like.self_bleu > 0.5 > unlike.self_bleu

@@ -1,6 +1,5 @@
 """How unlike each other the texts are, unit by unit: label by label, mostly."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from vendi_score import vendi
 
 from relseed.quality.duplicates import normalise
+from relseed.quality.language import words
 from relseed.quality.self_bleu import self_bleu
 from relseed.quality.templates import template
 
@@ -65,12 +65,12 @@ def mean(figures: Mapping[str, Diversity]) -> Diversity | None:
 
 def _figures(points: Sequence[Embedded]) -> Diversity:
     texts = [point.text for point in points]
-    words = [re.findall(r"\w+", text.casefold()) for text in texts]
+    in_words = [words(text.casefold()) for text in texts]
     vectors = np.stack([point.vector for point in points])
     masked = np.stack([point.masked for point in points])
     return Diversity(
-        distinct_1=_distinct([[(word,) for word in text] for text in words]),
-        distinct_2=_distinct([list(pairwise(text)) for text in words]),
+        distinct_1=_distinct([[(word,) for word in text] for text in in_words]),
+        distinct_2=_distinct([list(pairwise(text)) for text in in_words]),
         self_bleu=self_bleu(texts),
         distance=distance(vectors),
         distance_masked=distance(masked),
