@@ -11,9 +11,13 @@ from transformers import (
     BertModel,
     DebertaV2Config,
     DebertaV2Model,
+    GPT2Config,
+    LlamaConfig,
+    Qwen2Config,
     RobertaConfig,
     RobertaModel,
     T5Config,
+    XLNetConfig,
 )
 
 from relseed.pipeline.errors import UserError
@@ -26,6 +30,7 @@ from relseed.training.encoders import (
     load_tokenizer,
     longest_input,
     origin_of,
+    prepared_config,
     write_origin,
 )
 
@@ -139,3 +144,24 @@ def test_the_longest_input_fits_and_one_token_more_does_not(encoder):
     encoder(input_ids=torch.full((1, longest), 5))
     with pytest.raises((IndexError, RuntimeError)):
         encoder(input_ids=torch.full((1, longest + 1), 5))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [GPT2Config(), LlamaConfig(), Qwen2Config(), BertConfig(is_decoder=True)],
+    ids=lambda config: config.model_type,
+)
+def test_a_causal_model_is_refused_with_a_cure(tmp_path, config):
+    config.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=rf"is a causal model \({config.model_type}\).* Take an encoder, such as"):
+        prepared_config(str(tmp_path), 0.1)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [BertConfig(), RobertaConfig(), DebertaV2Config(), XLNetConfig(), LlamaConfig(is_causal=False)],
+    ids=lambda config: config.model_type,
+)
+def test_a_model_that_reads_both_ways_is_none(tmp_path, config):
+    config.save_pretrained(tmp_path)
+    assert prepared_config(str(tmp_path), 0.1).model_type == config.model_type
