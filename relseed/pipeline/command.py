@@ -1,5 +1,6 @@
 """Run a stage's `main` as a command whose options are the function's parameters."""
 
+import errno
 import inspect
 import sys
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from typing import Annotated, get_origin
 import typer
 
 from relseed.pipeline.errors import UserError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # of a disk, which a person can mend
 
 
 def _entry(value: str) -> str:
@@ -47,9 +50,18 @@ def _option(annotation: type) -> object:
 
 
 def guarded(app: typer.Typer) -> None:
-    """Run an app whose `UserError`s are messages for people."""
+    """Run an app whose `UserError`s are messages for people, and so is a disk that takes no more."""
     try:
         app()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        print(
+            f"error: {error}: make room there, or write elsewhere, and run again; nothing was left half-written, and "
+            "responses that came are kept",
+            file=sys.stderr,
+        )
         raise SystemExit(1) from None
