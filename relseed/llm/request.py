@@ -125,7 +125,8 @@ def split_thoughts(text: str) -> tuple[str, str]:
 
     A tag that is closed and was not opened was opened by the prompt. Thoughts without an end have no answer behind.
     """
-    thoughts, rest = [], text
+    thoughts: list[str] = []
+    rest = text
     while (opened := _OPENED.match(rest)) or (not thoughts and _CLOSED.search(rest)):
         start, closed = opened.end() if opened else 0, _CLOSED.search(rest)
         thoughts.append(rest[start : closed.start() if closed else None].strip())
