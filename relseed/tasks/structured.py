@@ -18,7 +18,6 @@ from relseed.tasks.task import Ask
 CUT_OFF = "the response was cut off"
 _BRACES = 1_000  # with which no object begins, after which none is looked for
 _TRIED = 20  # places at which an object that was cut off may begin, from the end on
-_NO_BLANK = re.compile(r"\S|\Z")
 
 
 def json_schema(**properties: Any) -> dict[str, Any]:
@@ -108,17 +107,23 @@ def _items(text: str, at: int) -> tuple[list[Any], int]:
     """The whole items of a list from `at` on, behind its bracket, and where that begins which is not whole."""
     items: list[Any] = []
     while True:
-        at = _NO_BLANK.search(text, at).start()
+        at = _behind_blanks(text, at)
         try:
             item, end = _DECODER.raw_decode(text, at)
             _checked(item)
         except (ValueError, RecursionError):
             return items, at
         items.append(item)
-        end = _NO_BLANK.search(text, end).start()
+        end = _behind_blanks(text, end)
         if text[end : end + 1] != ",":
             return items, len(text)
         at = end + 1
+
+
+def _behind_blanks(text: str, at: int) -> int:
+    while text[at : at + 1].isspace():
+        at += 1
+    return at
 
 
 def describe_error(error: Exception) -> str:
