@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -148,7 +148,7 @@ def _figures(summary: Path, candidates: Path, seconds: float) -> dict[str, Any]:
     }
 
 
-def copied(exchanges: list[Exchange]) -> Iterator[tuple[float, float]]:
+def copied(exchanges: Iterable[Exchange]) -> Iterator[tuple[float, float]]:
     """Of each candidate the share of its 4-grams that its prompt shows, and its similarity to what is nearest there."""
     for exchange in exchanges:
         if exchange.request is None:

@@ -56,7 +56,7 @@ def main(entry: Entry, labels: Path, seeds: Path, pairs: Path) -> None:
         ) as log,
         output_folder(pairs / entry) as folder,
     ):
-        exchanges = read_exchanges(settings.reads)
+        exchanges = list(read_exchanges(settings.reads))
         for half, of_half in split.halves.items():
             own = [seed for seed in examples if seed.relation in of_half]
             found = _pairs(params, settings, schema, own, exchanges)

@@ -68,7 +68,7 @@ def _drafts(candidates: Candidates, schema: Schema, settings: Ranking) -> Iterat
 
 async def _blend(method: Method, drafts: list[EntityTuple], settings: Ranking, params: Params) -> list[Exchange]:
     async with open_client(method.llm, f"rank-{BLEND}", Path(settings.recorded), params) as client:
-        return (await blend(method, drafts, client)).exchanges
+        return list((await blend(method, drafts, client)).exchanges)
 
 
 def _ranked(candidates: Candidates, schema: Schema, settings: Ranking, counting: Counting) -> Iterator[RankedExample]:

@@ -18,7 +18,7 @@ from relseed.criteria.accuracy import Settings, probabilities
 from relseed.criteria.criterion import Scoring
 from relseed.datasets.draw import draw
 from relseed.pipeline.errors import UserError
-from relseed.records.files import read_records, write_records
+from relseed.records.files import DataError, read_records, write_records
 from relseed.records.scores import ScoredExample
 from relseed.tasks.relation import TASK, Example, Schema
 from relseed.tasks.task import read_examples, read_schema
@@ -167,6 +167,23 @@ def test_other_verifiers_in_the_same_folder_have_everything_scored_again(run, ve
     saved(verifier(7), VERIFIERS / "fold-1")
     assert [line.score for line in first] == [line.score for line in again]
     assert not {line.score for line in first} & {line.score for line in run()}
+
+
+def test_examples_that_are_scored_part_by_part_have_the_same_scores_in_the_same_order(run, monkeypatch):
+    at_once = run()
+    shutil.rmtree(".scratch")
+    monkeypatch.setattr(stage, "_AT_ONCE", 4)
+    parts = run()
+    assert [line.example for line in parts] == [line.example for line in at_once]
+    assert [line.score for line in parts] == pytest.approx([line.score for line in at_once], abs=2e-6)
+
+
+def test_a_wrong_line_among_the_accepted_is_an_error_and_leaves_no_scores(run):
+    with Path("accepted/tuned.jsonl").open("a", encoding="utf-8") as file:
+        file.write("[]\n")
+    with pytest.raises(DataError, match=r"accepted/tuned\.jsonl:5: not a JSON object"):
+        run()
+    assert not list(Path("scores").glob("*"))
 
 
 def test_a_method_of_which_nothing_was_accepted_has_no_lines(run):

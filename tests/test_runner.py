@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from relseed.generation import writing
 from relseed.generation.runner import CostEstimate
 from relseed.generation.usage import rejection_table, usage_of
 from relseed.generation.writing import rehearse
@@ -15,8 +16,6 @@ from relseed.llm.prices import Prices
 from relseed.llm.request import RequestFailedError
 from relseed.pipeline.errors import UserError
 from relseed.quality.rules import RuleFilter
-from relseed.records.candidates import Rejected
-from tests.boats import candidate
 from tests.methods import BAD, LABELS, SETTINGS, good, label, method, run, targets, text_of, written
 from tests.scripted import FREE, UNLIMITED, Scripted
 
@@ -56,18 +55,17 @@ def test_tokens_and_money_are_summed_over_the_responses():
 
 
 def test_rejections_are_counted_by_rule_the_most_frequent_first_and_then_what_was_accepted():
-    rejected = [Rejected(candidate=candidate(), rule=rule, reason="no") for rule in ("copy", "length", "length")]
-    assert rejection_table(rejected, 5) == [
+    assert rejection_table({"copy": 1, "length": 2}, 5) == [
         "length        2   25.0%",
         "copy          1   12.5%",
         "accepted      5   62.5%",
     ]
 
 
-def test_what_the_rules_reject_on_the_way_is_kept_with_its_reason():
+def test_what_the_rules_reject_on_the_way_is_counted_by_rule():
     found = run(Scripted(lambda _: text_of(BAD)), method("one_by_one"), "owns")
-    assert {rejected.rule for rejected in found.rejected} == {"length"}
-    assert len(found.rejected) == len(found.exchanges)
+    assert found.rejected == {"length": found.candidates}
+    assert found.candidates == len(list(found.exchanges)) > 0
 
 
 # Refusals
@@ -138,6 +136,14 @@ def test_an_error_that_a_person_must_mend_ends_everything_at_once(name):
     assert {label(request) for request in engine.in_flight} == {*LABELS[1:]}
 
 
+def test_units_beyond_those_that_are_written_side_by_side_wait_and_the_exchanges_are_the_same(monkeypatch):
+    every, few = Scripted(good), Scripted(good)
+    exchanges = written(every, method("one_by_one"))
+    monkeypatch.setattr(writing, "_SIDE_BY_SIDE", 2)
+    assert written(few, method("one_by_one")) == exchanges
+    assert (len(every.most_in_flight), len(few.most_in_flight)) == (len(LABELS), 2)
+
+
 def test_what_a_unit_accepted_is_known_from_its_first_response_to_its_end_alone(monkeypatch):
     known = weakref.WeakSet()
     fresh = RuleFilter.with_nothing_accepted
@@ -155,6 +161,6 @@ def test_what_a_unit_accepted_is_known_from_its_first_response_to_its_end_alone(
     turns = dict(zip(LABELS, (1, 100, 2000), strict=True))  # each label is done before the next has a response
     engine = Scripted(counting, turns=lambda request: turns[label(request)])
     found = run(engine, method("one_by_one"), *LABELS)
-    assert len(found.exchanges) == len(LABELS) * SETTINGS["per_label"]
+    assert len(list(found.exchanges)) == len(LABELS) * SETTINGS["per_label"]
     assert max(counts) == 1
     assert len(known) == 0

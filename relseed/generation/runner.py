@@ -41,6 +41,14 @@ class CostEstimate:
         every = list(requests)
         return cls(len(every), sum(map(estimated_tokens, every)), sum(request.max_tokens for request in every))
 
+    def __add__(self, other: "CostEstimate") -> "CostEstimate":
+        """What the requests of both take."""
+        return CostEstimate(
+            self.requests + other.requests,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+        )
+
     def describe(self, engine: str, prices: Prices) -> str:
         """The estimate in one line."""
         price = prices.cost(self.prompt_tokens, self.completion_tokens)

@@ -1,7 +1,7 @@
 """How unlike each other the texts are, unit by unit: label by label, mostly."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log
@@ -41,12 +41,22 @@ class Embedded:
     masked: np.ndarray
 
 
-def embedded(texts: Sequence[str], masked: Sequence[str], desc: str) -> list[Embedded]:
-    """Embed texts, as they are and with their mentions masked."""
-    from relseed.quality.embeddings import embed  # late: it loads PyTorch, which those who only read figures don't need
+class EmbeddedTexts:
+    """Texts with their embeddings, as they are and with their mentions masked; the vectors are in a file."""
 
-    vectors = embed([*texts, *masked], desc)
-    return list(map(Embedded, texts, map(template, masked), vectors[: len(texts)], vectors[len(texts) :]))
+    def __init__(self, texts: Sequence[str], masked: Sequence[str], desc: str) -> None:
+        """Embed them; `desc` says what for, on the terminal."""
+        from relseed.quality.embeddings import Vectors  # late: it loads PyTorch, which who reads figures does without
+
+        self._texts, self._masked, self._vectors = texts, masked, Vectors([*texts, *masked], desc)
+
+    def at(self, places: Iterable[int]) -> list[Embedded]:
+        """The texts at some places."""
+        masked = len(self._texts)  # they come after the others
+        return [
+            Embedded(self._texts[at], template(self._masked[at]), self._vectors[at], self._vectors[masked + at])
+            for at in places
+        ]
 
 
 def diversity(texts: Mapping[str, Sequence[Embedded]]) -> dict[str, Diversity]:

@@ -6,7 +6,7 @@ What rules need of a task they are given; those in here hold for every task.
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -80,12 +80,19 @@ class _Known:
         return self._templates.nearest(template(self._rules.masked(example))) if self._templates else None
 
 
+class _Accepted(NamedTuple):
+    """As much of an accepted example as later ones are compared with."""
+
+    id: str
+    text: str
+
+
 class RuleFilter:
     """The rules over candidates in turn: what was accepted is what later ones must differ from."""
 
     def __init__(self, rules: Rules, settings: RuleSettings, seeds: Sequence[Any]) -> None:
         self.rules, self.settings, self.seeds = rules, settings, seeds
-        self._accepted: list[Any] = []
+        self._accepted: list[_Accepted] = []
         self._items: set[Hashable] = set()  # of those
         self._known_accepted, self._known_seeds = _Known(rules, settings), _Known(rules, settings)
         for seed in seeds:
@@ -110,7 +117,7 @@ class RuleFilter:
         for name, holds in self.rules.on_examples.items():
             if reason := holds(self, example):
                 return Rejected(candidate=candidate, rule=name, reason=reason)
-        self._accepted.append(example)
+        self._accepted.append(_Accepted(example.id, self.rules.text(example)))
         self._items.add(self.rules.item(example))
         self._known_accepted.add(example)
         return example
@@ -156,7 +163,7 @@ class RuleFilter:
             return False
         first, rules = self._accepted[match.index], self.rules
         one_response = request_of(first.id) == request_of(example.id)
-        return one_response and rules.text(first) == rules.text(example) and rules.item(example) not in self._items
+        return one_response and first.text == rules.text(example) and rules.item(example) not in self._items
 
     def foreign_script(self, example: Any) -> str | None:
         """Whether more than a tenth of the letters are of a script that no seed uses."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,23 +192,22 @@ def read_records(path: Path, kind: type[Record], *, cure: str = "") -> list[tupl
     Raises:
         DataError: The file is missing, or lines do not hold valid records.
     """
-    return all_good(scan_records(path, kind, cure=cure))
+    return list(each_good(scan_records(path, kind, cure=cure)))
 
 
-def all_good(lines: Iterable[tuple[int, Found | DataError]]) -> list[tuple[int, Found]]:
-    """What lines hold, if none of them is wrong.
+def each_good(lines: Iterable[tuple[int, Found | DataError]]) -> Iterator[tuple[int, Found]]:
+    """Yield what lines hold as they are read, up to the first that is wrong.
 
     Raises:
-        DataError: Some are.
+        DataError: Some are. All lines are looked at before it is raised.
     """
-    good, errors = [], []
+    errors: list[DataError] = []
     for number, found in lines:
         if isinstance(found, DataError):
             errors.append(found)
-        else:
-            good.append((number, found))
+        elif not errors:
+            yield number, found
     raise_all(errors)
-    return good
 
 
 def read_output(path: Path, kind: type[Record], *, stage: str) -> Record:
@@ -237,9 +236,20 @@ def write_records(path: Path, records: Iterable[BaseModel]) -> None:
 
 def write_json_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     """Write objects as JSON Lines as they come, whole or not at all."""
-    with output_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+    with json_lines_file(path) as add:
         for line in lines:
+            add(line)
+
+
+@contextmanager
+def json_lines_file(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Yield what adds an object to a file of JSON Lines, which is there, whole, if the block ends well."""
+    with output_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+
+        def add(line: Mapping[str, Any]) -> None:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+        yield add
 
 
 def read_json(path: Path, *, stage: str = "") -> Any:

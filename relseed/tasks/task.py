@@ -339,8 +339,17 @@ def read_examples(path: Path, task: Task, schema: Any, *, cure: str = "", empty:
         DataError: The file is missing, or empty though it must not be (`empty`), or lines do not hold an example that
             the schema allows.
     """
-    lines = list(scan_json_lines(path, cure=cure))
-    return [] if empty and not lines else [found.example for found in checked(path, task, schema, lines)]
+    return list(each_example(path, task, schema, cure=cure, empty=empty))
+
+
+def each_example(path: Path, task: Task, schema: Any, *, cure: str = "", empty: bool = False) -> Iterator[Any]:
+    """Yield what `read_examples` reads as it is read, up to the first line that is wrong.
+
+    Raises:
+        DataError: As `read_examples` does. All lines are looked at before it is raised.
+    """
+    lines = scan_json_lines(path, cure=cure)
+    return (found.example for found in _each_checked(path, task, schema, lines, empty=empty))
 
 
 def checked(
@@ -354,8 +363,18 @@ def checked(
         DataError: Fields are no example, the schema does not allow it, an id repeats, or there is none. All places are
             looked at before it is raised.
     """
+    return list(_each_checked(path, task, schema, lines, empty=False))
+
+
+def _each_checked(
+    path: Path,
+    task: Task,
+    schema: Any,
+    lines: Iterable[tuple[int | str, Mapping[str, Any] | DataError]],
+    *,
+    empty: bool,
+) -> Iterator[Located]:
     places: dict[str, int | str] = {}
-    found: list[Located] = []
     errors: list[DataError] = []
     for place, fields in lines:
         try:
@@ -366,11 +385,11 @@ def checked(
             errors.append(DataError(path, place, problem_of(error)))
         else:
             places[example.id] = place
-            found.append(Located(example, path, place))
+            if not errors:
+                yield Located(example, path, place)
     raise_all(errors)
-    if not found:
+    if not places and not empty:
         raise DataError(path, None, "holds no example")
-    return found
 
 
 def _example(fields: Mapping[str, Any] | DataError, task: Task, schema: Any, places: Mapping[str, int | str]) -> Any:
