@@ -42,7 +42,7 @@ def main(ranking: Entry, labels: Path, seeds: Path, ranked: Path, blends: Path, 
             method = blender(params, settings, schema, read_examples(seeds, TASK, schema))
             drafts = list(_drafts(candidates, schema, settings))
             exchanges, asked = asyncio.run(_blend(method, drafts, settings, params)), len(drafts)
-            candidates.add(scored(exchanges, method, settings, params, lambda metrics, step: None))
+            candidates.add(scored(exchanges, method, settings, params))
         counting = Counting(settings.criteria)
         write_records(writes[0], _ranked(candidates, schema, settings, counting))
         write_records(writes[1], exchanges)

@@ -5,7 +5,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from relseed.criteria.cache import score_new
+from relseed.criteria.cache import CachedScorer
 from relseed.criteria.criterion import Score, Scoring
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.named import load
@@ -16,7 +16,7 @@ from relseed.tasks.task import each_example, load_task, read_examples, read_sche
 from relseed.tracking.run import tracked
 
 # Examples that are scored together: memory holds no more of them, and if the stage is killed, no more are scored again.
-_AT_ONCE = 2048
+_AT_ONCE = 5000
 
 
 def main(criterion: Entry, accepted: Path, labels: Path, seeds: Path, scores: Path) -> None:
@@ -29,22 +29,15 @@ def main(criterion: Entry, accepted: Path, labels: Path, seeds: Path, scores: Pa
     output = scores / f"{criterion}.jsonl"
     described = {"criterion": criterion, **settings.model_dump()}
     reads = [*files, labels, seeds, Path(settings.reads)]
-    with tracked("score", params=described, reads=reads, writes=[output]) as log:
+    with tracked("score", params=described, reads=reads, writes=[output]), json_lines_file(output) as add:
         schema = read_schema(labels, task)
-        scoring = Scoring(
-            settings,
-            task,
-            schema,
-            read_examples(seeds, task, schema),
-            [],
-            lambda metrics, step: log.log_metrics(metrics, step=step),
-        )
+        scorer = CachedScorer(criterion, module, Scoring(settings, task, schema, read_examples(seeds, task, schema)))
+        examples = chain.from_iterable(each_example(path, task, schema, empty=True) for path in files)
         count, total = 0, 0.0
-        with json_lines_file(output) as add:
-            for part in _parts(chain.from_iterable(each_example(path, task, schema, empty=True) for path in files)):
-                for example, score in zip(part, score_new(criterion, module, scoring.of(part)), strict=True):
-                    add(_line(example, score))
-                    count, total = count + 1, total + score.value
+        for part in _parts(examples):
+            for example, score in zip(part, scorer(part), strict=True):
+                add(_line(example, score))
+                count, total = count + 1, total + score.value
         print(f"{count} examples, mean score {total / max(1, count):.3f}")
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from relseed.criteria.cache import score_new
-from relseed.criteria.criterion import CriterionSettings, Score, Scoring
+from relseed.criteria.cache import CachedScorer
+from relseed.criteria.criterion import CriterionSettings, Score, Scorer, Scoring
 from relseed.tasks.relation import TASK
 from tests.boats import SCHEMA, SEEDS
 
@@ -29,15 +29,23 @@ class Counting:
 
     def __init__(self) -> None:
         self.scored: list[str] = []
+        self.loaded = 0
 
     def __call__(self, examples: Sequence[Any], seeds: Sequence[Any] = (), **changes: Any) -> list[Score]:
-        settings = Settings(**{"reads": "seeds.jsonl", "methods": ("tuned",)} | changes)
-        scoring = Scoring(settings, TASK, SCHEMA, seeds, examples, lambda *_: None)
-        return score_new("length", SimpleNamespace(score=self._score), scoring)  # type: ignore[arg-type]
+        return self.cached(seeds, **changes)(examples)
 
-    def _score(self, scoring: Scoring) -> list[Score]:
-        self.scored += [example.id for example in scoring.examples]
-        return [Score(1 / len(example.text), example.text[:3]) for example in scoring.examples]
+    def cached(self, seeds: Sequence[Any] = (), **changes: Any) -> CachedScorer:
+        settings = Settings(**{"reads": "seeds.jsonl", "methods": ("tuned",)} | changes)
+        module: Any = SimpleNamespace(scorer=self._scorer)
+        return CachedScorer("length", module, Scoring(settings, TASK, SCHEMA, seeds))
+
+    def _scorer(self, _: Scoring) -> Scorer:
+        self.loaded += 1
+        return self._score
+
+    def _score(self, examples: Sequence[Any]) -> list[Score]:
+        self.scored += [example.id for example in examples]
+        return [Score(1 / len(example.text), example.text[:3]) for example in examples]
 
 
 def test_only_what_is_new_is_scored():
@@ -45,6 +53,16 @@ def test_only_what_is_new_is_scored():
     first = score(SEEDS[:2])
     assert score(SEEDS[:3], methods=("tuned", "untuned"))[:2] == first
     assert score.scored == [seed.id for seed in SEEDS[:3]]
+
+
+def test_a_criterion_is_loaded_once_for_all_that_is_new_and_not_at_all_where_nothing_is():
+    score = Counting()
+    cached = score.cached()
+    cached(SEEDS[:1])
+    cached(SEEDS[1:2])
+    assert score.loaded == 1
+    score(SEEDS[:2])
+    assert score.loaded == 1
 
 
 def test_the_same_text_under_another_name_is_known():

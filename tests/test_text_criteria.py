@@ -31,8 +31,7 @@ def example(tagged: str, label: str = "owner_of") -> Example:
 
 def scores(criterion: ModuleType, entry: dict[str, Any], texts: Sequence[str], seeds: Sequence[Example]) -> list[Score]:
     settings = criterion.Settings.model_validate(entry)
-    scoring = Scoring(settings, TASK, SCHEMA, seeds, list(map(example, texts)), lambda *_: None)
-    found: list[Score] = criterion.score(scoring)
+    found: list[Score] = criterion.scorer(Scoring(settings, TASK, SCHEMA, seeds))(list(map(example, texts)))
     return found
 
 

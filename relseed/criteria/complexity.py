@@ -4,14 +4,15 @@ Three measures: the depth of the dependency tree, the mean distance of words fro
 of clauses. Each is best inside the middle half of the seeds: deeper is not better, and neither is plainer.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Token
 
-from relseed.criteria.criterion import CriterionSettings, Score, Scoring
+from relseed.criteria.criterion import CriterionSettings, Score, Scorer, Scoring
 from relseed.pipeline.errors import UserError
 
 # Dependents that are clauses of their own: relative, adverbial and complement clauses, and what modifies a noun.
@@ -25,7 +26,7 @@ class Settings(CriterionSettings):
     model: str  # of spaCy, with a parser: the name of an installed package, or the path of a folder
 
 
-def score(scoring: Scoring) -> list[Score]:
+def scorer(scoring: Scoring) -> Scorer:
     """The mean over the measures, each 1 inside the quartiles of the seeds and falling outside; the measures as a note.
 
     A measure reaches 0 at the distance of the band's width, of one at least, from it.
@@ -36,7 +37,11 @@ def score(scoring: Scoring) -> list[Score]:
     parser, task = _load(scoring.settings.model), scoring.task
     seeds = np.array(list(_measured(parser, map(task.text, scoring.seeds))))
     low, high = np.quantile(seeds, [0.25, 0.75], axis=0)
-    return [_score(np.array(row), low, high) for row in _measured(parser, map(task.text, scoring.examples))]
+
+    def score(examples: Sequence[Any]) -> list[Score]:
+        return [_score(np.array(row), low, high) for row in _measured(parser, map(task.text, examples))]
+
+    return score
 
 
 def _load(model: str) -> Language:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from relseed.criteria.criterion import CriterionSettings, Score, Scoring
+from relseed.criteria.criterion import CriterionSettings, Score, Scorer, Scoring
 from relseed.llm.engines.weights import weights_path
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.progress import bar
@@ -29,7 +29,7 @@ class Settings(CriterionSettings):
     revision: str | None = None  # of its weights, where it has one
 
 
-def score(scoring: Scoring) -> list[Score]:
+def scorer(scoring: Scoring) -> Scorer:
     """The geometric mean of the probabilities of the tokens outside of mentions; the mean in nats as a note.
 
     It says which of several texts on the same thing is more fluent, and little across labels.
@@ -38,7 +38,14 @@ def score(scoring: Scoring) -> list[Score]:
         UserError: There is no such model.
     """
     model, tokenizer = _load(scoring.settings)
-    inputs = [_input(tokenizer, *_without_names(scoring.task, example)) for example in scoring.examples]
+
+    def score(examples: Sequence[Any]) -> list[Score]:
+        return _scores(model, [_input(tokenizer, *_without_names(scoring.task, example)) for example in examples])
+
+    return score
+
+
+def _scores(model: Any, inputs: Sequence[tuple[list[int], list[int]]]) -> list[Score]:
     order = sorted(range(len(inputs)), key=lambda at: len(inputs[at][0]))
     found = [Score(0.0)] * len(inputs)
     for start in bar(range(0, len(order), _BATCH), desc="fluency", unit="batch"):

@@ -9,7 +9,7 @@ from typing import Any
 import harper
 from pydantic import Field
 
-from relseed.criteria.criterion import CriterionSettings, Score, Scoring
+from relseed.criteria.criterion import CriterionSettings, Score, Scorer, Scoring
 from relseed.tasks.task import Task
 
 
@@ -20,13 +20,15 @@ class Settings(CriterionSettings):
     penalty: float = Field(gt=0, le=1)  # of each fault
 
 
-def score(scoring: Scoring) -> list[Score]:
+def scorer(scoring: Scoring) -> Scorer:
     """One less a penalty for each fault, 0 at least; the first fault as a note."""
     linter, settings = harper.Linter(), scoring.settings
-    return [
-        _score(faults_of(example, scoring.task, linter, settings.ignored), settings.penalty)
-        for example in scoring.examples
-    ]
+
+    def score(examples: Sequence[Any]) -> list[Score]:
+        found = (faults_of(example, scoring.task, linter, settings.ignored) for example in examples)
+        return [_score(faults, settings.penalty) for faults in found]
+
+    return score
 
 
 def faults_of(example: Any, task: Task, linter: harper.Linter, ignored: Sequence[str]) -> list[str]:

@@ -11,12 +11,12 @@ from typing import Any
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from relseed.criteria.criterion import CriterionSettings as Settings  # the entry has no other settings
-from relseed.criteria.criterion import Score, Scoring
+from relseed.criteria.criterion import Score, Scorer, Scoring
 
-__all__ = ["Settings", "score"]
+__all__ = ["Settings", "scorer"]
 
 
-def score(scoring: Scoring) -> list[Score]:
+def scorer(scoring: Scoring) -> Scorer:
     """One less half the distance of the compound score, -1 to 1, from the mean of the label's seeds; both as a note.
 
     A label without seeds is compared with all.
@@ -27,7 +27,11 @@ def score(scoring: Scoring) -> list[Score]:
         return float(analyzer.polarity_scores(task.text(example))["compound"])
 
     means = _means([(seed.label, compound(seed)) for seed in scoring.seeds])
-    return [_score(compound(example), means.get(example.label, means[""])) for example in scoring.examples]
+
+    def score(examples: Sequence[Any]) -> list[Score]:
+        return [_score(compound(example), means.get(example.label, means[""])) for example in examples]
+
+    return score
 
 
 def _means(tones: Sequence[tuple[str, float]]) -> Mapping[str, float]:
