@@ -93,7 +93,7 @@ def growth(
 ) -> dict[str, float | None]:
     """The exponent by which the CPU seconds of each stage of both grow; None where it takes no longer than to start."""
     found: dict[str, float | None] = {}
-    for stage in second[1]["stages"]:
+    for stage in [stage for stage in first[1]["stages"] if stage in second[1]["stages"]]:
         less, more = (run["stages"][stage]["cpu"] - start["stages"][stage]["cpu"] for _, run in (first, second))
         known = less > 0 and more > 0
         found[stage] = round(math.log(more / less) / math.log(second[0] / first[0]), 2) if known else None
