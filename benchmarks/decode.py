@@ -29,7 +29,7 @@ from tests.vllm import params
 
 RESULT = Path("benchmarks/decode.json")
 SIZE, TOKENS = 16, 64
-LIMITS = Limits(concurrency=SIZE, timeout=600, attempts=1, rate_limit_timeout=60, backoff=1)
+LIMITS = Limits(concurrency=SIZE, timeout=600, attempts=1, outage=0, rate_limit_timeout=60, backoff=1)
 HELD: dict[str, Any] = {"regex": r"([^<>\x00-\x1f]*<e1>[^<>\x00-\x1f]+</e1>)?[^<>\x00-\x1f]+"}
 
 Complete = Callable[[Request], Awaitable[Response]]

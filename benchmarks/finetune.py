@@ -178,7 +178,9 @@ def prepare(variant: Variant, number: int, seed: int, steps: int) -> Training:
 
 def stock_encoder() -> PreTrainedModel:
     """The encoder with its own dropout, on attention weights, too."""
-    return AutoModel.from_pretrained(encoder_path(EMBEDDED), attn_implementation=attention_implementation(device()))
+    return AutoModel.from_pretrained(
+        encoder_path(EMBEDDED), attn_implementation=attention_implementation(device()), trust_remote_code=False
+    )
 
 
 def ours(training: Training) -> None:

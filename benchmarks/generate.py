@@ -31,7 +31,7 @@ from tests.tiny_llm import save_tiny_llm
 
 RESULT = Path("benchmarks/generate.json")
 CONCURRENCY = 64
-LIMITS = Limits(concurrency=CONCURRENCY, timeout=300, attempts=3, rate_limit_timeout=60, backoff=1)
+LIMITS = Limits(concurrency=CONCURRENCY, timeout=300, attempts=3, outage=0, rate_limit_timeout=60, backoff=1)
 
 Send = Callable[[Sequence[Request]], Awaitable[None]]
 

@@ -110,8 +110,8 @@ class Plain:
 
     def __init__(self, folder: Path) -> None:
         self.device = device()
-        self.encoder = AutoModel.from_pretrained(folder).to(self.device).eval()
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.encoder = AutoModel.from_pretrained(folder, trust_remote_code=False).to(self.device).eval()
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         self.head = {name: weight.to(self.device) for name, weight in load_file(folder / "head.safetensors").items()}
         lines = (folder / "labels.jsonl").read_text(encoding="utf-8").splitlines()
         self.labels = [json.loads(line)["relation"] for line in lines]

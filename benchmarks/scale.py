@@ -1,12 +1,14 @@
 """How the way from entity tuples to a training set grows with their number: the real stages, each in its own process.
 
-    python -m benchmarks.scale 1000 10000
+    python -m benchmarks.scale 1000 10000 100000
 
 `generate` (the loop per_tuple, 12 tuples a request), `filter`, `score` (by two criteria), `rank` (without blends) and
 `select` (the best of each tuple) run in a temporary folder on a made-up schema of 255 relations (scale_data.py); an
 endpoint in a process of its own answers at once. Of each stage are measured wall seconds, CPU seconds and peak memory,
 by `wait4`. Growth between two sizes is the exponent of CPU seconds, less those that the stage takes to start: what it
-takes on ten tuples. MLflow is off, and PyTorch has one thread. Writes benchmarks/scale.json.
+takes on ten tuples. Stages that take minutes on 10,000 tuples are measured up to there: of more tuples, all sentences
+are accepted without `filter`, and ranked by sentiment alone. MLflow is off, and PyTorch has one thread. Writes
+benchmarks/scale.json.
 """
 
 import json
@@ -29,9 +31,13 @@ import typer
 import yaml
 
 from benchmarks import scale_data
+from relseed.generation.exchanges import read_exchanges
 from relseed.pipeline.command import guarded
 from relseed.pipeline.params import PARAMS
-from relseed.records.files import write_json_lines
+from relseed.quality.rules import RuleSettings
+from relseed.records.files import write_json_lines, write_records
+from relseed.tasks.relation import TASK
+from relseed.tasks.task import read_examples, read_schema
 
 RESULT = Path(__file__).with_suffix(".json")
 START = 10  # tuples of the run that shows what a stage takes to start
@@ -40,6 +46,8 @@ CRITERIA: Mapping[str, Mapping[str, Any]] = {
     "sentiment": {},
     "grammar": {"ignored": ["Spelling", "Capitalization"], "penalty": 0.25},
 }
+SLOW = (f"filter@{METHOD}", "score@grammar")
+SLOW_UP_TO = 10_000  # tuples that slow stages are measured on
 _LABELS, _SEEDS, _TUPLES, _CARD = "data/labels.jsonl", "data/seeds.jsonl", "data/tuples.jsonl", "data/card.json"
 _ACCEPTED, _SCORES, _RANKED = "data/accepted", "data/scores", "data/ranked"
 _BOTH = ("--labels", _LABELS, "--seeds", _SEEDS)
@@ -56,30 +64,37 @@ STAGES: Mapping[str, Sequence[str]] = {
 
 
 def main(sizes: list[int]) -> None:
-    """Measure at each size, print and write."""
+    """Measure at each size, print, and write as far as it has come."""
+    runs: list[dict[str, Any]] = []
     with _endpoint() as url:
-        start, *measured = [measure(size, url) for size in (START, *sorted(sizes))]
-    result = {
+        start = measure(START, url)
+        for size in sorted(sizes):
+            runs.append(measure(size, url))
+            RESULT.write_text(json.dumps(_result(start, runs), indent=1) + "\n", encoding="utf-8")
+    print(RESULT.read_text(encoding="utf-8"))
+
+
+def _result(start: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    sizes = [run["tuples"] for run in runs]
+    return {
         "start": start,
-        "sizes": {str(size): each for size, each in zip(sorted(sizes), measured, strict=True)},
+        "sizes": {str(size): run for size, run in zip(sizes, runs, strict=True)},
         "growth": {
-            f"{first} to {second}": growth(start, (first, measured[at]), (second, measured[at + 1]))
-            for at, (first, second) in enumerate(pairwise(sorted(sizes)))
+            f"{first[0]} to {second[0]}": growth(start, first, second)
+            for first, second in pairwise(zip(sizes, runs, strict=True))
         },
-        "command": f"python -m benchmarks.scale {' '.join(map(str, sorted(sizes)))}",
+        "command": f"python -m benchmarks.scale {' '.join(map(str, sizes))}",
         "machine": f"{platform.machine()}, {os.cpu_count()} processors, endpoint on the same",
     }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=1))
 
 
 def growth(
     start: Mapping[str, Any], first: tuple[int, Mapping[str, Any]], second: tuple[int, Mapping[str, Any]]
 ) -> dict[str, float | None]:
-    """The exponent by which the CPU seconds of each stage grow; None where it takes no longer than to start."""
+    """The exponent by which the CPU seconds of each stage of both grow; None where it takes no longer than to start."""
     found: dict[str, float | None] = {}
-    for stage, begun in start["stages"].items():
-        less, more = (each["stages"][stage]["cpu"] - begun["cpu"] for _, each in (first, second))
+    for stage in [stage for stage in first[1]["stages"] if stage in second[1]["stages"]]:
+        less, more = (run["stages"][stage]["cpu"] - start["stages"][stage]["cpu"] for _, run in (first, second))
         known = less > 0 and more > 0
         found[stage] = round(math.log(more / less) / math.log(second[0] / first[0]), 2) if known else None
     return found
@@ -90,9 +105,29 @@ def measure(size: int, url: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="relseed-scale-") as name:
         folder = Path(name)
         prepare(folder, size, url)
-        stages = {stage: _run(folder, stage, options) for stage, options in STAGES.items()}
+        stages = {}
+        for stage, options in STAGES.items():
+            if measured(stage, size):
+                stages[stage] = _run(folder, stage, options)
+            elif stage.startswith("filter"):
+                _accept_all(folder)
         selected = (folder / "data/training/best.jsonl").read_bytes().count(b"\n")
     return {"tuples": size, "selected": selected, "stages": stages}
+
+
+def measured(stage: str, size: int) -> bool:
+    """Whether a stage is measured on so many tuples."""
+    return stage not in SLOW or size <= SLOW_UP_TO
+
+
+def _accept_all(folder: Path) -> None:
+    """Write what `filter` would accept: it has nothing to reject in made-up sentences."""
+    schema = read_schema(folder / _LABELS, TASK)
+    settings = RuleSettings.model_validate(yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["rules"])
+    rules = TASK.rules(schema, read_examples(folder / _SEEDS, TASK, schema), settings)
+    exchanges = read_exchanges(folder / f"data/candidates/{METHOD}.jsonl")
+    examples = (rules.example(candidate) for exchange in exchanges for candidate in exchange.candidates)
+    write_records(folder / _ACCEPTED / f"{METHOD}.jsonl", examples)
 
 
 def prepare(folder: Path, size: int, url: str) -> None:
@@ -115,7 +150,7 @@ def params(size: int, url: str) -> dict[str, Any]:
     entries: dict[str, dict[str, Any]] = {
         "methods": {METHOD: values["methods"]["reasoned"] | changed},
         "criteria": {name: {"reads": _SEEDS, "methods": [METHOD], **own} for name, own in CRITERIA.items()},
-        "rankings": {"best": values["rankings"]["amalrec"] | _ranking()},
+        "rankings": {"best": values["rankings"]["amalrec"] | _ranking(size)},
         "training_sets": {
             "best": {
                 **{"reads": f"{_RANKED}/best.jsonl", "seeds": True, "methods": [METHOD]},
@@ -126,8 +161,9 @@ def params(size: int, url: str) -> dict[str, Any]:
     return values | entries
 
 
-def _ranking() -> dict[str, Any]:
-    weights = {name: 1 / len(CRITERIA) for name in CRITERIA}
+def _ranking(size: int) -> dict[str, Any]:
+    criteria = [name for name in CRITERIA if measured(f"score@{name}", size)]
+    weights = {name: 1 / len(criteria) for name in criteria}
     return {"reads": _SCORES, "recorded": _SEEDS, "methods": [METHOD], "weights": weights, "blend": None}
 
 

@@ -108,7 +108,7 @@ def measured(folder: Path, values: Mapping[str, Any], method: str) -> dict[str, 
 
 def tokens(candidates: Path) -> dict[str, int]:
     """Tokens of prompts and responses by the tokenizer of SmolLM2: of recorded responses nobody counted them."""
-    tokenizer = AutoTokenizer.from_pretrained(weights_path(*TOKENIZER))
+    tokenizer = AutoTokenizer.from_pretrained(weights_path(*TOKENIZER), trust_remote_code=False)
     exchanges = [exchange for exchange in read_exchanges(candidates) if exchange.request and exchange.response]
     said = [[message.content for message in exchange.request.messages] for exchange in exchanges if exchange.request]
     answers = [exchange.response.text for exchange in exchanges if exchange.response]

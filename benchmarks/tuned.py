@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -26,7 +26,6 @@ import yaml
 
 from benchmarks.results import update_results
 from relseed.criteria import accuracy
-from relseed.criteria.criterion import Scoring
 from relseed.generation.exchanges import Exchange, read_exchanges
 from relseed.generation.summary import read_summary
 from relseed.generation.training_set import TrainingSet
@@ -148,7 +147,7 @@ def _figures(summary: Path, candidates: Path, seconds: float) -> dict[str, Any]:
     }
 
 
-def copied(exchanges: list[Exchange]) -> Iterator[tuple[float, float]]:
+def copied(exchanges: Iterable[Exchange]) -> Iterator[tuple[float, float]]:
     """Of each candidate the share of its 4-grams that its prompt shows, and its similarity to what is nearest there."""
     for exchange in exchanges:
         if exchange.request is None:
@@ -172,8 +171,7 @@ def accepted_by_classifier(params: Params, sets: list[list[Example]]) -> list[in
     threshold = params.section("training_sets.diverse", TrainingSet).at_least["tuned"]["accuracy"]
     schema = read_schema(LABELS, TASK)
     every = [example for examples in sets for example in examples]
-    scoring = Scoring(settings, TASK, schema, read_examples(SEEDS, TASK, schema), every, lambda *_: None)
-    each = accuracy.probabilities(scoring)
+    each = accuracy.Verifiers(Path(settings.reads), schema.labels).probabilities(every)
     own = each[np.arange(len(every)), [schema.labels.index(example.label) for example in every]]
     ends = np.cumsum([len(examples) for examples in sets])
     return [int(part.sum()) for part in np.split(own >= threshold, ends[:-1])]

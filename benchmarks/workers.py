@@ -1,6 +1,6 @@
 """How long `score` takes by one process, by two workers on this machine, and by two nodes of a Ray cluster.
 
-    python -m benchmarks.workers 4096    # after `dvc repro`, with Ray: pip install 'relseed[ray]'
+    python -m benchmarks.workers 8192    # after `dvc repro`, with Ray: pip install 'relseed[ray]'
 
 So many accepted examples, no two the same, are scored by criteria that look at each alone; the real stage runs in a
 temporary folder, and nothing is known when it starts. The nodes run on this machine, each with room for one worker, and

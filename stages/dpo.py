@@ -25,7 +25,7 @@ def main(entry: Entry, adapters: Path) -> None:
     split = read_output(config.reads / "split.json", Split, stage="pairs")
     with (
         tracked("dpo", params=config.model_dump(), reads=[config.reads, Path(config.model)], writes=[output]) as log,
-        output_folder(output) as folder,
+        output_folder(output, *split.halves, ADAPTERS) as folder,
     ):
         for half in split.halves:
             _tune(half, config, folder / half, log)

@@ -50,7 +50,7 @@ def _candidates(drift: str, settings: Drift) -> Path:
 
 
 def _by_generation(candidates: Path, accepted: list[Any], vectors: dict[str, np.ndarray]) -> dict[int, Written]:
-    exchanges = read_exchanges(candidates)
+    exchanges = list(read_exchanges(candidates))
     number, after = generations(exchanges), {each.id: one.after for one in exchanges for each in one.candidates}
     groups: dict[int, list[Any]] = {}
     for example in accepted:

@@ -1,6 +1,7 @@
 """Have an LLM explain each seed: why does this head have this relation to this tail in this sentence?"""
 
 import asyncio
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def main(labels: Path, seeds: Path, explanations: Path, rejected: Path, candidat
         exchanges = [exchange for each in attempts for exchange in each.exchanges]
         usage = {name: value for name, value in asdict(usage_of(exchanges, llm.prices)).items() if value is not None}
         log.log_metrics({"explained": len(explained), "rejected": len(failed), **usage})
-        print("\n".join(rejection_table(failed, len(explained))))
+        print("\n".join(rejection_table(Counter(each.rule for each in failed), len(explained))))
         write_records(explanations, explained)
         write_records(rejected, failed)
         write_records(candidates, exchanges)

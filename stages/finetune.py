@@ -18,8 +18,9 @@ from relseed.classifier.calibration import Calibrate
 from relseed.classifier.checkpoint import PRETRAINING, Extractor
 from relseed.classifier.cross_fitting import decision_of, folds_of
 from relseed.classifier.decision import Decision
+from relseed.classifier.encoding import unread_share
 from relseed.classifier.inference import states_of
-from relseed.classifier.serving import write_mlflow_model
+from relseed.classifier.serving import MLFLOW_MODEL, write_mlflow_model
 from relseed.classifier.trainer import EvalPoint, TrainingConfig
 from relseed.classifier.training import save_trained, train_extractor
 from relseed.evaluation.system import System
@@ -29,6 +30,8 @@ from relseed.pipeline.params import Params
 from relseed.tasks.task import Task, identity, load_task, read_examples, read_schema
 from relseed.tracking.run import Run, tracked
 from relseed.training.resume import locked, state_folder
+
+_UNREAD = 0.01  # share of letters that an encoder does not know, from which the stage says so
 
 
 class Finetune(TrainingConfig):
@@ -112,12 +115,14 @@ def main(system: Entry, labels: Path, validation: Path, extractors: Path) -> Non
     with (
         locked(states),
         tracked("finetune", params=described, reads=reads, writes=[extractors / system], system=system) as log,
-        output_folder(extractors / system) as folder,
+        output_folder(extractors / system, "seed-*", *MLFLOW_MODEL) as folder,
     ):
         for training in trainings:
             extractor, history = training.run(partial(_log, log, training.seed))
             if note := extractor.head.lacking(train, extractor.config.options):
                 print(f"note: {note}")
+            if training.seed == config.seeds[0]:
+                _describe_unread(extractor, chosen.encoder, train)
             calibrated = _calibrated(extractor, training, by_fold[training.seed], calibrate)
             _write(calibrated, history, Path(chosen.encoder), folder / f"seed-{training.seed}")
         write_mlflow_model(folder, task, chosen.head, chosen.loss)
@@ -148,6 +153,15 @@ def _describe(system: str, chosen: System, train: list[Any]) -> None:
     origins = Counter(example.method or "seeds" for example in train)
     parts = ", ".join(f"{count} {origin}" for origin, count in origins.items())
     print(f"{system} starts from {chosen.encoder} under {chosen.head} and trains on {len(train)} examples: {parts}")
+
+
+def _describe_unread(extractor: Extractor, encoder: str, train: list[Any]) -> None:
+    texts = [text for example in train for text in extractor.task.texts(example) if text]
+    if (share := unread_share(extractor.tokenizer, texts)) >= _UNREAD:
+        print(
+            f"note: {share:.0%} of the letters in training are unknown to {encoder}: take an encoder of the language "
+            "or of many, such as xlm-roberta-base"
+        )
 
 
 def _log(log: Run, seed: int, point: EvalPoint) -> None:

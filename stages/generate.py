@@ -32,10 +32,10 @@ def main(method: Entry, labels: Path, seeds: Path, candidates: Path) -> None:
     reads = [labels, seeds, Path(chosen.settings.reads)]
     with tracked("generate", params=described, reads=reads, writes=[output]) as log:
         written = _written(chosen, params)
-        count = sum(len(exchange.candidates) for exchange in written.exchanges)
-        print("\n".join(rejection_table(written.rejected, count - len(written.rejected))))
-        requests = sum(exchange.request is not None for exchange in written.exchanges)
-        log.log_metrics({"requests": requests, "candidates": count, "rejected": len(written.rejected)})
+        rejected = written.rejected.total()
+        print("\n".join(rejection_table(written.rejected, written.candidates - rejected)))
+        counts = {"requests": written.requests, "candidates": written.candidates, "rejected": rejected}
+        log.log_metrics(counts)
         write_records(output, written.exchanges)
 
 
@@ -44,9 +44,9 @@ def _written(method: Method, params: Params) -> Written:
         return make(method)
     if method.settings.optional and (cure := missing_weights(method.llm.model)):
         print(f"skipped {method.name}: {cure}, then `dvc repro --force --single-item generate@{method.name}`")
-        return Written(
-            [Exchange(id=request_id(method.name, "skipped", 0), request=None, response=None, skipped=cure)], []
-        )
+        skipped = Written()
+        skipped.add(0, Exchange(id=request_id(method.name, "skipped", 0), request=None, response=None, skipped=cure))
+        return skipped
     return asyncio.run(_write(method, params))
 
 

@@ -36,7 +36,6 @@ def main(dataset: Path) -> None:
     """Read, check, write, and print the data card with what is odd."""
     params = Params.read()
     settings, task = params.section("ingest", Ingest), load_task(params.value("task"))
-    _check_replaceable(dataset)
     writes = [dataset / name for name in WRITTEN]
     with tracked("ingest", params=settings.model_dump(), reads=[settings.path], writes=writes) as log:
         read = read_dataset(settings.path, format=settings.format, task=task, domain=settings.domain)
@@ -48,14 +47,8 @@ def main(dataset: Path) -> None:
         log.log_metrics({f"examples_{split}": count["examples"] for split, count in described["splits"].items()})
 
 
-def _check_replaceable(output: Path) -> None:
-    found = [path.name for path in output.glob("*") if not path.name.startswith(".")]
-    if found and "card.json" not in found:
-        raise UserError(f"{output} holds files that ingest did not write and would replace: name another folder")
-
-
 def _write(dataset: Dataset, output: Path, found: Sequence[Finding]) -> dict[str, Any]:
-    with output_folder(output) as partial:
+    with output_folder(output, *WRITTEN) as partial:
         write_records(partial / "labels.jsonl", dataset.schema.entries)
         for split, examples in dataset.splits.items():
             write_records(partial / f"{split}.jsonl", examples)

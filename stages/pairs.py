@@ -54,9 +54,9 @@ def main(entry: Entry, labels: Path, seeds: Path, pairs: Path) -> None:
         tracked(
             "pairs", params=settings.model_dump(), reads=[labels, seeds, settings.reads], writes=[pairs / entry]
         ) as log,
-        output_folder(pairs / entry) as folder,
+        output_folder(pairs / entry, *(f"{half}.jsonl" for half in split.halves), "split.json") as folder,
     ):
-        exchanges = read_exchanges(settings.reads)
+        exchanges = list(read_exchanges(settings.reads))
         for half, of_half in split.halves.items():
             own = [seed for seed in examples if seed.relation in of_half]
             found = _pairs(params, settings, schema, own, exchanges)

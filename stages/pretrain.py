@@ -20,7 +20,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from relseed.explanations.explanation import Explanation
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.errors import UserError
-from relseed.pipeline.outputs import output_folder
+from relseed.pipeline.outputs import CHECKPOINT, output_folder
 from relseed.pipeline.params import Params
 from relseed.pretraining.corpus import Text, TokenKind, corpus
 from relseed.pretraining.model import Pretraining, Vocabulary, anchors
@@ -51,7 +51,7 @@ def main(encoder: Entry, start: Path, labels: Path, seeds: Path, encoders: Path)
         if processes.is_main_process:  # of those that `accelerate launch` started, one writes
             stack.enter_context(locked([state]))
             log = stack.enter_context(tracked("pretrain", params=described, reads=reads, writes=[output]))
-            folder = stack.enter_context(output_folder(output))
+            folder = stack.enter_context(output_folder(output, *CHECKPOINT, "origin.json", "history.json"))
         processes.wait_for_everyone()
         seed_everything(config.seed)
         masked_lm, fresh = load_masked_lm(str(start), [text.ids for text in texts], dropout=config.dropout)

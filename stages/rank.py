@@ -42,7 +42,7 @@ def main(ranking: Entry, labels: Path, seeds: Path, ranked: Path, blends: Path, 
             method = blender(params, settings, schema, read_examples(seeds, TASK, schema))
             drafts = list(_drafts(candidates, schema, settings))
             exchanges, asked = asyncio.run(_blend(method, drafts, settings, params)), len(drafts)
-            candidates.add(scored(exchanges, method, settings, params, lambda metrics, step: None))
+            candidates.add(scored(exchanges, method, settings, params))
         counting = Counting(settings.criteria)
         write_records(writes[0], _ranked(candidates, schema, settings, counting))
         write_records(writes[1], exchanges)
@@ -68,7 +68,7 @@ def _drafts(candidates: Candidates, schema: Schema, settings: Ranking) -> Iterat
 
 async def _blend(method: Method, drafts: list[EntityTuple], settings: Ranking, params: Params) -> list[Exchange]:
     async with open_client(method.llm, f"rank-{BLEND}", Path(settings.recorded), params) as client:
-        return (await blend(method, drafts, client)).exchanges
+        return list((await blend(method, drafts, client)).exchanges)
 
 
 def _ranked(candidates: Candidates, schema: Schema, settings: Ranking, counting: Counting) -> Iterator[RankedExample]:

@@ -25,7 +25,7 @@ def main(release: Entry, labels: Path, releases: Path) -> None:
     described = settings.model_dump(mode="json")
     with (
         tracked("release", params=described, reads=[labels, settings.reads], writes=[target]) as log,
-        output_folder(target) as folder,
+        output_folder(target, *(f"{split}.jsonl" for split in SPLITS), "relations.jsonl", "README.md") as folder,
     ):
         schema = read_schema(labels, TASK)
         splits = split_pairs(((each.example["relation"], pair_of(each.example)) for each in _best(settings)), settings)

@@ -100,7 +100,7 @@ def _write(files: dict[Path, str], folder: Path, inside: dict[str, str]) -> None
     with ExitStack() as outputs:
         for path, text in files.items():
             outputs.enter_context(output_file(path)).write_text(text, encoding="utf-8")
-        partial = outputs.enter_context(output_folder(folder))
+        partial = outputs.enter_context(output_folder(folder, *inside))
         for name, text in inside.items():
             (partial / name).write_text(text, encoding="utf-8")
 

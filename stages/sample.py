@@ -33,7 +33,7 @@ def main(dataset: Path, seeds: Path) -> None:
     writes = [seeds / name for name in FILES]
     with (
         tracked("sample", params=settings.model_dump(), reads=reads, writes=writes) as log,
-        output_folder(seeds) as folder,
+        output_folder(seeds, *FILES) as folder,
     ):
         schema = read_schema(dataset / "labels.jsonl", task)
         train, validation = (

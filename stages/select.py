@@ -1,10 +1,12 @@
 """Select what a training set holds: the seeds, and of the accepted examples those that are good enough, in turn."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from relseed.generation.card import Origin, card_of
+from relseed.generation.listed import Listed
 from relseed.generation.reviews import describe_reviews
 from relseed.generation.selection import Repetition, negative_shortages, select, shortages
 from relseed.generation.training_set import Available, TrainingSet, read_available
@@ -32,13 +34,13 @@ def main(training_set: Entry, labels: Path, seeds: Path, dataset_card: Path, rev
         real = read_examples(seeds, task, schema) if settings.seeds else []
         rules = params.section("rules", RuleSettings)
         available = read_available(settings, task, schema, reviews)
-        written = select(settings, available, schema, rules.near_duplicate, task)
-        _describe(settings, written, available, schema, task)
+        written = select(settings, available, schema, rules.near_duplicate)
+        _describe(settings, written, available, schema)
         origin = _origin(params, settings, task, schema, rules, read_json(dataset_card, stage="ingest"))
-        repetition = Repetition.of(list(filter(origin.by_llm, written)), rules.near_duplicate, task)
+        repetition = Repetition.of(list(filter(origin.by_llm, written)), rules.near_duplicate, available.store)
         _warn(repetition)
         log.log_metrics({"seeds": len(real), "written": len(written), "masked_copies": repetition.every.copies})
-        write_records(data, [*real, *written])
+        write_records(data, chain(real, map(available.store.whole, written)))
         with output_file(card) as partial:
             text = card_of(training_set, data, settings, [*real, *written], available, repetition, origin)
             partial.write_text(text.strip() + "\n", encoding="utf-8")
@@ -57,13 +59,13 @@ def _check_scored(params: Params, settings: TrainingSet) -> None:
             )
 
 
-def _describe(settings: TrainingSet, written: Sequence[Any], available: Available, schema: Any, task: Task) -> None:
+def _describe(settings: TrainingSet, written: Sequence[Listed], available: Available, schema: Any) -> None:
     for line in describe_reviews(available.reviews):
         print(line)
     print(f"{len(written)} written examples of {len({example.label for example in written})} labels")
     for label, count in shortages(settings, written, available, schema).items():
         print(f"  {label}: {count} of {settings.per_label}, no more were good enough")
-    for method, unit, count, wanted in negative_shortages(settings, written, schema, task):
+    for method, unit, count, wanted in negative_shortages(settings, written, schema):
         print(f"  {unit} by {method}: {count} of {wanted}, no more were good enough")
 
 

@@ -13,7 +13,7 @@ from pydantic import PositiveInt
 from transformers import DataCollatorForSeq2Seq, PreTrainedTokenizerBase, Trainer, TrainingArguments
 
 from relseed.pipeline.command import Entry, run
-from relseed.pipeline.outputs import output_folder
+from relseed.pipeline.outputs import CHECKPOINT, output_folder
 from relseed.pipeline.params import Params
 from relseed.small_lm.corpus import documents
 from relseed.small_lm.tuned_model import save, start
@@ -47,7 +47,7 @@ def main(lm: Entry, background: Path, models: Path) -> None:
     with (
         locked([state]),
         tracked("train_lm", params=config.model_dump(), reads=[labels, sentences], writes=[model]) as log,
-        output_folder(model) as folder,
+        output_folder(model, *CHECKPOINT, "history.json") as folder,
     ):
         seed_everything(config.seed)
         adapted, tokenizer = start(config.start, config.revision, config.lora)

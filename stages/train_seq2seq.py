@@ -13,7 +13,7 @@ from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTraining
 from relseed.llm.engines.seq2seq import load_seq2seq
 from relseed.llm.engines.weights import missing_weights
 from relseed.pipeline.command import Entry, run
-from relseed.pipeline.outputs import output_folder
+from relseed.pipeline.outputs import CHECKPOINT, output_folder
 from relseed.pipeline.params import Params
 from relseed.seq2seq.pairs import TextPair, pairs_of, read_webnlg
 from relseed.tasks.relation import TASK
@@ -36,7 +36,7 @@ def main(seq2seq: Entry, background: Path, labels: Path, seeds: Path, models: Pa
     config, model = Params.read().section(f"seq2seq.{seq2seq}", TrainSeq2Seq), models / seq2seq
     if cure := missing_weights(config.start):
         print(f"skipped {seq2seq}: {cure}, then `dvc repro --force --single-item train_seq2seq@{seq2seq}`")
-        with output_folder(model) as folder:
+        with output_folder(model, *CHECKPOINT, "history.json", "skipped.json") as folder:
             (folder / "skipped.json").write_text(json.dumps({"why": cure}) + "\n", encoding="utf-8")
         return
     pairs = _pairs(config, background, labels, seeds)
@@ -45,7 +45,7 @@ def main(seq2seq: Entry, background: Path, labels: Path, seeds: Path, models: Pa
     with (
         locked([state]),
         tracked("train_seq2seq", params=config.model_dump(mode="json"), reads=reads, writes=[model]) as log,
-        output_folder(model) as folder,
+        output_folder(model, *CHECKPOINT, "history.json", "skipped.json") as folder,
     ):
         seed_everything(config.seed)
         loaded, tokenizer = load_seq2seq(config.start, None)

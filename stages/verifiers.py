@@ -52,7 +52,7 @@ def main(labels: Path, seeds: Path, verifiers: Path) -> None:
     with (
         locked(states),
         tracked("verifiers", params=described, reads=reads, writes=[verifiers]) as log,
-        output_folder(verifiers) as folder,
+        output_folder(verifiers, "fold-*") as folder,
     ):
         for fold, (outside, inside) in enumerate(_folds(settings, examples)):
             verifier, history = train_extractor(

@@ -52,10 +52,11 @@ class Server(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.requests: Counter[str] = Counter()  # by prompt
         self.keys: set[str] = set()
+        self.userinfo = ""  # user and password that its address names
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
+        return f"http://{self.userinfo and self.userinfo + '@'}127.0.0.1:{self.server_port}/v1"
 
     def handle_error(self, *_: object) -> None:
         pass  # clients that hung up are what some tests are about
@@ -96,6 +97,11 @@ def echoes(handler: Handler) -> None:
 
 def fails(status: int, code: str | None = None, **headers: str) -> Behaviour:
     return lambda handler: handler.send(status, json.dumps({"error": {"message": "no", "code": code}}), **headers)
+
+
+def repeats_key(status: int, then: str = "{}") -> Behaviour:
+    """A response whose body is `then`, the header with the key in place of the braces."""
+    return lambda handler: handler.send(status, then.replace("{}", json.dumps(handler.headers["authorization"])))
 
 
 def sends(body: str) -> Behaviour:

@@ -66,7 +66,7 @@ def targets(chosen: Method, *units: str) -> list[Target]:
 
 def written(engine: Scripted, chosen: Method, *labels: str, client: Client | None = None) -> list[Exchange]:
     """What is asked and answered when a method writes, of all labels or of some."""
-    return run(engine, chosen, *labels, client=client).exchanges
+    return list(run(engine, chosen, *labels, client=client).exchanges)
 
 
 def run(engine: Scripted, chosen: Method, *labels: str, client: Client | None = None) -> Written:

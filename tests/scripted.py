@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from relseed.llm.client import Budget
+from relseed.llm.engines.engine import Engine
 from relseed.llm.prices import Prices
 from relseed.llm.request import Message, Request, Response
 
@@ -25,14 +26,14 @@ def response(text: str = "because", **changes: Any) -> Response:
     return Response(text=text, **fields | changes)
 
 
-class Scripted:
+class Scripted(Engine):
     """An engine that responds as its script says, to each request after as many turns of the loop as `turns` says."""
 
     name = "scripted"
     is_record = False
 
     def __init__(
-        self, script: Script = lambda _: "because", turns: Callable[[Request], int] = lambda _: 1, **counts: int | None
+        self, script: Script = lambda _: "because", turns: Callable[[Request], int] = lambda _: 1, **counts: Any
     ) -> None:
         """`counts` are those of each response, such as `prompt_tokens`."""
         self.script, self.turns, self.counts = script, turns, counts

@@ -14,11 +14,11 @@ from relseed.classifier.checkpoint import Extractor
 from relseed.classifier.inference import answer
 from relseed.classifier.training import new_extractor
 from relseed.criteria import accuracy
-from relseed.criteria.accuracy import Settings, probabilities
+from relseed.criteria.accuracy import Settings, Verifiers
 from relseed.criteria.criterion import Scoring
 from relseed.datasets.draw import draw
 from relseed.pipeline.errors import UserError
-from relseed.records.files import read_records, write_records
+from relseed.records.files import DataError, read_records, write_records
 from relseed.records.scores import ScoredExample
 from relseed.tasks.relation import TASK, Example, Schema
 from relseed.tasks.task import read_examples, read_schema
@@ -68,7 +68,11 @@ def scoring(verifier) -> Scoring:
     for fold in range(2):
         saved(verifier(fold), VERIFIERS / f"fold-{fold}")
     settings = Settings(reads=str(VERIFIERS), methods=("tuned",))
-    return Scoring(settings, TASK, SCHEMA, SEEDS, EXAMPLES, lambda *_: None)
+    return Scoring(settings, TASK, SCHEMA, SEEDS)
+
+
+def probabilities() -> np.ndarray:
+    return Verifiers(VERIFIERS, SCHEMA.labels).probabilities(EXAMPLES)
 
 
 # Scores
@@ -76,20 +80,20 @@ def scoring(verifier) -> Scoring:
 
 def test_probabilities_are_the_mean_of_those_that_the_verifiers_had_in_memory(scoring, verifier):
     each = [answer(verifier(fold), EXAMPLES).probabilities for fold in range(2)]
-    np.testing.assert_array_equal(probabilities(scoring), (each[0].astype(np.float64) + each[1]) / 2)
+    np.testing.assert_array_equal(probabilities(), (each[0].astype(np.float64) + each[1]) / 2)
     assert not np.allclose(each[0], each[1])
 
 
 def test_a_score_is_the_probability_of_the_example_s_own_label(scoring):
-    each = probabilities(scoring)
+    each = probabilities()
     np.testing.assert_allclose(each.sum(1), 1, rtol=1e-5)
-    assert [result.value for result in accuracy.score(scoring)] == [
+    assert [result.value for result in accuracy.scorer(scoring)(EXAMPLES)] == [
         row[SCHEMA.labels.index(example.relation)] for example, row in zip(EXAMPLES, each, strict=True)
     ]
 
 
 def test_where_another_label_is_likelier_a_note_names_it(scoring):
-    for example, result in zip(EXAMPLES, accuracy.score(scoring), strict=True):
+    for example, result in zip(EXAMPLES, accuracy.scorer(scoring)(EXAMPLES), strict=True):
         other = SECOND if example.relation == FIRST else FIRST
         if result.value >= 0.5:
             assert result.note is None
@@ -98,13 +102,13 @@ def test_where_another_label_is_likelier_a_note_names_it(scoring):
 
 
 def test_a_criterion_decides_nothing_every_example_has_a_score_from_0_to_1(scoring):
-    found = accuracy.score(scoring)
+    found = accuracy.scorer(scoring)(EXAMPLES)
     assert len(found) == len(EXAMPLES)
     assert all(0 <= result.value <= 1 for result in found)
 
 
 def test_of_no_examples_there_are_no_scores(scoring):
-    assert accuracy.score(scoring.of([])) == []
+    assert accuracy.scorer(scoring)([]) == []
 
 
 # Verifiers
@@ -113,18 +117,18 @@ def test_of_no_examples_there_are_no_scores(scoring):
 def test_verifiers_that_are_not_there_are_an_error_with_the_cure(scoring):
     shutil.rmtree(VERIFIERS)
     with pytest.raises(UserError, match=r"^verifiers holds no verifiers: build them with `dvc repro verifiers`"):
-        accuracy.score(scoring)
+        accuracy.scorer(scoring)
 
 
 def test_verifiers_of_other_labels_are_an_error_with_the_cure(scoring):
     with pytest.raises(UserError, match=r"fold-0 knows other labels than the dataset: .*`dvc repro verifiers`"):
-        accuracy.score(replace(scoring, schema=WHOLE))
+        accuracy.scorer(replace(scoring, schema=WHOLE))
 
 
 def test_a_verifier_whose_weights_were_not_pulled_is_an_error_with_the_cure(scoring):
     (VERIFIERS / "fold-1/model.safetensors").unlink()
     with pytest.raises(UserError, match=r"fold-1 holds no weights: pull them \(`dvc pull verifiers"):
-        accuracy.score(scoring)
+        accuracy.scorer(scoring)
 
 
 # The stage
@@ -167,6 +171,23 @@ def test_other_verifiers_in_the_same_folder_have_everything_scored_again(run, ve
     saved(verifier(7), VERIFIERS / "fold-1")
     assert [line.score for line in first] == [line.score for line in again]
     assert not {line.score for line in first} & {line.score for line in run()}
+
+
+def test_examples_that_are_scored_part_by_part_have_the_same_scores_in_the_same_order(run, monkeypatch):
+    at_once = run()
+    shutil.rmtree(".scratch")
+    monkeypatch.setattr(stage, "_AT_ONCE", 4)
+    parts = run()
+    assert [line.example for line in parts] == [line.example for line in at_once]
+    assert [line.score for line in parts] == pytest.approx([line.score for line in at_once], abs=2e-6)
+
+
+def test_a_wrong_line_among_the_accepted_is_an_error_and_leaves_no_scores(run):
+    with Path("accepted/tuned.jsonl").open("a", encoding="utf-8") as file:
+        file.write("[]\n")
+    with pytest.raises(DataError, match=r"accepted/tuned\.jsonl:5: not a JSON object"):
+        run()
+    assert not list(Path("scores").glob("*"))
 
 
 def test_a_method_of_which_nothing_was_accepted_has_no_lines(run):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from relseed.llm.client import open_client
 from relseed.llm.engines.batch import BatchFiles, BatchSettings, export_line, read_responses
+from relseed.llm.engines.strict import strict_body
 from relseed.llm.llm import LLM
 from relseed.llm.request import Request, RequestFailedError, Response
 from relseed.pipeline.errors import UserError
@@ -88,7 +89,7 @@ def test_an_exported_line_is_one_of_an_openai_batch_file_under_the_key_of_the_re
         "custom_id": asked().key,
         "method": "POST",
         "url": "/v1/chat/completions",
-        "body": asked().body(),
+        "body": strict_body(asked()),
     }
 
 
@@ -174,6 +175,18 @@ def test_a_response_that_was_cut_off_says_so(tmp_path):
     assert found(tmp_path, line).truncated
 
 
+def test_a_refusal_in_a_batch_keeps_the_words_of_the_model(tmp_path):
+    choices = [{"message": {"content": None, "refusal": "I would rather not."}, "finish_reason": "stop"}]
+    line = openai_line(asked().key, response={"status_code": 200, "body": body(choices=choices)})
+    assert found(tmp_path, line).refusal == "I would rather not."
+
+
+def test_odd_counts_never_cost_the_response_or_the_file(tmp_path):
+    odd = body(usage={"prompt_tokens": 1.5, "completion_tokens": -1}, model=7)
+    response = found(tmp_path, openai_line(asked().key, response={"status_code": 200, "body": odd}))
+    assert (response.text, response.prompt_tokens, response.model) == ("because", None, "unknown")
+
+
 def test_a_response_without_content_is_an_empty_one_that_rules_may_reject_later(tmp_path):
     line = openai_line(asked().key, response={"status_code": 200, "body": body(None)})
     assert found(tmp_path, line).text == ""
@@ -210,8 +223,10 @@ def test_a_batch_that_went_to_the_wrong_place_is_an_error_and_no_refusal(tmp_pat
         {"response": {"status_code": 429, "body": {}}},
         {"response": {"status_code": 500}},
         {"response": {"status_code": 200, "body": {"choices": []}}},
+        {"response": {"status_code": 200, "body": {"error": {"message": "busy", "code": 503}}}},
+        {"response": {"status_code": 200, "body": body(choices=[{"finish_reason": "abort", "message": {}}])}},
     ],
-    ids=["expired", "rate limit", "server fault", "no choices"],
+    ids=["expired", "rate limit", "server fault", "no choices", "error with status 200", "broken off"],
 )
 def test_a_request_that_failed_for_a_reason_that_passes_stays_open(tmp_path, failure):
     error = found(tmp_path, openai_line(asked().key, **failure))
@@ -250,6 +265,68 @@ def test_a_response_beats_a_failure_to_the_same_request_wherever_it_stands(tmp_p
 def test_only_jsonl_files_are_read_and_a_missing_folder_holds_no_response(tmp_path):
     record(tmp_path / "README.md", "# Recorded responses")
     assert read_responses(tmp_path) == read_responses(tmp_path / "nowhere") == {}
+
+
+def anthropic_line(key: str, **result: Any) -> dict:
+    """A line as Anthropic's message batches write it."""
+    content, usage = [{"type": "text", "text": "because"}], {"input_tokens": 7, "output_tokens": 5}
+    message = {"type": "message", "model": "m-1", "content": content, "stop_reason": "end_turn", "usage": usage}
+    return {"custom_id": key, "result": {"type": "succeeded", "message": message} | result}
+
+
+def test_a_line_of_anthropic_is_a_response_with_its_counts(tmp_path):
+    response = found(tmp_path, anthropic_line(asked().key))
+    assert (response.text, response.prompt_tokens, response.completion_tokens) == ("because", 7, 5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("invalid_request_error", "refused"), ("overloaded_error", "not_recorded"), ("rate_limit_error", "not_recorded")],
+)
+def test_an_error_of_anthropic_is_final_by_its_kind(tmp_path, kind, reason):
+    error = {"type": "error", "error": {"type": kind, "message": "no"}}
+    assert found(tmp_path, anthropic_line(asked().key, type="errored", error=error)).reason == reason
+
+
+@pytest.mark.parametrize("kind", ["expired", "canceled"])
+def test_what_anthropic_did_not_get_to_stays_open(tmp_path, kind):
+    assert found(tmp_path, {"custom_id": asked().key, "result": {"type": kind}}).reason == "not_recorded"
+
+
+def test_responses_of_several_files_in_any_order_are_found(tmp_path):
+    requests = [asked(str(number)) for number in range(5)]
+    lines = [(openai_line if number % 2 else anthropic_line)(each.key) for number, each in enumerate(requests)]
+    record(tmp_path / "recorded/b.jsonl", *lines[3:][::-1])
+    record(tmp_path / "recorded/a.jsonl", *lines[:3][::-1])
+    assert {each.text for each in send(batch(tmp_path), *requests)} == {"because"}
+
+
+# What is said of responses that answer nothing
+
+
+def said(tmp_path: Path) -> str:
+    files = batch(tmp_path)
+    send(files, asked())
+    with pytest.raises(UserError) as caught:
+        files.check()
+    return str(caught.value)
+
+
+def test_lines_without_a_response_are_counted(tmp_path):
+    record(tmp_path / "recorded/a.jsonl", export_line(asked()).strip(), export_line(asked("b")).strip())
+    assert "What is there now: 1 file, 2 lines; 2 have neither response, result nor error" in said(tmp_path)
+
+
+def test_responses_to_other_requests_are_counted(tmp_path):
+    record(tmp_path / "recorded/a.jsonl", openai_line("request-1"), anthropic_line("request-2"))
+    assert "2 are to none of these requests (another prompt, model or setting?)" in said(tmp_path)
+
+
+def test_files_and_folders_that_are_not_read_are_named(tmp_path):
+    record(tmp_path / "recorded/batch_output.json", openai_line(asked().key))
+    record(tmp_path / "recorded/batch_1/output.jsonl", openai_line(asked().key))
+    record(tmp_path / "recorded/README.md", "# Recorded")
+    assert "What is there now: 0 files, 0 lines; passed over: batch_1/, batch_output.json" in said(tmp_path)
 
 
 # Whose response it is

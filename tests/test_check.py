@@ -77,6 +77,14 @@ def test_three_are_shown_and_all_counted(tmp_path):
     assert [shown.partition(": ")[0] for shown in finding.shown] == [f"{tmp_path}/train.jsonl:{n}" for n in (1, 2, 3)]
 
 
+def test_offsets_that_count_utf16_units_are_a_note_with_what_they_would_be(tmp_path):
+    shifted = {"text": "🎉🎉 Marit keeps the old Heron again.", "relation": "owns"}
+    shifted |= {"head": {"start": 5, "end": 10, "type": "PERSON"}, "tail": {"start": 25, "end": 30, "type": "BOAT"}}
+    found = odd(tmp_path, test=[MARIT, shifted, JON])
+    assert found[0].what.startswith("1 example whose offsets seem to count UTF-16 units")
+    assert "'rit k' would be 'Marit'" in found[0].shown[0]
+
+
 def test_types_that_only_the_negative_label_allows_are_a_note(tmp_path):
     reverse = line("<e1>Sula</e1> was the name of the boat of <e2>Ines</e2>.", "none", "BOAT PERSON")
     [finding] = odd(tmp_path, validation=[INES, OLA, reverse])

@@ -1,6 +1,8 @@
 """The client over an engine: its cache, its budget, and its count of what responses take."""
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +16,11 @@ from relseed.llm.engines.openai import Endpoint, Limits
 from relseed.llm.prices import Prices
 from relseed.llm.request import Request
 from relseed.pipeline.errors import UserError
+from tests.graph import ROOT
 from tests.hostile import fails, serving
-from tests.scripted import FREE, Scripted, request
+from tests.scripted import FREE, Scripted, request, response
 
-LIMITS = Limits(concurrency=8, timeout=2, attempts=3, rate_limit_timeout=2, backoff=0.01)
+LIMITS = Limits(concurrency=8, timeout=2, attempts=3, outage=0, rate_limit_timeout=2, backoff=0.01)
 PRICES = Prices(prompt=10, response=30)
 
 
@@ -121,7 +124,7 @@ def test_a_response_is_kept_even_if_whoever_sent_the_request_is_stopped_meanwhil
     class Slow(Cache):
         def put(self, request, response):
             time.sleep(0.2)
-            super().put(request, response)
+            return super().put(request, response)
 
     async def stop_while_writing(client: Client) -> None:
         task = asyncio.create_task(client.send(request()))
@@ -134,5 +137,107 @@ def test_a_response_is_kept_even_if_whoever_sent_the_request_is_stopped_meanwhil
     assert client.cache.get(request()) is not None
 
 
+@pytest.mark.parametrize("fails_at", ["engine", "cache"])
+def test_after_an_error_for_all_nothing_more_is_asked_and_what_is_in_flight_is_kept(fails_at, tmp_path):
+    class Full(Cache):
+        def put(self, request, response):
+            if request.messages[0].content == "0":
+                raise UserError("the disk is full")
+            return super().put(request, response)
+
+    def is_first(asked: Request) -> bool:
+        return asked.messages[0].content == "0"
+
+    def answers(asked: Request) -> str | Exception:
+        return UserError("no credit") if fails_at == "engine" and is_first(asked) else "because"
+
+    engine = Scripted(answers, turns=lambda asked: 2 if is_first(asked) else 50)
+    cache = (Cache if fails_at == "engine" else Full)(tmp_path / "cache.db")
+    client = Client(engine, cache, Budget(tokens=None, cost=None), FREE)
+
+    async def gather() -> list:
+        first = [asyncio.create_task(client.send(request(str(number)))) for number in range(5)]
+        await asyncio.wait(first, return_when=asyncio.FIRST_EXCEPTION)
+        later = await asyncio.gather(client.send(request("later")), return_exceptions=True)
+        return [*await asyncio.gather(*first, return_exceptions=True), *later]
+
+    error, *answered, late = asyncio.run(gather())
+    assert isinstance(error, UserError)
+    assert [response.text for response in answered] == ["because"] * 4
+    assert late.reason == "stopped"
+    assert (len(engine.requests), len(cache)) == (5, 4)
+
+
+def test_what_another_process_asks_is_waited_for_and_asked_once(tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from relseed.llm.cache import Cache
+from tests.scripted import request, response
+cache = Cache(Path(sys.argv[1]))
+assert cache.reserve(request())
+print("asking", flush=True)
+sys.stdin.readline()
+cache.put(request(), response("of the other"))
+cache.release(request())
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "cache.db")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as other:
+        assert other.stdout.readline() == "asking\n"
+        engine = scripted()
+        client = client_of(engine, tmp_path)
+
+        async def wait() -> str:
+            task = asyncio.create_task(client.send(request()))
+            while not client.waiting():
+                await asyncio.sleep(0.01)
+            assert client.waiting() == "1 requests are asked by another process"
+            other.stdin.write("\n")
+            other.stdin.flush()
+            return (await task).text
+
+        assert asyncio.run(wait()) == "of the other"
+    assert (engine.requests, client.usage.asked, client.usage.reused) == ([], 0, 1)
+
+
+def test_what_a_process_asked_that_was_killed_is_asked_again(tmp_path):
+    code = """
+import os, signal, sys
+from pathlib import Path
+from relseed.llm.cache import Cache
+from tests.scripted import request
+assert Cache(Path(sys.argv[1])).reserve(request())
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "cache.db")], cwd=ROOT)
+    [found] = send(client_of(scripted(), tmp_path), [request()])
+    assert found.text == "because"
+
+
+def test_two_tasks_that_ask_the_same_ask_once(tmp_path):
+    engine = scripted()
+    found = send(client_of(engine, tmp_path), [request(), request()])
+    assert (len(engine.requests), {each.text for each in found}) == (1, {"because"})
+
+
+def test_whoever_was_slower_gets_what_the_cache_keeps(tmp_path):
+    class Late(Cache):
+        def put(self, request, response):
+            super().put(request, response.model_copy(update={"text": "first"}))
+            return super().put(request, response)
+
+    client = Client(scripted(), Late(tmp_path / "cache.db"), Budget(tokens=None, cost=None), FREE)
+    [found] = send(client, [request()])
+    assert found.text == "first"
+
+
 def test_the_estimate_of_a_prompt_is_on_the_safe_side():
     assert estimated_tokens(request("a word " * 30)) >= 61
+
+
+def test_a_half_that_an_earlier_version_kept_is_asked_for_again(tmp_path):
+    cache, asked = Cache(tmp_path / "requests.db"), request()
+    cache.put(asked, response("beca", finish="abort"))
+    assert cache.get(asked) is None
+    cache.put(asked, response("because"))
+    assert cache.get(asked) == response("because")

@@ -1,5 +1,6 @@
 """A stage as a command: named options, the entry that DVC names, how it ends, and its progress."""
 
+import errno
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from relseed.pipeline.command import Entry, run
 from relseed.pipeline.errors import UserError
@@ -137,3 +139,19 @@ def test_progress_off_a_terminal_is_lines_that_end_with_the_whole(capfd):
     last = capfd.readouterr().err.splitlines()[-1]
     assert last.startswith("count: 3/3 thing")
     assert "\r" not in last
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_takes_no_more_is_a_message_with_a_cure(call, capsys, number):
+    def main() -> None:
+        raise OSError(number, "it is full", "data/candidates/x.jsonl")
+
+    assert call(main) == 1
+    said = capsys.readouterr().err
+    assert "it is full: 'data/candidates/x.jsonl': make room there" in said
+
+
+def test_no_command_of_the_pipeline_holds_a_parameter_that_a_shell_would_split():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
+    commands = [stage.get("do", stage)["cmd"] for stage in stages]
+    assert not [command for command in commands if "${" in command]

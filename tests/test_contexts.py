@@ -162,3 +162,10 @@ def test_a_task_without_relations_has_no_tuples():
 
     with pytest.raises(UserError, match="examples of the task yes_no are not written about entity tuples"):
         YES_NO.read_tuples(Path("tuples.jsonl"), None)
+
+
+def test_whole_paragraphs_of_a_response_that_was_cut_off_count():
+    text = articles((1, "Ada Holm builds."), (2, "The Wren is old."))
+    first, last = ContextPrompt(ENTITIES).parse("contexts/owns/0", text[:-8], truncated=True)
+    assert (first.text, first.problem) == ("Ada Holm builds.", None)
+    assert (last.truncated, last.id) == (True, "contexts/owns/0/1")

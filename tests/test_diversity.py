@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from relseed.quality.diversity import Diversity, Embedded, diversity, embedded, mean
+from relseed.quality.diversity import Diversity, Embedded, EmbeddedTexts, diversity, mean
+from relseed.quality.embeddings import Vectors, embed
 from relseed.tasks.relation import TASK
 from relseed.tasks.relation.tags import untag
 
@@ -148,7 +149,7 @@ def shown(*tagged: str) -> tuple[list[str], list[str]]:
 
 @pytest.fixture(scope="module")
 def led() -> list[Embedded]:
-    return embedded(*shown(*TAGGED), "embed")
+    return EmbeddedTexts(*shown(*TAGGED), "embed").at(range(len(TAGGED)))
 
 
 def test_new_names_alone_make_no_masked_distance(led):
@@ -169,10 +170,23 @@ def test_new_names_alone_make_no_other_text_once_they_are_masked(led):
     assert different.vendi_masked > 1.2
 
 
+def test_vectors_in_a_file_are_those_of_all_texts_at_once_to_the_digit():
+    texts = [f"{'word ' * (number % 17)}{number}" for number in range(150)]  # of more than two batches
+    stored = Vectors(texts, "embed")
+    assert np.array_equal([stored[at] for at in range(len(texts))], embed(texts))
+
+
 def test_each_text_gets_its_own_unit_vectors_whatever_their_order(led):
     assert [sentence.text for sentence in led] == [untag(text).text for text in TAGGED]
     for number, text in enumerate(TAGGED):
-        [alone] = embedded(*shown(text), "embed")
+        [alone] = EmbeddedTexts(*shown(text), "embed").at([0])
         assert alone.vector == pytest.approx(led[number].vector, abs=1e-5)
         assert alone.masked == pytest.approx(led[number].masked, abs=1e-5)
         assert np.linalg.norm(alone.vector) == pytest.approx(1)
+
+
+def test_texts_without_blanks_that_repeat_each_other_are_not_diverse():
+    first, second = "林小雨在十二月创办了这家公司。", "林小雨在十一月创办了这家公司。"
+    like, unlike = figures([first, second]), figures([first, "昨天晚上港口下了一场大雪。"])
+    assert like.distinct_1 < unlike.distinct_1
+    assert like.self_bleu > 0.5 > unlike.self_bleu

@@ -249,3 +249,29 @@ def test_an_index_takes_less_than_two_kilobytes_for_a_text_of_twenty_five_words_
     finally:
         tracemalloc.stop()
     assert held < 2000 * len(texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ("林小雨在十二月创办了这家生产玻璃的公司。", "林小雨在十一月创办了这家生产玻璃的公司。"),
+        ("林小雨在十二月创办了这家生产玻璃的公司。", "林小雨在十二月创办了这家生产玻璃的公司了。"),
+        ("マリットは毎朝早く港の古い船を磨いている。", "マリットは毎晩早く港の古い船を磨いている。"),
+        ("มาริทซื้อเรือเก่าลำนี้เมื่อปีที่แล้ว", "มาริทซื้อเรือใหม่ลำนี้เมื่อปีที่แล้ว"),
+    ],
+    ids=["a character", "a particle", "Japanese", "Thai"],
+)
+def test_texts_without_blanks_that_differ_in_little_are_near_duplicates(text: str, changed: str) -> None:
+    assert 0.6 < similarity(text, changed) < 1
+    [found] = nearest([changed], [UNRELATED, text], threshold=0.6)
+    assert found is not None
+    assert (found.index, found.same) == (1, False)
+
+
+def test_texts_without_blanks_about_other_things_are_no_near_duplicates() -> None:
+    assert similarity("林小雨在十二月创办了这家公司。", "昨天晚上港口下了一场大雪。") < 0.1
+
+
+def test_words_with_marks_are_told_apart_by_them() -> None:
+    assert normalise("की किताब") == "की किताब"
+    assert similarity("उसने मेरी किताब पढ़ी थी", "उसने मेरे कितबे पढ़ा था") < 1

@@ -1,5 +1,7 @@
 """Encoders by name or path: what is loaded, what is an error, where one comes from, and the number format."""
 
+import ast
+import json
 import shutil
 from pathlib import Path
 
@@ -11,11 +13,17 @@ from transformers import (
     BertModel,
     DebertaV2Config,
     DebertaV2Model,
+    GPT2Config,
+    LlamaConfig,
+    Qwen2Config,
     RobertaConfig,
     RobertaModel,
     T5Config,
+    XLNetConfig,
 )
 
+from relseed.llm.engines.seq2seq import load_seq2seq
+from relseed.llm.engines.transformers import load_causal_model
 from relseed.pipeline.errors import UserError
 from relseed.training.device import has_bf16
 from relseed.training.encoders import (
@@ -26,8 +34,10 @@ from relseed.training.encoders import (
     load_tokenizer,
     longest_input,
     origin_of,
+    prepared_config,
     write_origin,
 )
+from tests.graph import ROOT
 
 
 def test_bf16_is_used_only_where_the_processor_has_tiles_for_it(monkeypatch):
@@ -139,3 +149,71 @@ def test_the_longest_input_fits_and_one_token_more_does_not(encoder):
     encoder(input_ids=torch.full((1, longest), 5))
     with pytest.raises((IndexError, RuntimeError)):
         encoder(input_ids=torch.full((1, longest + 1), 5))
+
+
+EVIL = """
+from pathlib import Path
+from transformers import PretrainedConfig, PreTrainedModel
+Path({marker!r}).touch()
+class C(PretrainedConfig):
+    model_type = "evil"
+class M(PreTrainedModel):
+    config_class = C
+"""
+_CLASSES = ("AutoConfig", "AutoModel", "AutoModelForMaskedLM", "AutoModelForCausalLM", "AutoModelForSeq2SeqLM")
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        lambda folder: load_encoder(folder),
+        load_tokenizer,
+        lambda folder: load_causal_model(folder, None),
+        lambda folder: load_seq2seq(folder, None),
+    ],
+    ids=["encoder", "tokenizer", "causal", "seq2seq"],
+)
+def test_a_folder_with_code_of_its_own_is_an_error_and_nobody_is_asked_to_run_it(load, tmp_path, monkeypatch):
+    folder, marker = tmp_path / "evil", tmp_path / "has run"
+    folder.mkdir()
+    own = {name: "evil.C" if name == "AutoConfig" else "evil.M" for name in _CLASSES}
+    config = {"model_type": "evil", "auto_map": own | {"AutoTokenizer": ["evil.C", None]}}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "evil.py").write_text(EVIL.format(marker=str(marker)), encoding="utf-8")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("somebody was asked"))
+    with pytest.raises(UserError):
+        load(str(folder))
+    assert not marker.exists()
+
+
+def test_no_call_that_loads_a_model_may_run_code_that_comes_with_it():
+    for path in sorted((ROOT / "relseed").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            owner = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
+            if node.func.attr == "from_pretrained" and owner.startswith("Auto"):
+                given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                assert given.get("trust_remote_code") == "False", f"{path}:{node.lineno}"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [GPT2Config(), LlamaConfig(), Qwen2Config(), BertConfig(is_decoder=True)],
+    ids=lambda config: config.model_type,
+)
+def test_a_causal_model_is_refused_with_a_cure(tmp_path, config):
+    config.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=rf"is a causal model \({config.model_type}\).* Take an encoder, such as"):
+        prepared_config(str(tmp_path), 0.1)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [BertConfig(), RobertaConfig(), DebertaV2Config(), XLNetConfig(), LlamaConfig(is_causal=False)],
+    ids=lambda config: config.model_type,
+)
+def test_a_model_that_reads_both_ways_is_none(tmp_path, config):
+    config.save_pretrained(tmp_path)
+    assert prepared_config(str(tmp_path), 0.1).model_type == config.model_type

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, decoders, models, processors
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from relseed.classifier.encoding import Encoded, Input, encode_all
+from relseed.classifier.encoding import Encoded, Input, encode_all, unread_share
 from relseed.classifier.heads.mentions import has_types, lacking_types
 from relseed.classifier.heads.typed_marker import mark
 from relseed.training.encoders import EMBEDDED, load_tokenizer
@@ -189,3 +189,20 @@ def test_a_text_is_encoded_the_same_alone_and_among_pairs(tokenizer):
 
 def test_no_inputs_are_encoded_to_none(tokenizer):
     assert encode_all(tokenizer, [], 16) == []
+
+
+# What a tokenizer does not know
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("Ada lives in Ribe — 🎉", 0.0), ("አበበ በከተማዋ ጎንደር ይኖራል", 1.0), ("Ada lives in አበበ", 3 / 13)],
+    ids=["English", "Amharic", "both"],
+)
+def test_letters_in_unknown_tokens_are_unread(text, share):
+    assert unread_share(load_tokenizer(EMBEDDED), [text]) == pytest.approx(share)
+
+
+def test_letters_of_which_only_the_bytes_are_known_are_unread(bytewise):
+    assert unread_share(bytewise, ["Ada ጎን"]) == pytest.approx(2 / 5)
+    assert unread_share(bytewise, ["", "🎉"]) == 0

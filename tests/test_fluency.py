@@ -31,7 +31,7 @@ def scored(tiny_llm):
 
     def scored(*examples: Example, folder: Path = tiny_llm) -> Sequence[Score]:
         settings = fluency.Settings(reads="seeds.jsonl", model=str(folder), methods=("tuned",))
-        return fluency.scorer(Scoring(settings, TASK, SCHEMA, [], (), lambda *_: None))(examples)
+        return fluency.scorer(Scoring(settings, TASK, SCHEMA, []))(examples)
 
     return scored
 

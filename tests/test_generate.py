@@ -11,12 +11,12 @@ from relseed.generation.exchanges import read_exchanges
 from relseed.generation.summary import read_summary
 from relseed.pipeline.errors import UserError
 from relseed.records.candidates import Rejected
-from relseed.records.files import read_records, write_records
+from relseed.records.files import DataError, read_records, write_records
 from relseed.tasks.relation import TASK, Example
 from relseed.tasks.relation.tags import tagged, untag
 from relseed.tasks.task import read_examples
 from stages import filter, generate
-from tests.methods import PARAMS, RULES, SCHEMA, SEEDS
+from tests.methods import PARAMS, RULES, SCHEMA, SEEDS, rule_filter
 
 GENERATE = {"labels": Path("labels.jsonl"), "seeds": Path("seeds.jsonl"), "candidates": Path("candidates")}
 FILTER = GENERATE | {name: Path(name) for name in ("accepted", "rejected", "summary")}
@@ -75,7 +75,7 @@ def ids(numbers: Sequence[int], end: str = "") -> list[str]:
 
 def test_a_stage_whose_exports_are_answered_time_after_time_comes_to_its_end():
     answer_rounds()  # each answers the one request of each label that all later ones depend on
-    exchanges = read_exchanges(Path("candidates/one_by_one.jsonl"))
+    exchanges = list(read_exchanges(Path("candidates/one_by_one.jsonl")))
     assert [exchange.id for exchange in exchanges] == ids(range(2))
     assert not EXPORT.exists()
 
@@ -103,6 +103,30 @@ def test_accepted_and_rejected_candidates_are_written_apart_and_none_is_lost():
     assert [(each.candidate.id, each.rule, each.reason) for each in rejected] == [
         (id, "length", "2 words, not 3 to 30") for id in ids([1], "/0")
     ]
+
+
+def test_what_is_accepted_and_rejected_is_written_as_if_all_of_it_was_there_at_once():
+    answer_rounds(0)
+    filter.main("one_by_one", **FILTER)
+    candidates = [
+        each for exchange in read_exchanges(Path("candidates/one_by_one.jsonl")) for each in exchange.candidates
+    ]
+    for folder, records in zip(("accepted", "rejected"), rule_filter().apply_all(candidates), strict=True):
+        write_records(Path("at_once.jsonl"), records)
+        assert Path(f"{folder}/one_by_one.jsonl").read_bytes() == Path("at_once.jsonl").read_bytes() != b""
+
+
+def test_a_wrong_line_among_the_candidates_is_an_error_with_file_and_line_and_nothing_is_written():
+    answer_rounds()
+    path = Path("candidates/one_by_one.jsonl")
+    first, second, *others = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([first, second, '{"id": "one_by_one/owns/9"}', *others, "[]"]), encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        filter.main("one_by_one", **FILTER)
+    named, last = str(caught.value).splitlines()
+    assert named.startswith("candidates/one_by_one.jsonl:3: request: Field required; response: Field required")
+    assert last.startswith("candidates/one_by_one.jsonl:6: not a JSON object")
+    assert [path for name in ("accepted", "rejected", "summary") for path in Path(name).glob("**/*")] == []
 
 
 def test_an_accepted_example_has_the_label_that_was_asked_for_and_the_method_that_wrote_it():

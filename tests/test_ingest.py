@@ -167,7 +167,7 @@ def test_a_failure_while_writing_leaves_no_file_behind(place: Path, monkeypatch:
 
 def test_an_output_folder_with_other_files_is_not_replaced(place: Path) -> None:
     source = broken(place)
-    with pytest.raises(UserError, match="holds files that ingest did not write"):
+    with pytest.raises(UserError, match="holds files that this stage did not write"):
         run(GAZETTE, source)
     assert (source / "relations.jsonl").exists()
 

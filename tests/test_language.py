@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 
-from relseed.quality.language import inside_word, language_of, length, scripts
-from tests.strategies import words
+from relseed.quality.language import inside_word, language_of, length, letters_apart, scripts, words
+from tests.strategies import words as any_words
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_what_is_no_letter_is_of_no_script() -> None:
     assert scripts("² ½ — 7, 12%! 🙂") == []
 
 
-@given(words)
+@given(any_words)
 def test_any_text_has_at_most_one_script_for_each_letter(text: str) -> None:
     assert len(scripts(text)) <= sum(letter.isalpha() for letter in text)
 
@@ -76,6 +76,10 @@ def test_the_language_is_named_where_it_is_sure(text: str, language: str | None)
         ("เรือ", 3),
         ("十 boats", 2),
         ("Seoul 서울", 2),
+        ("東京、大阪。", 4),
+        ("ภาษาไทย", 7),
+        ("हिन्दी की किताब", 3),
+        ("A – B", 3),
     ],
 )
 def test_a_length_counts_words_and_letters_where_words_are_not_set_apart(text: str, count: int) -> None:
@@ -93,7 +97,35 @@ def test_a_length_counts_words_and_letters_where_words_are_not_set_apart(text: s
         ("12a", 2, True),
         ("東京", 1, False),
         ("a東", 1, False),
+        ("की", 1, True),
+        ("किताब", 2, True),
+        ("เรือ", 2, True),
+        ("เรือ", 3, False),
+        ("cafe\u0301", 4, True),
+        ("❤\ufe0f", 1, False),
     ],
 )
 def test_a_place_is_inside_a_word_between_two_letters_or_digits_of_it(text: str, place: int, inside: bool) -> None:
     assert inside_word(text, place) is inside
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Marit's old_boat, 1907.", ["Marit", "s", "old", "boat", "1907"]),
+        ("林小雨创办了IBM公司。", [*"林小雨创办了", "IBM", *"公司"]),
+        ("เรือ", ["เ", "รื", "อ"]),
+        ("हिन्दी की किताब", ["हिन्दी", "की", "किताब"]),
+        ("cafe\u0301 ❤\ufe0f", ["cafe\u0301"]),
+        ("서울에 있다", ["서울에", "있다"]),
+        ("…", []),
+    ],
+    ids=["Latin", "Chinese", "Thai", "Devanagari", "a mark of its own", "Korean", "none"],
+)
+def test_letters_are_words_where_no_blanks_part_words_and_keep_their_marks(text: str, found: list[str]) -> None:
+    assert words(text) == found
+
+
+def test_letters_are_set_apart_only_where_no_blanks_part_words() -> None:
+    assert letters_apart("東京 by sea").split() == ["東", "京", "by", "sea"]
+    assert letters_apart("Marit’s  boat, 1907.") == "Marit’s  boat, 1907."

@@ -55,6 +55,18 @@ def test_responses_are_held_to_no_schema_where_the_endpoint_takes_none():
     assert free.key != asked().key
 
 
+def test_a_parameter_that_is_null_is_left_out_and_requests_stay_apart():
+    first, second = (asked(id, temperature=None, seed=None) for id in ("all_at_once/owns/0", "all_at_once/owns/1"))
+    assert not {"temperature", "seed"} & first.body().keys()
+    assert first.key != second.key
+
+
+def test_a_request_is_another_with_another_effort_or_without_a_seed_but_not_by_the_name_of_its_limit():
+    renamed = asked(limit_name="max_completion_tokens")
+    assert (renamed.key, renamed.body()["max_completion_tokens"]) == (asked().key, 9)
+    assert len({asked().key, asked(reasoning_effort="low").key, asked(seed=None).key}) == 3
+
+
 # Weights and adapters
 
 

@@ -12,7 +12,7 @@ from relseed.pipeline.named import load, names
 PACKAGES = {
     "relseed.classifier.heads": ["build"],
     "relseed.classifier.losses": ["decided"],
-    "relseed.criteria": ["scorer", "score"],  # one of these
+    "relseed.criteria": ["scorer"],
     "relseed.datasets": ["read"],
     "relseed.llm.engines": ["opened"],
     "relseed.methods": ["write", "make"],  # one of these

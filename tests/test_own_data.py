@@ -217,3 +217,53 @@ def test_what_a_spreadsheet_writes_comes_back_with_the_lines_on_which_it_stands(
         (sentence.text, sentence.head, sentence.tail) for sentence in found
     ]
     assert [one.place for one in located] == places
+
+
+def labelled(name: str) -> list[dict]:
+    return [{"relation": "owns", "definition": "x"}, {"relation": name, "definition": "y"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("founded\x1bby", "relation: holds the control character U+001B: take it out"),
+        ("founded\x00by", "relation: holds the control character U+0000: take it out"),
+        ("founded\nby", "relation: holds the control character U+000A: take it out"),
+        ("founded\uffffby", "relation: holds the control character U+FFFF: take it out"),
+        ("founded\u202eby", "relation: holds the control character U+202E: take it out"),
+        (" ", "relation: is blank: give it a name"),
+        ("", "relation: is blank: give it a name"),
+        ("founded by ", "relation: 'founded by ' begins or ends with a blank: take it out"),
+        ("</script><script>", "relation: '</script><script>' holds '<' or '>', which pages take for markup: use other"),
+        ("Owns", "label 'Owns' differs from 'owns' (line 1) in case or blanks alone: rename one"),
+        ("ow ns", "label 'ow ns' differs from 'owns' (line 1) in case or blanks alone: rename one"),
+    ],
+)
+def test_a_label_that_cannot_be_shown_or_told_from_another_is_an_error_with_its_line(tmp_path, name, says):
+    [problem] = problems(own(tmp_path, relations=labelled(name)))
+    assert problem.startswith(f"relations.jsonl:2: {says}")
+
+
+@pytest.mark.parametrize("name", ["org:founded_by", "Cause-Effect(e1,e2)", "gehört zu", "part-of", "né & mort"])
+def test_labels_as_datasets_have_them_are_good(tmp_path, name):
+    assert train(own(tmp_path, relations=labelled(name), train=[TAGGED], validation=[TAGGED], test=[TAGGED]))
+
+
+@pytest.mark.parametrize("field", ["head_type", "tail_type", "definition"])
+def test_a_control_character_in_what_is_said_of_a_relation_is_an_error_with_its_line(tmp_path, field):
+    relations = [*RELATIONS[:1], RELATIONS[1] | {field: "BO\x07AT"}]
+    assert problems(own(tmp_path, relations=relations)) == [
+        f"relations.jsonl:2: {field}: holds the control character U+0007: take it out"
+    ]
+
+
+def test_a_control_character_in_an_id_is_an_error_with_its_line(tmp_path):
+    [problem] = problems(own(tmp_path, train=[{"id": "a", **TYPED}, {"id": "b\x1b[2J", **TYPED}]))
+    assert problem == r"train.jsonl:2: the id 'b\x1b[2J' holds a control character: take it out"
+
+
+def test_a_key_that_stands_twice_in_a_line_is_an_error_with_its_line(tmp_path):
+    path = own(tmp_path)
+    line = json.dumps(TYPED)
+    (path / "train.jsonl").write_text(f'{line}\n{line[:-1]}, "text": "another"}}\n', encoding="utf-8")
+    assert problems(path) == ["train.jsonl:2: not JSON (the key 'text' stands twice): each line is one object"]

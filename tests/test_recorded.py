@@ -50,7 +50,7 @@ SEEDS = draw(read_examples(Path("data/gazette/train.jsonl"), TASK, SCHEMA), shot
 
 async def _write(method: Method) -> list[Exchange]:
     async with open_client(method.llm, "test", Path(method.settings.reads), PARAMS) as client:
-        return (await write(method, client)).exchanges
+        return list((await write(method, client)).exchanges)
 
 
 async def _explain() -> list[Attempts]:

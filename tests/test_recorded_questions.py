@@ -59,4 +59,4 @@ def test_eighty_questions_are_accepted_from_as_many_responses_as_are_recorded(fo
 
 async def asked(method: Method, params: Params) -> list[Exchange]:
     async with open_client(method.llm, "test", Path(method.settings.reads), params) as client:
-        return (await write(method, client)).exchanges
+        return list((await write(method, client)).exchanges)

@@ -63,7 +63,7 @@ def asked_about(name: str, about: list[EntityTuple], folder: Path) -> tuple[Meth
 
     async def within() -> list[Exchange]:
         async with open_client(method.llm, "test", Path(method.settings.reads), PARAMS) as client:
-            return (await write(method, client)).exchanges
+            return list((await write(method, client)).exchanges)
 
     return method, asyncio.run(within())
 

@@ -14,7 +14,7 @@ from relseed.records.candidates import candidate_id, method_of, request_id, requ
 from relseed.records.files import DataError, read_json_lines, read_lines, write_records
 from relseed.tasks.relation import TASK, Example, Mention, Schema, Sentence
 from relseed.tasks.relation.tags import detokenize, replace_mentions, tagged, token_to_char_span, untag
-from relseed.tasks.task import read_examples, read_schema
+from relseed.tasks.task import each_example, read_examples, read_schema
 from tests.strategies import characters as any_character
 from tests.strategies import sentences, tokenized
 from tests.tokens import tokens_and_spans
@@ -125,6 +125,16 @@ def test_lines_that_are_read_one_by_one_end_at_the_first_that_is_wrong(tmp_path:
     assert next(lines) == (1, {"n": 1})
     with pytest.raises(DataError, match=r"items\.jsonl:2: not a JSON object"):
         next(lines)
+
+
+def test_examples_that_are_read_one_by_one_end_at_the_first_that_is_wrong_and_all_that_are_are_named(tmp_path) -> None:
+    found = each_example(write(tmp_path / "train.jsonl", GOOD, [2], {**GOOD, "id": "b"}, GOOD), TASK, SCHEMA)
+    assert next(found).id == GOOD["id"]
+    with pytest.raises(DataError) as caught:
+        next(found)
+    assert [line.partition(": ")[0] for line in str(caught.value).splitlines()] == [
+        f"{tmp_path}/train.jsonl:{number}" for number in (2, 4)
+    ]
 
 
 def test_a_missing_file_is_named_with_the_cure(tmp_path: Path) -> None:

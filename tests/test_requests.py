@@ -1,10 +1,12 @@
 """Requests, their keys, and the cache under all engines: nothing is asked for twice."""
 
+import errno
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -78,7 +80,7 @@ def test_the_first_response_to_a_request_stays(tmp_path):
 
 def test_a_file_that_is_no_cache_is_an_error_with_a_cure(tmp_path):
     (tmp_path / "cache.db").write_text("something else entirely, and long enough to look like a header")
-    with pytest.raises(UserError, match=r"cache\.db is no request cache .* move it away"):
+    with pytest.raises(UserError, match=r"cache\.db is no request cache.* move it away"):
         Cache(tmp_path / "cache.db")
 
 
@@ -94,6 +96,53 @@ def test_a_row_that_is_no_response_is_an_error_with_a_cure(tmp_path):
         connection.execute("INSERT INTO completions VALUES (?, '{}', '{}')", (request().key,))
     with pytest.raises(UserError, match=r"something else than a response .* move the file away"):
         cache.get(request())
+
+
+def test_a_cache_that_is_damaged_later_on_is_an_error_with_a_cure(tmp_path):
+    path = tmp_path / "cache.db"
+    cache = Cache(path)
+    for number in range(50):
+        cache.put(request(str(number)), response("because " * 100))
+    cache.close()
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"cache\.db is no request cache, or damaged .* move it away"):
+        Cache(path).get(request("7"))
+
+
+def test_a_disk_that_fills_up_keeps_what_is_in_flight_and_says_so(tmp_path, monkeypatch):
+    cache = Cache(tmp_path / "cache.db")
+    spare = tmp_path / "cache.db.spare"
+
+    class Full:
+        """A connection to a database on a disk that has room once the spare is gone."""
+
+        def __init__(self, connection: sqlite3.Connection) -> None:
+            self._connection = connection
+
+        def execute(self, query: str, *values: object) -> sqlite3.Cursor:
+            if query.startswith("INSERT") and spare.exists():
+                raise sqlite3.OperationalError("database or disk is full")
+            return self._connection.execute(query, *values)
+
+        def close(self) -> None:
+            self._connection.close()
+
+    monkeypatch.setattr(cache, "_connection", Full(cache._connection))
+    with pytest.raises(UserError, match=r"cannot be used now \(database or disk is full\): see that the disk has room"):
+        cache.put(request("first"), response())
+    assert cache.put(request("in flight"), response()) == response()
+    assert len(cache) == 2
+
+
+def test_a_disk_that_is_nearly_full_is_said_before_anything_is_asked(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(UserError, match=r"cannot be used now .*No space left on device.*: see that the disk has room"):
+        Cache(tmp_path / "cache.db")
 
 
 WRITER = """

@@ -162,10 +162,87 @@ def test_a_sentence_is_kept_character_by_character():
     assert read(json.dumps(response(odd)))[0].text == odd
 
 
-def test_a_truncated_response_is_one_candidate_however_much_of_it_could_be_read():
-    text = json.dumps(response(GOOD, OTHER))
-    [candidate] = read(text, truncated=True)
-    assert (candidate.text, candidate.truncated, candidate.problem) == (text, True, "the response was cut off")
+# What is beside an answer
+
+WHOLE = json.dumps(response(GOOD, OTHER))
+DRAFT = json.dumps(response("A draft of <e1>Ines</e1> and her <e2>Sula</e2>."))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'<think>\nThey want {{"relation": ..., "samples": [...]}}.\n</think>\n\n{WHOLE}',
+        f"<think>{DRAFT}</think>{WHOLE}",
+        f"I mark {{head}} first.</think>\n{WHOLE}",
+        f"<THINK>a</THINK> <thinking>b {{</thinking>{WHOLE}",
+        f"[THINK]Hm. {{[/THINK]{WHOLE}",
+        f"{WHOLE}\n\nNote: put your own for {{head}} and {{tail}}.",
+        f"Here {{you}} are:\n```json\n{WHOLE}\n```\n{{ that is all",
+        f"Draft:\n```json\n{DRAFT}\n```\nChecked, final:\n```json\n{WHOLE}\n```",
+        f'{WHOLE}\nThe form was {{"relation": "...", "samples": []}}.',
+        f'{{"type": "object", "properties": {{"samples": {{"type": "array"}}}}}}\n{WHOLE}',
+        f'{{"answer": {WHOLE}}}',
+    ],
+    ids=[
+        "a form in thoughts",
+        "a draft in thoughts",
+        "thoughts that the prompt opens",
+        "thoughts twice",
+        "Mistral's thoughts",
+        "a note behind it",
+        "words around a fence",
+        "a draft before it",
+        "an empty form behind it",
+        "its schema before it",
+        "in another object",
+    ],
+)
+def test_a_whole_object_is_found_whatever_stands_around_it(text):
+    assert [candidate.text for candidate in read(text)] == [GOOD, OTHER]
+
+
+def test_a_line_break_inside_of_a_string_is_read_as_it_is():
+    assert read(WHOLE.replace(OTHER, f"{OTHER}\n"))[1].text == f"{OTHER}\n"
+
+
+def test_thoughts_without_an_end_are_never_read_as_an_answer():
+    [candidate] = read(f"<think>Perhaps {WHOLE}")
+    assert candidate.problem == "the response holds no JSON object"
+
+
+# An answer that was cut off
+
+
+@pytest.mark.parametrize("around", ["{}", "Here you are:\n```json\n{}", "<think>{{</think>{}"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_whole_samples_of_a_response_that_was_cut_off_count_and_the_last_is_truncated(around, indent):
+    text = json.dumps(response(GOOD, OTHER, GOOD), indent=indent)
+    cut = around.replace("{}", text[: text.rindex("Ines") + 2]).replace("{{", "{")
+    *whole, last = read(cut, truncated=True)
+    assert [candidate.text for candidate in whole] == [GOOD, OTHER]
+    assert all(candidate.fields["relation"] == "owner of" and not candidate.problem for candidate in whole)
+    assert (last.truncated, last.problem, last.id) == (True, "the response was cut off", "all_at_once/owner_of/4/2")
+    assert last.text.startswith("{")
+    assert cut.endswith(last.text)
+
+
+def test_a_response_that_was_cut_off_before_a_sample_was_whole_is_one_candidate():
+    for cut in ("", "<think>Hm", WHOLE[:20], WHOLE[: WHOLE.index(GOOD) + 9]):
+        [candidate] = read(cut, truncated=True)
+        assert (candidate.text, candidate.truncated, candidate.problem) == (cut, True, "the response was cut off")
+
+
+def test_a_response_that_was_cut_off_behind_its_object_is_whole():
+    assert [candidate.problem for candidate in read(f"{WHOLE}\n\nI hope that", truncated=True)] == [None, None]
+
+
+@settings(max_examples=50)
+@given(st.integers(0, len(WHOLE)))
+def test_wherever_a_response_is_cut_each_sample_is_whole_or_truncated(length):
+    found = read(WHOLE[:length], truncated=True)
+    whole = [candidate for candidate in found if not candidate.truncated]
+    assert [candidate.text for candidate in whole] == [GOOD, OTHER][: len(whole)]
+    assert len(found) - len(whole) <= 1
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ def test_the_rules_of_copies_are_not_applied_and_the_others_are():
     accepted, rejected = method("swapped", seeds=[PARENT]).rules.apply_all(exchange.candidates)
     assert ([example.text for example in accepted], rejected) == ([PARENT.text], [])
     long = seed("parent_of", f"<e1>Marit</e1>, the mother of <e2>Tove</e2>{', so' * 30}.")
-    assert [each.rule for each in make(method("swapped", seeds=[long])).rejected] == ["length"]
+    assert make(method("swapped", seeds=[long])).rejected == {"length": 1}
 
 
 def test_an_accepted_one_keeps_how_it_was_made_and_what_it_comes_near():

@@ -6,17 +6,16 @@ from collections import Counter
 
 import pytest
 
+from relseed.generation import runner, writing
 from relseed.generation.runner import CostEstimate
 from relseed.generation.usage import rejection_table, usage_of
-from relseed.generation.writing import rehearse
+from relseed.generation.writing import rehearse, write
 from relseed.llm.cache import Cache
 from relseed.llm.client import Client
 from relseed.llm.prices import Prices
 from relseed.llm.request import RequestFailedError
 from relseed.pipeline.errors import UserError
 from relseed.quality.rules import RuleFilter
-from relseed.records.candidates import Rejected
-from tests.boats import candidate
 from tests.methods import BAD, LABELS, SETTINGS, good, label, method, run, targets, text_of, written
 from tests.scripted import FREE, UNLIMITED, Scripted
 
@@ -55,19 +54,24 @@ def test_tokens_and_money_are_summed_over_the_responses():
     assert usage_of(exchanges, FREE).cost is None
 
 
+def test_how_many_responses_were_cut_off_is_said_with_a_cure(capsys):
+    cut = Scripted(lambda asked: good(asked)[:-9], finish="length")
+    written(cut, method("all_at_once"), "owns")
+    assert f"note: {len(cut.requests)} of {len(cut.requests)} responses were cut off: raise" in capsys.readouterr().out
+
+
 def test_rejections_are_counted_by_rule_the_most_frequent_first_and_then_what_was_accepted():
-    rejected = [Rejected(candidate=candidate(), rule=rule, reason="no") for rule in ("copy", "length", "length")]
-    assert rejection_table(rejected, 5) == [
+    assert rejection_table({"copy": 1, "length": 2}, 5) == [
         "length        2   25.0%",
         "copy          1   12.5%",
         "accepted      5   62.5%",
     ]
 
 
-def test_what_the_rules_reject_on_the_way_is_kept_with_its_reason():
+def test_what_the_rules_reject_on_the_way_is_counted_by_rule():
     found = run(Scripted(lambda _: text_of(BAD)), method("one_by_one"), "owns")
-    assert {rejected.rule for rejected in found.rejected} == {"length"}
-    assert len(found.rejected) == len(found.exchanges)
+    assert found.rejected == {"length": found.candidates}
+    assert found.candidates == len(list(found.exchanges)) > 0
 
 
 # Refusals
@@ -130,12 +134,89 @@ def test_a_spent_budget_says_what_is_kept_and_a_larger_one_resumes_from_there(tm
 
 
 @both_loops
-def test_an_error_that_a_person_must_mend_ends_everything_at_once(name):
-    wrong = UserError("the key is wrong")
-    engine = Scripted(lambda _: wrong, turns=lambda request: 2 if label(request) == "owns" else 9999)
-    with pytest.raises(UserError, match="the key is wrong"):
-        written(engine, method(name))
-    assert {label(request) for request in engine.in_flight} == {*LABELS[1:]}
+@pytest.mark.parametrize("wrong", [UserError("no credit"), RuntimeError("a defect")], ids=repr)
+def test_after_an_error_that_a_person_must_mend_nothing_more_is_asked_and_what_is_in_flight_is_kept(
+    name, wrong, tmp_path
+):
+    engine = Scripted(
+        lambda request: wrong if label(request) == "owns" else good(request),
+        turns=lambda request: 2 if label(request) == "owns" else 200,
+    )
+    client = Client(engine, Cache(tmp_path / "cache.db"), UNLIMITED, FREE)
+    with pytest.raises(type(wrong), match=str(wrong)):
+        written(engine, method(name), client=client)
+    others = [request for request in engine.requests if label(request) != "owns"]
+    assert len(others) == len(engine.most_in_flight) - sum(label(each) == "owns" for each in engine.most_in_flight)
+    assert len(client.cache) == len(others) > 1
+
+
+@both_loops
+def test_an_interrupted_run_asks_nothing_more_and_keeps_what_is_in_flight(name, tmp_path):
+    engine = Scripted(good, turns=lambda _: 50)
+    client, chosen = Client(engine, Cache(tmp_path / "cache.db"), UNLIMITED, FREE), method(name)
+
+    async def interrupt() -> None:
+        task = asyncio.create_task(write(chosen, client, targets(chosen)))
+        while not engine.in_flight:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(interrupt())
+    assert len(client.cache) == len(engine.requests) == len(engine.most_in_flight)
+
+
+# Refusals in words
+
+
+@both_loops
+def test_a_response_that_is_a_refusal_is_rejected_by_a_rule_of_its_own_with_the_words_of_the_model(name):
+    class Polite(Scripted):
+        async def complete(self, request):
+            response = await super().complete(request)
+            return response.model_copy(update={"text": "", "refusal": "I would rather not."})
+
+    found = run(Polite(good), method(name), "owns")
+    exchanges = list(found.exchanges)
+    assert found.rejected == {"refused": len(exchanges)}
+    assert [[candidate.problem for candidate in each.candidates] for each in exchanges] == [
+        ["I would rather not."] for _ in exchanges
+    ]
+    assert all(exchange.response.refusal == "I would rather not." for exchange in exchanges)
+
+
+def test_a_text_that_a_filter_cut_is_no_example():
+    class Filtered(Scripted):
+        async def complete(self, request):
+            return (await super().complete(request)).model_copy(update={"refusal": "a content filter"})
+
+    found = run(Filtered(good), method("all_at_once"), "owns")
+    assert set(found.rejected) == {"refused"}
+    assert all(len(exchange.candidates) == 1 for exchange in found.exchanges)
+
+
+def test_the_bar_says_what_is_waited_for(monkeypatch, capsys):
+    monkeypatch.setattr(runner, "_SECONDS_UNTIL_TOLD", 0.02)
+
+    class Silent(Scripted):
+        async def complete(self, request):
+            await asyncio.sleep(0.2)
+            return await super().complete(request)
+
+        def waiting(self) -> str:
+            return "nothing answered for 40 s"
+
+    written(Silent(good), method("all_at_once"), "owns")
+    assert "nothing answered for 40 s" in capsys.readouterr().err
+
+
+def test_units_beyond_those_that_are_written_side_by_side_wait_and_the_exchanges_are_the_same(monkeypatch):
+    every, few = Scripted(good), Scripted(good)
+    exchanges = written(every, method("one_by_one"))
+    monkeypatch.setattr(writing, "_SIDE_BY_SIDE", 2)
+    assert written(few, method("one_by_one")) == exchanges
+    assert (len(every.most_in_flight), len(few.most_in_flight)) == (len(LABELS), 2)
 
 
 def test_what_a_unit_accepted_is_known_from_its_first_response_to_its_end_alone(monkeypatch):
@@ -155,6 +236,6 @@ def test_what_a_unit_accepted_is_known_from_its_first_response_to_its_end_alone(
     turns = dict(zip(LABELS, (1, 100, 2000), strict=True))  # each label is done before the next has a response
     engine = Scripted(counting, turns=lambda request: turns[label(request)])
     found = run(engine, method("one_by_one"), *LABELS)
-    assert len(found.exchanges) == len(LABELS) * SETTINGS["per_label"]
+    assert len(list(found.exchanges)) == len(LABELS) * SETTINGS["per_label"]
     assert max(counts) == 1
     assert len(known) == 0

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from benchmarks import scale_data
-from benchmarks.scale import STAGES, growth, params
+from benchmarks.scale import SLOW, SLOW_UP_TO, STAGES, growth, measured, params
 from relseed.pipeline.params import Params
 from relseed.quality.duplicates import nearest
 from relseed.ranking.settings import Ranking
@@ -32,6 +32,20 @@ def test_growth_is_the_exponent_of_the_time_beyond_the_start():
 def test_a_stage_that_takes_no_longer_than_to_start_has_no_growth():
     _, start = run(10, 5.0)
     assert set(growth(start, run(1000, 4.9), run(10_000, 15.0)).values()) == {None}
+
+
+def test_a_stage_that_only_one_of_two_sizes_measures_has_no_growth_between_them():
+    _, start = run(10, 5.0)
+    size, more = run(100_000, 15.0)
+    del more["stages"][SLOW[0]]
+    assert set(growth(start, run(10_000, 6.0), (size, more))) == {*STAGES} - {SLOW[0]}
+
+
+def test_of_more_tuples_than_slow_stages_are_measured_on_candidates_are_ranked_by_the_quick_criteria(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    weights = [params(size, "http://localhost:1/v1")["rankings"]["best"]["weights"] for size in (SLOW_UP_TO, 100_000)]
+    assert weights == [{"sentiment": 0.5, "grammar": 0.5}, {"sentiment": 1.0}]
+    assert [stage for stage in STAGES if not measured(stage, 100_000)] == list(SLOW)
 
 
 def test_the_synthetic_tuples_are_of_255_relations_and_no_two_names_are_the_same():

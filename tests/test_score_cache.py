@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relseed.criteria import cache
-from relseed.criteria.cache import score_new
+from relseed.criteria.cache import CachedScorer
 from relseed.criteria.criterion import CriterionSettings, Score, Scorer, Scoring
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.workers import Workers
@@ -32,40 +32,31 @@ def here(tmp_path, monkeypatch):
 class Counting:
     """A criterion that counts what it scores."""
 
-    function = "score"
-
-    def __init__(self) -> None:
+    def __init__(self, most: int = 100) -> None:
         self.scored: list[str] = []
+        self.chunks: list[int] = []
+        self.most = most  # chunks, until it cannot score
+        self.loaded = 0
 
     def __call__(self, examples: Sequence[Any], seeds: Sequence[Any] = (), **changes: Any) -> list[Score]:
+        return self.cached(seeds, **changes)(examples)
+
+    def cached(self, seeds: Sequence[Any] = (), **changes: Any) -> CachedScorer:
         settings = Settings(**{"reads": "seeds.jsonl", "methods": ("tuned",)} | changes)
-        scoring = Scoring(settings, TASK, SCHEMA, seeds, examples, lambda *_: None)
-        module = SimpleNamespace(**{self.function: getattr(self, self.function)})
-        return score_new("length", module, scoring, Workers(count=1, address=None))  # type: ignore[arg-type]
+        module: Any = SimpleNamespace(scorer=self._scorer)
+        scoring = Scoring(settings, TASK, SCHEMA, seeds)
+        return CachedScorer("length", module, scoring, Workers(count=1, address=None))
 
-    def score(self, scoring: Scoring) -> list[Score]:
-        self.scored += [example.id for example in scoring.examples]
-        return [Score(1 / len(example.text), example.text[:3]) for example in scoring.examples]
+    def _scorer(self, _: Scoring) -> Scorer:
+        self.loaded += 1
+        return self._score
 
-
-class InChunks(Counting):
-    """One that looks at each example alone."""
-
-    function = "scorer"
-
-    def __init__(self, most: int = 100) -> None:
-        super().__init__()
-        self.chunks: list[Sequence[Any]] = []
-        self.most = most  # chunks, until it cannot score
-
-    def scorer(self, scoring: Scoring) -> Scorer:
-        def score(examples: Sequence[Any]) -> list[Score]:
-            if len(self.chunks) == self.most:
-                raise UserError("no more")
-            self.chunks.append(examples)
-            return self.score(scoring.of(examples))
-
-        return score
+    def _score(self, examples: Sequence[Any]) -> list[Score]:
+        if len(self.chunks) == self.most:
+            raise UserError("no more")
+        self.chunks.append(len(examples))
+        self.scored += [example.id for example in examples]
+        return [Score(1 / len(example.text), example.text[:3]) for example in examples]
 
 
 def test_only_what_is_new_is_scored():
@@ -73,6 +64,16 @@ def test_only_what_is_new_is_scored():
     first = score(SEEDS[:2])
     assert score(SEEDS[:3], methods=("tuned", "untuned"))[:2] == first
     assert score.scored == [seed.id for seed in SEEDS[:3]]
+
+
+def test_a_criterion_is_loaded_once_for_all_that_is_new_and_not_at_all_where_nothing_is():
+    score = Counting()
+    cached = score.cached()
+    cached(SEEDS[:1])
+    cached(SEEDS[1:2])
+    assert score.loaded == 1
+    score(SEEDS[:2])
+    assert score.loaded == 1
 
 
 def test_the_same_text_under_another_name_is_known():
@@ -100,18 +101,18 @@ def test_a_text_under_another_label_or_with_other_mentions_is_another():
     assert len(score.scored) == 3
 
 
-def test_a_criterion_that_looks_at_each_example_alone_gets_them_in_chunks(monkeypatch):
+def test_examples_are_scored_in_chunks(monkeypatch):
     monkeypatch.setattr(cache, "CHUNK", 2)
-    score = InChunks()
-    assert score(FIVE) == Counting()(FIVE, strict=True)
-    assert [len(chunk) for chunk in score.chunks] == [2, 2, 1]
+    score = Counting()
+    assert score(FIVE) == [Counting()([example], strict=True)[0] for example in FIVE]
+    assert (score.chunks, score.loaded) == ([2, 2, 1], 1)
 
 
 def test_chunks_that_were_scored_before_an_error_are_known_afterwards(monkeypatch):
     monkeypatch.setattr(cache, "CHUNK", 2)
-    score = InChunks(most=1)
+    score = Counting(most=1)
     with pytest.raises(UserError, match="no more"):
         score(FIVE)
     score.most = 100
     score(FIVE)
-    assert score.chunks == [FIVE[:2], FIVE[2:4], FIVE[4:]]
+    assert score.scored == [example.id for example in FIVE]

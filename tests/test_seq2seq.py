@@ -136,7 +136,7 @@ def test_a_method_whose_weights_are_not_here_is_skipped_and_does_not_pass_for_ru
 def test_a_method_whose_weights_are_here_writes_a_sentence_about_each_tuple(tmp_path):
     project(tmp_path, str(save_tiny_seq2seq(tmp_path / "model", "t5")))
     write(tmp_path)
-    found = read_exchanges(tmp_path / "candidates/t5.jsonl")
+    found = list(read_exchanges(tmp_path / "candidates/t5.jsonl"))
     assert len(found) == 2
     assert all(exchange.response is not None and len(exchange.candidates) == 1 for exchange in found)
     assert read_summary(tmp_path / "summary/t5.json").skipped is None

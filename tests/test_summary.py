@@ -1,6 +1,7 @@
 """What each method wrote, summed up: counts, cost and diversity, as a file, a table and metrics."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,12 @@ import pytest
 
 from relseed.generation import summarize as summarize_module
 from relseed.generation.exchanges import Exchange
-from relseed.generation.summarize import diversities_of, summarize
+from relseed.generation.sentences import Sentences
+from relseed.generation.summarize import Counting, diversities_of
 from relseed.generation.summary import MethodSummary, read_summary
 from relseed.llm.prices import Prices
 from relseed.llm.request import Message, Request, Response
-from relseed.quality.diversity import Embedded, embedded
+from relseed.quality.diversity import EmbeddedTexts
 from relseed.records.files import DataError
 from relseed.report.methods import methods_table
 from relseed.report.metrics import metrics_of
@@ -49,8 +51,17 @@ def declined(number: int) -> Exchange:
 
 def summed(*exchanges: Exchange, accepted_examples: int = 2, prices: Prices = PRICES) -> MethodSummary:
     """The summary of exchanges of which some candidates were accepted and one rejected."""
-    examples = [accepted(number=number) for number in range(accepted_examples)]
-    return summarize(exchanges, examples, [rejected()], ({}, {}), prices, LABELS)
+    outcomes = [*(accepted(number=number) for number in range(accepted_examples)), rejected()]
+    return counted(*exchanges, outcomes=outcomes).summary(({}, {}), prices, LABELS)
+
+
+def counted(*exchanges: Exchange, outcomes: Sequence[Any]) -> Counting:
+    """The count of exchanges, the last of which has these outcomes."""
+    counting = Counting("all_at_once")
+    for each in exchanges[:-1]:
+        counting.add(each, [])
+    counting.add(exchanges[-1], outcomes)
+    return counting
 
 
 def row(**changes: Any) -> dict[str, str]:
@@ -99,7 +110,7 @@ def test_a_request_that_the_provider_declined_is_counted_and_costs_nothing():
 def test_candidates_are_counted_by_label_where_accepted_and_by_rule_where_not():
     examples = [accepted(), accepted(number=1), accepted(relation="mends")]
     turned_down = [rejected(rule="length"), rejected(), rejected(rule="length")]
-    found = summarize([exchange(0)], examples, turned_down, ({}, {}), Prices(), LABELS)
+    found = counted(exchange(0), outcomes=[*turned_down, *examples]).summary(({}, {}), Prices(), LABELS)
     assert (found.candidates, found.accepted) == (6, 3)
     assert found.per_unit == {"brews": 2, "mends": 1}
     assert found.per_label == {"brews": 2, "mends": 1, "none": 0}
@@ -121,7 +132,7 @@ def test_a_label_that_was_asked_for_in_vain_is_counted_as_such():
 def test_diversity_is_kept_before_and_after_the_rules_as_means_and_the_vendi_score_by_label():
     less = DIVERSITY.model_copy(update={"vendi": 4.5})
     diversities = {"brews": DIVERSITY, "mends": less}, {"brews": DIVERSITY}
-    found = summarize([exchange(0)], [accepted()], [], diversities, Prices(), LABELS)
+    found = counted(exchange(0), outcomes=[accepted()]).summary(diversities, Prices(), LABELS)
     assert (found.before, found.after) == (DIVERSITY.model_copy(update={"vendi": 6.0}), DIVERSITY)
     assert (found.vendi_before, found.vendi) == ({"brews": 7.5, "mends": 4.5}, {"brews": 7.5})
 
@@ -136,8 +147,8 @@ def test_what_was_accepted_has_the_diversity_that_it_would_have_alone():
         ][:4]
         for label in schema.labels[:2]
     )
-    whole = diversities_by_label([*first, *second], accepted=[*first, *second[1:]])
-    alone = diversities_by_label([*first, *second[1:]], accepted=[*first, *second[1:]])
+    whole = diversities_by_unit([*first, *second], accepted=[*first, *second[1:]])
+    alone = diversities_by_unit([*first, *second[1:]], accepted=[*first, *second[1:]])
     assert whole[0] != whole[1] == alone[0] == alone[1]
     assert tuple(whole[1]) == schema.labels[:2]
 
@@ -152,7 +163,7 @@ def test_diversity_is_measured_unit_by_unit_whatever_the_labels():
     units = [
         in_response(example, number, "leads" if number % 2 else "born_in") for number, example in enumerate(examples)
     ]
-    before, after = diversities_of(TASK, {example.id: example for example in units}, units, "embed")
+    before, after = diversities_by_unit(units, units)
     assert list(before) == list(after) == ["born_in", "leads"]
 
 
@@ -161,15 +172,25 @@ def test_a_sentence_counts_once_in_a_response_however_many_of_its_pairs_it_holds
     first, second, *_ = read_examples(GAZETTE / "validation.jsonl", TASK, schema)
     one, other = in_response(first, 0, "leads"), in_response(second, 1, "leads")
     beside = in_response(first, 2, "leads").model_copy(update={"head": first.tail, "tail": first.head})
-    alone, together = (
-        diversities_of(TASK, {example.id: example for example in found}, found, "embed")
-        for found in ([one, other], [one, other, beside])
-    )
+    alone, together = (diversities_by_unit(found, found) for found in ([one, other], [one, other, beside]))
     assert alone == together
 
 
-def diversities_by_label(candidates: list[Example], accepted: list[Example]) -> Any:
-    return diversities_of(TASK, {example.id: example for example in candidates}, accepted, "embed")
+def diversities_by_unit(candidates: list[Example], accepted: list[Example]) -> Any:
+    """Those of candidates of one response, and of the accepted among them."""
+    sentences = Sentences(TASK)
+    sentences.add((example, example in accepted) for example in candidates)
+    return diversities_of(sentences, "embed")
+
+
+def test_a_sentence_is_accepted_with_any_of_its_pairs():
+    schema = read_schema(GAZETTE / "relations.jsonl", TASK)
+    first, *others = read_examples(GAZETTE / "validation.jsonl", TASK, schema)[:4]
+    one, *rest = [in_response(example, number, "leads") for number, example in enumerate([first, *others])]
+    beside = in_response(first, 9, "leads").model_copy(update={"head": first.tail, "tail": first.head})
+    _, after = diversities_by_unit([one, *rest, beside], [*rest[:2], beside])
+    alone, _ = diversities_by_unit([*rest[:2], one], [])
+    assert after == alone
 
 
 def test_a_unit_of_more_sentences_than_are_measured_is_measured_by_a_sample_that_is_the_same_each_time(monkeypatch):
@@ -177,21 +198,21 @@ def test_a_unit_of_more_sentences_than_are_measured_is_measured_by_a_sample_that
     examples = read_examples(GAZETTE / "validation.jsonl", TASK, schema)[:12]
     large = [in_response(example, number, "leads") for number, example in enumerate(examples[:9])]
     small = [in_response(example, number, "born_in") for number, example in enumerate(examples[9:])]
-    whole, _ = diversities_by_label([*large, *small], large)
+    whole, _ = diversities_by_unit([*large, *small], large)
     texts: list[str] = []
 
-    def counting(found: list[str], masked: list[str], desc: str) -> list[Embedded]:
+    def counting(found: list[str], masked: list[str], desc: str) -> EmbeddedTexts:
         texts.extend(found)
-        return embedded(found, masked, desc)
+        return EmbeddedTexts(found, masked, desc)
 
     monkeypatch.setattr(summarize_module, "MEASURED", 4)
-    monkeypatch.setattr(summarize_module, "embedded", counting)
-    before, after = diversities_by_label([*large, *small], large[:8])
+    monkeypatch.setattr(summarize_module, "EmbeddedTexts", counting)
+    before, after = diversities_by_unit([*large, *small], large[:8])
     assert before["born_in"].model_dump() == pytest.approx(whole["born_in"].model_dump(), abs=1e-5)
     assert before["leads"].vendi <= 4 < whole["leads"].vendi
     assert after["leads"].vendi <= 4
     assert len(texts) <= 4 + 4 + 3
-    assert diversities_by_label([*large, *small], large[:8]) == (before, after)
+    assert diversities_by_unit([*large, *small], large[:8]) == (before, after)
 
 
 def test_a_summary_survives_being_written_and_read(tmp_path: Path):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relseed.datasets.draw import draw
+from relseed.generation.sentences import Sentences
 from relseed.generation.summarize import diversities_of
 from relseed.pipeline.params import Params
 from relseed.quality.duplicates import similarity
@@ -179,7 +180,9 @@ def test_without_the_rule_nearly_all_of_it_is_accepted():
 
 def test_the_masked_figures_of_diversity_tell_templates_from_texts():
     accepted, _ = passed(OFF)
-    measured, _ = diversities_of(TASK, {example.id: example for example in accepted}, accepted, "templates")
+    sentences = Sentences(TASK)
+    sentences.add((example, True) for example in accepted)
+    measured, _ = diversities_of(sentences, "templates")
     assert set(measured) == set(TEMPLATES)
     for unit in measured.values():
         assert unit.distinct_masked < 0.12  # six texts of 58

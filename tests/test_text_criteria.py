@@ -31,8 +31,7 @@ def example(tagged: str, label: str = "owner_of") -> Example:
 
 def scores(criterion: ModuleType, entry: dict[str, Any], texts: Sequence[str], seeds: Sequence[Example]) -> list[Score]:
     settings = criterion.Settings.model_validate(entry)
-    score = criterion.scorer(Scoring(settings, TASK, SCHEMA, seeds, (), lambda *_: None))
-    found: list[Score] = score(list(map(example, texts)))
+    found: list[Score] = criterion.scorer(Scoring(settings, TASK, SCHEMA, seeds))(list(map(example, texts)))
     return found
 
 

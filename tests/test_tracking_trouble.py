@@ -214,6 +214,8 @@ class Answer(BaseHTTPRequestHandler):
             self.server.calls_in_trouble += 1
             if self.server.trouble == "hangs":
                 self.server.released.wait(HANGS_SECONDS)
+            if self.server.trouble == "trickles":
+                self.trickle()
             return  # without an answer: the connection is dropped
         info = {"run_id": "r", "run_uuid": "r", "experiment_id": "1", "status": "RUNNING", "lifecycle_stage": "active"}
         experiment = {"experiment_id": "1", "name": "relseed", "lifecycle_stage": "active"}
@@ -223,6 +225,14 @@ class Answer(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def trickle(self) -> None:
+        """Send blanks, so often that no single read takes long, and no end."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+        start = time.monotonic()
+        while time.monotonic() - start < HANGS_SECONDS and not self.server.released.wait(0.1):
+            self.wfile.write(b" " * 100)
 
     do_POST = do_GET  # noqa: N815
 
@@ -241,13 +251,24 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server.server_close()
 
 
+def test_a_server_that_trickles_from_the_first_answer_on_costs_one_warning(
+    server: Server, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server.trouble = "trickles"
+    start = time.perf_counter()
+    with tracked("stage", params={"a": 1}) as run:
+        run.log_metrics({"loss": 1.0})
+    assert time.perf_counter() - start < HANGS_SECONDS / 2
+    assert_one_warning(capfd.readouterr().err)
+
+
 def test_a_server_that_stays_up_gets_everything(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
     with tracked("stage", params={"a": 1}, reads=[Path()]) as run:
         run.log_metrics({"loss": 1.0})
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("trouble", ["hangs", "drops"])
+@pytest.mark.parametrize("trouble", ["hangs", "drops", "trickles"])
 def test_a_server_that_dies_during_the_run_is_asked_once_more_and_costs_one_warning(
     trouble: str, server: Server, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -92,7 +92,7 @@ def written(chosen: Method, *responses: str) -> tuple[list[Exchange], list[Reque
     left = iter(responses)
     engine = Scripted(lambda _: next(left))
     found = asyncio.run(write(chosen, Client(engine, None, UNLIMITED, FREE)))
-    return found.exchanges, engine.requests
+    return list(found.exchanges), engine.requests
 
 
 def texts(candidates: Sequence[Candidate]) -> list[str]:

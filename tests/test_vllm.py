@@ -28,7 +28,7 @@ from tests.scripted import FREE, UNLIMITED
 from tests.tiny_llm import born_in, save_tiny_llm
 from tests.vllm import OPTIONS, commands, params
 
-LIMITS = Limits(concurrency=8, timeout=60, attempts=2, rate_limit_timeout=5, backoff=0.1)
+LIMITS = Limits(concurrency=8, timeout=60, attempts=2, outage=0, rate_limit_timeout=5, backoff=0.1)
 PROMPT = born_in(2)
 
 

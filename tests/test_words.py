@@ -21,7 +21,15 @@ RETIRED = {
     "manners?|Manners?": (),
     "pools?|Pools?": (),
     "mixtures?|Mixtures?": (),
-    "refused|refuses|refuse": ("relseed/llm/", "relseed/generation/", "params.yaml"),  # by a provider
+    "refused|refuses|refuse": (
+        "relseed/llm/",
+        "relseed/generation/",
+        "params.yaml",
+        "records/candidates.py",
+        "quality/rules.py",
+        "explanations/prompt.py",
+        "tuples/written.py",
+    ),  # by a provider, or by a model
     "samples|Samples": (
         "benchmarks/scale_data.py",
         "tasks/formatting.py",

@@ -116,8 +116,8 @@ def scores(by: Workers) -> list[Score]:
     schema = read_schema(GAZETTE / "relations.jsonl", TASK)
     seeds, examples = (read_examples(GAZETTE / f"{split}.jsonl", TASK, schema)[:40] for split in ("train", "test"))
     examples[::3] = [each.model_copy(update={"text": f"{each.text} This are an mistake."}) for each in examples[::3]]
-    scoring = Scoring(settings, TASK, schema, seeds, examples, lambda *_: None)
-    return cache.score_new("grammar", grammar, scoring, by)  # type: ignore[arg-type]
+    scoring = Scoring(settings, TASK, schema, seeds)
+    return cache.CachedScorer("grammar", grammar, scoring, by)(examples)
 
 
 def test_a_folder_that_another_machine_lacks_is_an_error_that_names_the_machine(tmp_path):

@@ -1,5 +1,6 @@
 """From texts to what the model reads: token ids, and the positions of the tokens that the head reads."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -52,6 +53,20 @@ class EncodedDataset:
             torch.tensor([numbers[index] for index in indices], device=device) for numbers in (self.classes, self.about)
         )
         return Targets(classes, about)
+
+
+def unread_share(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> float:
+    """The share of letters and digits that a tokenizer does not know, 0 to 1: in unknown tokens, or as mere bytes."""
+    unread = every = 0
+    for text in texts:
+        encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        tokens = list(zip(encoded["input_ids"], encoded["offset_mapping"], strict=True))
+        pieces = Counter(start for _, (start, end) in tokens if end - start == 1)
+        unknown = {at for id, span in tokens if id == tokenizer.unk_token_id for at in range(*span)}
+        letters = [at for at, character in enumerate(text) if character.isalnum()]
+        unread += sum(at in unknown or pieces[at] > 1 for at in letters)
+        every += len(letters)
+    return unread / max(1, every)
 
 
 def encode_all(tokenizer: PreTrainedTokenizerBase, inputs: Sequence[Input], max_length: int) -> list[Encoded]:

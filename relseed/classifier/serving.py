@@ -39,6 +39,7 @@ _CODE = (
     "pipeline/named.py",
     "pipeline/outputs.py",
     "pipeline/progress.py",
+    "pipeline/secrets.py",
     "pipeline/templates.py",
     "records/__init__.py",
     "records/files.py",
@@ -98,6 +99,10 @@ def _records(table: "DataFrame") -> list[dict[str, Any]]:
 def _load_pyfunc(path: str) -> Labeller:
     """Load the model in a folder: MLflow calls this by its name."""
     return Labeller(Path(path))
+
+
+# What makes a folder of extractors an MLflow model.
+MLFLOW_MODEL = ("MLmodel", "python_env.yaml", "requirements.txt", "code")
 
 
 def write_mlflow_model(folder: Path, task: Task, head: str, loss: str) -> None:

@@ -3,68 +3,73 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
 
-from relseed.criteria.criterion import Score, Scoring
+from relseed.criteria.criterion import Score, Scorer, Scoring
 from relseed.pipeline.outputs import scratch
 from relseed.pipeline.workers import Workers, mapped
-from relseed.tasks.task import identity
+from relseed.tasks.task import Task, identity
 from relseed.training.resume import state_folder
 
 _TABLE = "CREATE TABLE IF NOT EXISTS scores (key TEXT PRIMARY KEY, value REAL NOT NULL, note TEXT) WITHOUT ROWID"
 _AT_ONCE = 500  # keys of one query
-CHUNK = 2048  # new examples that are scored together, by whoever: what is batched is the same for all
+CHUNK = 4096  # new examples that are scored together, by whoever: what is batched is the same for all
 
 
-def score_new(criterion: str, module: ModuleType, scoring: Scoring, workers: Workers) -> list[Score]:
-    """The score of each example, by the criterion where it is not known.
+class CachedScorer:
+    """A criterion that scores what is not known; what it loads is loaded once, and only if it scores anything.
 
     Known is what was scored before, whatever it was called: the same text and mentions under the same label, by the
     same criterion with the same settings, seeds, weights and code. The cache may be deleted at any time.
-
-    Raises:
-        UserError: The criterion cannot score.
     """
-    prefix = _fingerprint(criterion, scoring)
-    keys = [_key(prefix, scoring, example) for example in scoring.examples]
-    path = scratch() / "scores.db"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(path, timeout=60)) as db:
-        db.execute(_TABLE)
-        known = _known(db, keys)
-        new = {key: example for key, example in zip(keys, scoring.examples, strict=True) if key not in known}
-        if new:
+
+    def __init__(self, criterion: str, module: ModuleType, scoring: Scoring, workers: Workers) -> None:
+        """Open the scores by a criterion, which is a module."""
+        self._module, self._scoring, self._workers = module, scoring, workers
+        self._prefix = _fingerprint(criterion, scoring)
+
+    def __call__(self, examples: Sequence[Any]) -> list[Score]:
+        """The score of each example.
+
+        Raises:
+            UserError: The criterion cannot score.
+        """
+        keys = [_key(self._prefix, self._scoring.task, example) for example in examples]
+        path = scratch() / "scores.db"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path, timeout=60)) as db:
+            db.execute(_TABLE)
+            known = _known(db, keys)
+            new = {key: example for key, example in zip(keys, examples, strict=True) if key not in known}
             waiting = iter(new)
-            for found in _scored(module, scoring.of(list(new.values())), workers):
+            for found in self._scored(list(new.values())):
                 scored = {next(waiting): score for score in found}
                 with db:
                     rows = ((key, score.value, score.note) for key, score in scored.items())
                     db.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", rows)
                 known |= scored
-    return [known[key] for key in keys]
+        return [known[key] for key in keys]
 
+    @cached_property
+    def _scorer(self) -> Scorer:
+        scorer: Scorer = self._module.scorer(self._scoring)
+        return scorer
 
-def _scored(module: ModuleType, scoring: Scoring, workers: Workers) -> Iterator[list[Score]]:
-    """The scores of the examples in their order, chunk by chunk, or all at once where the criterion must see all."""
-    if not hasattr(module, "scorer"):
-        yield module.score(scoring)
-        return
-    examples = scoring.examples
-    chunks = [examples[start : start + CHUNK] for start in range(0, len(examples), CHUNK)]
-    prepare = partial(module.scorer, replace(scoring, examples=(), log=_unlogged))
-    yield from mapped(prepare, chunks, workers, threads=torch.get_num_threads())
-
-
-def _unlogged(metrics: Mapping[str, float], step: int) -> None:
-    """Log nothing: a run of MLflow is not for other processes."""
+    def _scored(self, examples: Sequence[Any]) -> Iterator[list[Score]]:
+        """The scores of the examples in their order, chunk by chunk."""
+        chunks = [examples[start : start + CHUNK] for start in range(0, len(examples), CHUNK)]
+        if min(self._workers.count, len(chunks)) <= 1:
+            return (self._scorer(chunk) for chunk in chunks)
+        return mapped(
+            partial(self._module.scorer, self._scoring), chunks, self._workers, threads=torch.get_num_threads()
+        )
 
 
 def _known(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Score]:
@@ -84,6 +89,6 @@ def _fingerprint(criterion: str, scoring: Scoring) -> str:
     return f"{Path(decided).name}/{hashlib.sha256(json.dumps(labels).encode()).hexdigest()[:12]}"
 
 
-def _key(prefix: str, scoring: Scoring, example: Any) -> str:
-    said = json.dumps([example.label, scoring.task.segments(example)], ensure_ascii=False)
+def _key(prefix: str, task: Task, example: Any) -> str:
+    said = json.dumps([example.label, task.segments(example)], ensure_ascii=False)
     return hashlib.sha256(f"{prefix}\n{said}".encode()).hexdigest()

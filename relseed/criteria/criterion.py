@@ -1,11 +1,7 @@
-"""What a criterion is: a module beside this one, with `Settings` and a function `scorer`, or `score`.
+"""What a criterion is: a module beside this one, with `Settings` and a function `scorer`."""
 
-`scorer(scoring) -> Scorer` is of criteria that look at each example alone: it loads what they need, and several
-processes may each score a part. `score(scoring) -> list[Score]` is of those that must see all of `scoring.examples`.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
@@ -21,20 +17,14 @@ class CriterionSettings(Section):
     methods: tuple[str, ...] = Field(min_length=1)  # whose accepted examples it scores
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Scoring:
-    """What a criterion scores, and with what."""
+    """What a criterion scores with."""
 
     settings: Any  # CriterionSettings, or what the criterion made of them
     task: Task
     schema: Any
     seeds: Sequence[Any]
-    examples: Sequence[Any]  # accepted ones, whose scores are wanted
-    log: Callable[[Mapping[str, float], int], None]  # metrics at a step, for MLflow
-
-    def of(self, examples: Sequence[Any]) -> "Scoring":
-        """The same of other examples."""
-        return replace(self, examples=examples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +35,4 @@ class Score:
     note: str | None = None
 
 
-Scorer = Callable[[Sequence[Any]], list[Score]]  # of examples, in their order
+Scorer = Callable[[Sequence[Any]], list[Score]]  # the scores of some examples, in their order

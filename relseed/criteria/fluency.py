@@ -40,23 +40,26 @@ def scorer(scoring: Scoring) -> Scorer:
     model, tokenizer = _load(scoring.settings)
 
     def score(examples: Sequence[Any]) -> list[Score]:
-        inputs = [_input(tokenizer, *_without_names(scoring.task, example)) for example in examples]
-        order = sorted(range(len(inputs)), key=lambda at: len(inputs[at][0]))
-        found = [Score(0.0)] * len(inputs)
-        for start in bar(range(0, len(order), _BATCH), desc="fluency", unit="batch"):
-            part = order[start : start + _BATCH]
-            for at, mean in zip(part, _means(model, [inputs[at] for at in part]), strict=True):
-                found[at] = Score(min(1.0, float(mean.exp())), f"{mean:.2f} nats a token")
-        return found
+        return _scores(model, [_input(tokenizer, *_without_names(scoring.task, example)) for example in examples])
 
     return score
+
+
+def _scores(model: Any, inputs: Sequence[tuple[list[int], list[int]]]) -> list[Score]:
+    order = sorted(range(len(inputs)), key=lambda at: len(inputs[at][0]))
+    found = [Score(0.0)] * len(inputs)
+    for start in bar(range(0, len(order), _BATCH), desc="fluency", unit="batch"):
+        part = order[start : start + _BATCH]
+        for at, mean in zip(part, _means(model, [inputs[at] for at in part]), strict=True):
+            found[at] = Score(min(1.0, float(mean.exp())), f"{mean:.2f} nats a token")
+    return found
 
 
 def _load(settings: Settings) -> tuple[Any, Any]:
     path = weights_path(settings.model, settings.revision)
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype="float32")
-        tokenizer: Any = AutoTokenizer.from_pretrained(path)
+        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype="float32", trust_remote_code=False)
+        tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
         cure = "name a folder, or a model of the Hugging Face Hub"
         raise UserError(f"criteria.fluency.model: no causal model {settings.model!r}: {cure} ({error})") from None

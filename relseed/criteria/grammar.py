@@ -24,10 +24,11 @@ def scorer(scoring: Scoring) -> Scorer:
     """One less a penalty for each fault, 0 at least; the first fault as a note."""
     linter, settings = harper.Linter(), scoring.settings
 
-    def score(example: Any) -> Score:
-        return _score(faults_of(example, scoring.task, linter, settings.ignored), settings.penalty)
+    def score(examples: Sequence[Any]) -> list[Score]:
+        found = (faults_of(example, scoring.task, linter, settings.ignored) for example in examples)
+        return [_score(faults, settings.penalty) for faults in found]
 
-    return lambda examples: list(map(score, examples))
+    return score
 
 
 def faults_of(example: Any, task: Task, linter: harper.Linter, ignored: Sequence[str]) -> list[str]:

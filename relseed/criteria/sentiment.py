@@ -28,10 +28,10 @@ def scorer(scoring: Scoring) -> Scorer:
 
     means = _means([(seed.label, compound(seed)) for seed in scoring.seeds])
 
-    def score(example: Any) -> Score:
-        return _score(compound(example), means.get(example.label, means[""]))
+    def score(examples: Sequence[Any]) -> list[Score]:
+        return [_score(compound(example), means.get(example.label, means[""])) for example in examples]
 
-    return lambda examples: list(map(score, examples))
+    return score
 
 
 def _means(tones: Sequence[tuple[str, float]]) -> Mapping[str, float]:

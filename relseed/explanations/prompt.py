@@ -10,7 +10,7 @@ from relseed.explanations.explanation import Explanation
 from relseed.llm.request import Message
 from relseed.pipeline.templates import render
 from relseed.quality.duplicates import normalise, similarity
-from relseed.records.candidates import Candidate, Rejected
+from relseed.records.candidates import REFUSED, Candidate, Rejected
 from relseed.tasks.relation import TASK, Example, Schema
 from relseed.tasks.structured import describe_error, json_object, json_schema
 
@@ -50,9 +50,10 @@ class ExplanationPrompt:
     def apply_rules(self, candidate: Candidate) -> Explanation | Rejected:
         """The explanation in a candidate, or the rule that rejects it. Never raises, whatever it holds."""
         if candidate.problem:
-            return Rejected(candidate=candidate, rule="truncated", reason=candidate.problem)
+            rule = REFUSED if candidate.refused else "truncated"
+            return Rejected(candidate=candidate, rule=rule, reason=candidate.problem)
         try:
-            response = _Response.model_validate(json_object(candidate.text))
+            response = _Response.model_validate(json_object(candidate.text, "trigger", "explanation"))
         except (ValueError, RecursionError) as error:
             return Rejected(candidate=candidate, rule="unparseable", reason=describe_error(error))
         explanation, trigger = response.explanation.strip(), response.trigger.strip()

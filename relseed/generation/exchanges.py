@@ -1,13 +1,13 @@
 """What was asked and answered, request by request: the lines of `data/candidates/<method>.jsonl`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from relseed.llm.request import Request, Response
 from relseed.records.candidates import Candidate, unit_of
-from relseed.records.files import read_records
+from relseed.records.files import each_good, scan_records
 
 
 class Exchange(BaseModel):
@@ -40,7 +40,7 @@ class Exchange(BaseModel):
         return self.model_copy(update={"response": self.response.model_copy(update={"seconds": None})})
 
 
-def generations(exchanges: Sequence[Exchange]) -> dict[str, int]:
+def generations(exchanges: Iterable[Exchange]) -> dict[str, int]:
     """How many examples were written one after another up to each candidate of a method that shows one, by id.
 
     What was written after a seed is of generation 1; candidates of other methods are of none.
@@ -53,11 +53,11 @@ def generations(exchanges: Sequence[Exchange]) -> dict[str, int]:
     return found
 
 
-def read_exchanges(path: Path) -> list[Exchange]:
-    """Read a file of candidates.
+def read_exchanges(path: Path) -> Iterator[Exchange]:
+    """Yield the exchanges of a file of candidates as they are read.
 
     Raises:
-        DataError: The file is missing, or a line is no exchange.
+        DataError: The file is missing, or lines hold no exchange. Nothing after the first such line is yielded.
     """
     cure = f"build it with `dvc repro generate@{path.stem}`"
-    return [exchange for _, exchange in read_records(path, Exchange, cure=cure)]
+    return (exchange for _, exchange in each_good(scan_records(path, Exchange, cure=cure)))

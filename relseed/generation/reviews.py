@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from relseed.generation.listed import Examples, Listed
 from relseed.records.reviews import Decision, hash_of
 from relseed.tasks.task import Task, misfit_as
 
@@ -14,7 +15,7 @@ _NAMED = 3  # ids that a line of the log names
 class Reviewed:
     """The accepted examples of a method after the decisions about them."""
 
-    examples: Sequence[Any]  # without those that are dropped, relabelled ones under their new label
+    examples: Sequence[Listed]  # without those that are dropped, relabelled ones under their new label
     approved: frozenset[str]  # ids that a person kept or relabelled
     relabelled: int
     dropped: int
@@ -27,20 +28,25 @@ class Reviewed:
         return len(self.approved) + self.dropped
 
 
-def apply_reviews(decisions: Mapping[str, Decision], examples: Sequence[Any], task: Task, schema: Any) -> Reviewed:
-    """Apply decisions, by id, to the accepted examples of a method."""
+def apply_reviews(
+    decisions: Mapping[str, Decision], listed: Sequence[Listed], examples: Examples, task: Task, schema: Any
+) -> Reviewed:
+    """Apply decisions, by id, to the accepted examples of a method, which are listed, and whole in `examples`."""
     left, approved, unfit, applied = [], set(), [], set()
-    for example in examples:
-        decision = decisions.get(example.id)
-        if decision is None or decision.hash != hash_of(example.label, task.segments(example)):
-            left.append(example)
+    for each in listed:
+        if (decision := decisions.get(each.id)) is None:
+            left.append(each)
+            continue
+        example = examples.whole(each)
+        if decision.hash != hash_of(example.label, task.segments(example)):
+            left.append(each)
             continue
         applied.add(example.id)
         if decision.label and (problem := misfit_as(decision.label, example, task, schema)):
             unfit.append(f"{example.id} is dropped, it cannot be relabelled: {problem}")
         elif decision.decision != "drop":
             approved.add(example.id)
-            left.append(task.relabelled(example, decision.label) if decision.label else example)
+            left.append(examples.add(task.relabelled(example, decision.label)) if decision.label else each)
     relabelled = sum(decisions[id].label is not None for id in approved)
     stale = [id for id in decisions if id not in applied]
     return Reviewed(left, frozenset(approved), relabelled, len(applied) - len(approved), unfit, stale)

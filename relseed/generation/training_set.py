@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt, model_validator
 
+from relseed.generation.listed import Examples, Listed
 from relseed.generation.reviews import Reviewed, apply_reviews
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
@@ -64,9 +65,10 @@ class TrainingSet(Section):
 
 @dataclass(frozen=True, slots=True)
 class Available:
-    """Accepted examples by method, in their order, and their scores by criterion and id, where there are any."""
+    """Accepted examples by method, in their order, and those of their scores by criterion and id that count."""
 
-    examples: dict[str, list[Any]]
+    store: Examples
+    examples: dict[str, list[Listed]]
     scores: dict[str, dict[str, float]]
     reviews: dict[str, Reviewed]  # the same examples after decisions of people
 
@@ -79,7 +81,7 @@ def read_available(settings: TrainingSet, task: Task, schema: Any, reviews: Path
         UserError: A score or a method that it asks for is not there.
     """
     wanted = set(settings.sources)
-    available = Available({method: [] for method in settings.sources}, {}, {})
+    available = Available(Examples(task), {method: [] for method in settings.sources}, {}, {})
     for file in _files(Path(settings.reads), settings):
         first = len(available.scores) < 1  # each criterion scores the same examples
         scores = available.scores.setdefault(file.stem, {}) if settings.reads_scores else None
@@ -88,15 +90,15 @@ def read_available(settings: TrainingSet, task: Task, schema: Any, reviews: Path
             if values is None or values.get("method") not in wanted:
                 continue
             example = _example(task, file, number, values)
-            if scores is not None and score is not None:
+            if scores is not None and score is not None and file.stem in settings.at_least.get(example.method, {}):
                 scores[example.id] = score
             if first:
-                available.examples[example.method].append(example)
+                available.examples[example.method].append(available.store.add(example))
     _check_methods(settings, available)
     _check_scores(settings, available)
     for method, examples in available.examples.items():
         decisions = read_decisions(reviews_of(reviews, method))
-        available.reviews[method] = apply_reviews(decisions, examples, task, schema)
+        available.reviews[method] = apply_reviews(decisions, examples, available.store, task, schema)
     return available
 
 

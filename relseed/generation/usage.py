@@ -1,12 +1,11 @@
 """What became of candidates, and what the responses took, counted."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from relseed.generation.exchanges import Exchange
 from relseed.llm.prices import Prices
-from relseed.records.candidates import Rejected
+from relseed.llm.request import Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,24 +17,41 @@ class Usage:
     cost: float | None
 
 
-def usage_of(exchanges: Sequence[Exchange], prices: Prices) -> Usage:
+@dataclass(slots=True)
+class Tokens:
+    """Tokens of the responses so far; None from the first one on that an engine did not count."""
+
+    prompt: int | None = 0
+    completion: int | None = 0
+
+    def add(self, response: Response) -> None:
+        """Count a response."""
+        self.prompt = _sum(self.prompt, response.prompt_tokens)
+        self.completion = _sum(self.completion, response.completion_tokens)
+
+    def usage(self, prices: Prices) -> Usage:
+        """What they took, at these prices."""
+        if self.prompt is None or self.completion is None:
+            return Usage(self.prompt, self.completion, None)
+        return Usage(self.prompt, self.completion, prices.cost(self.prompt, self.completion))
+
+
+def usage_of(exchanges: Iterable[Exchange], prices: Prices) -> Usage:
     """What the responses among `exchanges` took, at these prices."""
-    responses = [exchange.response for exchange in exchanges if exchange.response]
-    prompt = _sum([response.prompt_tokens for response in responses])
-    completion = _sum([response.completion_tokens for response in responses])
-    cost = None if prompt is None or completion is None else prices.cost(prompt, completion)
-    return Usage(prompt, completion, cost)
+    tokens = Tokens()
+    for exchange in exchanges:
+        if exchange.response:
+            tokens.add(exchange.response)
+    return tokens.usage(prices)
 
 
-def _sum(counts: Sequence[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
+def _sum(first: int | None, second: int | None) -> int | None:
+    return None if first is None or second is None else first + second
 
 
-def rejection_table(rejected: Sequence[Rejected], accepted: int) -> list[str]:
-    """How many candidates each rule rejected, most first, then what was accepted: lines of text."""
-    counts = Counter(candidate.rule for candidate in rejected)
-    rows = [*((name, count) for name, count in counts.most_common()), ("accepted", accepted)]
-    total = len(rejected) + accepted
+def rejection_table(rejected: Mapping[str, int], accepted: int) -> list[str]:
+    """How many candidates each rule rejected, most first and then by name, then what was accepted: lines of text."""
+    rows = [*sorted(rejected.items(), key=lambda row: (-row[1], row[0])), ("accepted", accepted)]
+    total = sum(rejected.values()) + accepted
     width = max(len(name) for name, _ in rows)
     return [f"{name:<{width}} {count:6,} {count / max(1, total):7.1%}" for name, count in rows]

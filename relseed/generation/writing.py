@@ -1,7 +1,8 @@
-"""Running a method: every unit's loop at once, against an engine, or in rehearsal; or its rule."""
+"""Running a method: the units' loops side by side, against an engine, or in rehearsal; or its rule."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import cycle
 from types import ModuleType
 from typing import Any
@@ -15,15 +16,29 @@ from relseed.llm.request import Request
 from relseed.pipeline.named import load
 from relseed.quality.rules import RuleFilter
 from relseed.records.candidates import Candidate, Rejected, candidate_id, request_id
+from relseed.records.spool import Spool
 from relseed.tasks.task import Derived
 
+# Units that are written at the same time, at most: more than an engine has requests for, and memory holds the prompts
+# of no others.
+_SIDE_BY_SIDE = 512
 
-@dataclass(frozen=True, slots=True)
+
 class Written:
-    """What was asked and answered, and what the rules rejected on the way."""
+    """What was asked and answered, unit by unit, and what of it is counted; the exchanges are on disk."""
 
-    exchanges: list[Exchange]
-    rejected: list[Rejected]
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.exchanges = Spool(Exchange)
+        self.requests = self.candidates = 0
+        self.rejected: Counter[str] = Counter()  # candidates, by rule
+
+    def add(self, unit: int, exchange: Exchange, rejected: Iterable[Rejected] = ()) -> None:
+        """Keep an exchange as the last of a unit, and count what the rules rejected of it."""
+        self.exchanges.add(exchange, unit)
+        self.requests += exchange.request is not None
+        self.candidates += len(exchange.candidates)
+        self.rejected.update(each.rule for each in rejected)
 
 
 class _Checked:
@@ -33,14 +48,14 @@ class _Checked:
     response to the end of the unit alone: it takes far more memory than what was written.
     """
 
-    def __init__(self, method: Method, target: Target, runner: RequestRunner) -> None:
+    def __init__(self, method: Method, target: Target, runner: RequestRunner, written: Written, number: int) -> None:
         self._method, self._target, self._runner = method, target, runner
+        self._written, self._number = written, number
         self._rules: RuleFilter | None = None
-        self.exchanges: list[Exchange] = []
-        self.rejected: list[Rejected] = []
 
     async def __call__(self, asked: Sequence[Asked]) -> list[Accepted]:
-        found = await gather([self._runner.send(query.id, query.request, query.prompt.parse) for query in asked])
+        sent = [self._runner.send(query.id, query.request, query.prompt.parse) for query in asked]
+        found = await gather(sent, self._runner.client)
         return [
             accepted for query, exchange in zip(asked, found, strict=True) for accepted in self._accept(query, exchange)
         ]
@@ -50,45 +65,45 @@ class _Checked:
             raise exchange
         if query.after is not None:
             exchange = exchange.model_copy(update={"after": query.after})
-        self.exchanges.append(exchange)
         self._rules = self._rules or self._method.rules.with_nothing_accepted()
         accepted, rejected = self._rules.apply_all(exchange.candidates)
-        self.rejected += rejected
+        self._written.add(self._number, exchange, rejected)
         own = list(filter(self._target.holds, accepted))
         self._runner.count_accepted(len(own))
         show = self._method.task.show
         return [Accepted(show(example), getattr(example, "tuple", None), example) for example in own]
 
-    async def run(self, loop: ModuleType, unit: Unit) -> None:
+    async def run(self, loop: ModuleType) -> None:
         """Write the unit to its end, then forget what was accepted.
 
         Raises:
             StoppedError: A response did not come.
         """
         try:
-            await loop.write(unit)
+            await loop.write(Unit(self._method, self._target, self))
         finally:
             self._rules = None
 
 
 async def write(method: Method, client: Client, targets: Sequence[Target] | None = None) -> Written:
-    """Have a method write its targets (None: all), all units side by side, exchanges in the order of the units.
+    """Have a method write its targets (None: all), units side by side, exchanges in the order of the units.
 
     Raises:
         UserError: Not every request was answered.
     """
     loop = load("relseed.methods", method.settings.loop, "loop of a method")
     targets = targets_of(method, loop) if targets is None else targets
-    estimate = CostEstimate.of(await rehearse(method, targets))
+    estimate = sum([CostEstimate.of(await rehearse(method, [target])) for target in targets], CostEstimate.of([]))
     print(estimate.describe(client.engine.name, client.prices), flush=True)
     runner = RequestRunner(client, f"generate, {method.name}", sum(target.wanted for target in targets))
-    checked = [_Checked(method, target, runner) for target in targets]
-    units = [Unit(method, target, send) for target, send in zip(targets, checked, strict=True)]
-    await runner.run([send.run(loop, unit) for unit, send in zip(units, checked, strict=True)])
-    return Written(
-        [exchange for unit in checked for exchange in unit.exchanges],
-        [item for unit in checked for item in unit.rejected],
-    )
+    written, slots = Written(), asyncio.Semaphore(_SIDE_BY_SIDE)
+
+    async def run(number: int, target: Target) -> None:
+        async with slots:
+            await _Checked(method, target, runner, written, number).run(loop)
+
+    await runner.run([run(number, target) for number, target in enumerate(targets)])
+    return written
 
 
 def make(method: Method) -> Written:
@@ -98,9 +113,11 @@ def make(method: Method) -> Written:
         UserError: The schema has no negative label, the method does not fit the task, or the seeds have nothing for it.
     """
     label, loop = method.negative, load("relseed.methods", method.settings.loop, "loop of a method")
-    exchanges = [_made(method.name, label, unit, found) for unit, found in loop.make(method).items()]
-    _, rejected = method.rules.apply_all(candidate for exchange in exchanges for candidate in exchange.candidates)
-    return Written(exchanges, rejected)
+    written, rules = Written(), method.rules.with_nothing_accepted()
+    for number, (unit, found) in enumerate(loop.make(method).items()):
+        exchange = _made(method.name, label, unit, found)
+        written.add(number, exchange, rules.apply_all(exchange.candidates)[1])
+    return written
 
 
 def _made(method: str, label: str, unit: str, found: Sequence[Derived]) -> Exchange:

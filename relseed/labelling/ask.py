@@ -49,13 +49,13 @@ async def _label(name: str, prompt: LabelPrompt, request: Request, runner: Reque
 def _read(prompt: LabelPrompt, exchange: Exchange, request: Request) -> LLMLabel:
     """What the response means; a refusal means nothing."""
     response = exchange.response
-    text = "" if response is None else response.text
+    text = "" if response is None or response.refusal is not None else response.text
     asked, written = (None, None) if response is None else (response.prompt_tokens, response.completion_tokens)
     return LLMLabel(
         id=prompt.item.id,
         label=prompt.item.label,
         predicted=prompt.read(text),
-        answer=text,
+        answer=text if response is None or response.refusal is None else response.refusal,
         prompt_tokens=estimated_tokens(request) if asked is None else asked,
         completion_tokens=len(text) // CHARACTERS_PER_TOKEN + 1 if written is None else written,
         counted=asked is not None and written is not None,

@@ -122,7 +122,7 @@ class LabelPrompt:
 
     def _read_code(self, text: str) -> str | None:
         try:
-            found = self.labels.get(str(json_object(text).get("answer")))
+            found = self.labels.get(str(json_object(text, "answer").get("answer")))
         except (ValueError, RecursionError):
             return None
         return None if found is None else found.label

@@ -29,6 +29,9 @@ class Budget(Section):
     cost: float | None = Field(ge=0)  # in the currency of the prices
 
 
+_POLL = 0.1  # seconds between two looks at what another process asks
+
+
 class BudgetSpentError(Exception):
     """The budget of tokens or money does not allow another request; what was answered is kept."""
 
@@ -70,33 +73,84 @@ class Client:
             raise UserError("budget.cost needs prices: set `prices` of the LLM in params.yaml, or budget.cost to null")
         self.engine, self.cache, self.budget, self.prices = engine, cache, budget, prices
         self.usage = Usage()
-        self._in_flight = 0
+        self._in_flight = self._elsewhere = 0  # requests that are asked by us, and by other processes
+        self._stopped = False
         self._returned = asyncio.Event()  # set when the next request returns, then replaced
         # What requests in flight may take at most, and what those took whose tokens were not counted.
         self._held_prompt = self._held_response = 0
 
     async def send(self, request: Request) -> Response:
-        """The response to a request, on disk by the time it is returned.
+        """The response to a request, on disk by the time it is returned; what another process asks is waited for.
 
         Raises:
             BudgetSpentError: It is not in the cache, and with it the budget might be exceeded.
-            RequestFailedError: The engine gave up on it.
+            RequestFailedError: The engine gave up on it, or nothing is asked any more.
         """
-        if self.cache is not None and (known := self.cache.get(request)) is not None:
-            self.usage.reused += 1
+        if self.cache is None:
+            return await self._ask(request)
+        if (known := self._known(self.cache, request)) is not None:
             return known
+        async with self._turn(self.cache, request):
+            known = self._known(self.cache, request)
+            return await self._ask(request) if known is None else known
+
+    def stop(self) -> None:
+        """Ask nothing more; what is in flight comes in and is kept."""
+        self._stopped = True
+        self.engine.halt()
+
+    def waiting(self) -> str | None:
+        """What keeps responses from coming, in words; None while they come."""
+        other = f"{self._elsewhere} requests are asked by another process" if self._elsewhere else None
+        return "; ".join(filter(None, (self.engine.waiting(), other))) or None
+
+    async def _ask(self, request: Request) -> Response:
         async with self._reserved(request):
+            self._check_going()
             try:
                 response = await self.engine.complete(request)
+                kept = await self._kept(request, response)
             except RequestFailedError as error:
                 self.usage.failed[error.reason] += 1
                 raise
-            if self.cache is not None:
-                await _finish(asyncio.to_thread(self.cache.put, request, response))
+            except Exception:  # the others that are in flight would meet it, too, but will be billed
+                self.stop()
+                raise
             self.usage.add(response)
         if not response.counted:
             self._hold(estimated_tokens(request), request.max_tokens)
-        return response
+        return kept
+
+    def _known(self, cache: Cache, request: Request) -> Response | None:
+        known = cache.get(request)
+        self.usage.reused += known is not None
+        return known
+
+    async def _kept(self, request: Request, response: Response) -> Response:
+        """The response that the cache keeps: that of a process that was quicker, if there is one."""
+        if self.cache is None:
+            return response
+        return await _finish(asyncio.to_thread(self.cache.put, request, response))
+
+    @asynccontextmanager
+    async def _turn(self, cache: Cache, request: Request) -> AsyncIterator[None]:
+        """Hold a request, so that no other process asks it meanwhile."""
+        if not cache.reserve(request):
+            self._elsewhere += 1
+            try:
+                while not cache.reserve(request):
+                    self._check_going()
+                    await asyncio.sleep(_POLL)
+            finally:
+                self._elsewhere -= 1
+        try:
+            yield
+        finally:
+            cache.release(request)
+
+    def _check_going(self) -> None:
+        if self._stopped:
+            raise RequestFailedError("stopped", "nothing is asked any more")
 
     def cost(self) -> float | None:
         """What the run cost so far; None where a price or a count is unknown."""
@@ -160,11 +214,11 @@ async def open_client(llm: LLM, title: str, reads: Path, params: Params) -> Asyn
             yield Client(opened, cache, budget, llm.prices)
 
 
-async def _finish(writing: Coroutine[None, None, None]) -> None:
+async def _finish(writing: Coroutine[None, None, Response]) -> Response:
     """Write to the end even if whoever waits is stopped: the response was paid for."""
     task = asyncio.ensure_future(writing)
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         await task
         raise

@@ -26,9 +26,12 @@ class LLM(Section):
     form: Literal["chat", "continuation", "plain"]  # of its prompts: instructions, a text to go on with, or to rewrite
     prompt_characters: PositiveInt | None = None  # continuation: of the examples that are shown, at most
     structured_output: bool  # hold responses to their JSON schema; false for an endpoint that refuses response_format
-    temperature: float = Field(ge=0)
-    top_p: float = Field(gt=0, le=1)
-    seed: NonNegativeInt  # each request gets a seed of its own, made from this one
+    # What is null is left out of requests.
+    temperature: float | None = Field(ge=0)
+    top_p: float | None = Field(gt=0, le=1)
+    seed: NonNegativeInt | None  # each request gets a seed of its own, made from this one
+    limit_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # of the limit of a response's tokens
+    reasoning_effort: str | None = None  # of a reasoning model: low, medium, high or whatever it knows
     licence: str  # of what it writes, as you declare it
     prices: Prices = Prices()
 
@@ -55,6 +58,9 @@ class LLM(Section):
             top_p=self.top_p,
             max_tokens=max_tokens,
             seed=int.from_bytes(digest[:4]) >> 1,  # 31 bits: not every engine takes more
+            sends_seed=self.seed is not None,
+            reasoning_effort=self.reasoning_effort,
+            limit_name=self.limit_name,
         )
 
     def for_label(self, label: str) -> "LLM":

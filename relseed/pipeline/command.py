@@ -1,13 +1,15 @@
 """Run a stage's `main` as a command whose options are the function's parameters."""
 
+import errno
 import inspect
 import sys
+import traceback
 from collections.abc import Callable
-from typing import Annotated, get_origin
+from typing import Annotated, NoReturn, get_origin
 
 import typer
 
-from relseed.pipeline.errors import UserError
+from relseed.pipeline.errors import UserError, printable
 
 
 def _entry(value: str) -> str:
@@ -47,9 +49,27 @@ def _option(annotation: type) -> object:
 
 
 def guarded(app: typer.Typer) -> None:
-    """Run an app whose `UserError`s are messages for people."""
+    """Run an app whose `UserError`s are messages for people; whatever else it ends with is told without secrets."""
     try:
         app()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+        _end(f"error: {error}")
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _MACHINE:
+            _end(f"error: {error}: {_MACHINE[error.errno]}")
+        _end(traceback.format_exc().rstrip())
+
+
+_MACHINE = {  # what the machine lacks, and what a person can do about it
+    errno.ENOSPC: "make room on that disk, and run again",
+    errno.EDQUOT: "your share of that disk is used up: make room, and run again",
+    errno.EFBIG: "files may not become that large there: raise the limit, or write elsewhere, and run again",
+    errno.EMFILE: "a process may open more files after `ulimit -n 4096`; then run again",
+    errno.ENFILE: "all processes of this machine together have too many files open: end some, and run again",
+    errno.EROFS: "name a place that can be written to",
+}
+
+
+def _end(message: str) -> NoReturn:
+    print(printable(message), file=sys.stderr)
+    raise SystemExit(1) from None

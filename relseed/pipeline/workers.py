@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import Field, PositiveInt
 
@@ -24,7 +24,7 @@ from relseed.pipeline.progress import bar
 
 _PATIENCE = 10  # seconds, for a cluster to answer
 _TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex(32)}  # or Ray keeps one in the user's home
-_QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
 
@@ -71,7 +71,7 @@ def _cluster(workers: Workers, threads: int) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="relseed-ray-") as folder:
         try:
             if workers.address is None:
-                own = {"_node_ip_address": "127.0.0.1", "_temp_dir": folder, "include_dashboard": False}
+                own: dict[str, Any] = {"_node_ip_address": "127.0.0.1", "_temp_dir": folder, "include_dashboard": False}
                 ray.init("local", num_cpus=workers.count, **own, **_QUIET)
             else:
                 _join(workers.address, same)
@@ -101,7 +101,7 @@ def _by_ray(prepare: Callable[[], Callable[[Chunk], Result]], chunks: Sequence[C
     context.enable_progress_bars = False
     rows = [{"chunk": pickle.dumps(chunk)} for chunk in chunks]
     done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-        _Worker,
+        cast(Any, _Worker),  # Ray's types know no classes here
         fn_constructor_args=(Path.cwd(), pickle.dumps(prepare)),
         compute=ray.data.ActorPoolStrategy(size=count, max_tasks_in_flight_per_actor=1),
         num_cpus=1,

@@ -67,8 +67,10 @@ def build_trainer(config: Dpo, pairs: Sequence[PreferencePair], state: Path) -> 
     """
     model = config.model
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(model)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype="float32" if device().type == "cpu" else "auto")
+        tokenizer: Any = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            model, dtype="float32" if device().type == "cpu" else "auto", trust_remote_code=False
+        )
     except OSError as error:
         raise UserError(
             f"no causal model {model!r}: build it with `dvc repro train_lm`, or download it ({error})"

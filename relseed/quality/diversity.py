@@ -1,7 +1,6 @@
 """How unlike each other the texts are, unit by unit: label by label, mostly."""
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from vendi_score import vendi
 
 from relseed.quality.duplicates import normalise
+from relseed.quality.language import words
 from relseed.quality.self_bleu import self_bleu
 from relseed.quality.templates import template
 
@@ -41,12 +41,22 @@ class Embedded:
     masked: np.ndarray
 
 
-def embedded(texts: Sequence[str], masked: Sequence[str], desc: str) -> list[Embedded]:
-    """Embed texts, as they are and with their mentions masked."""
-    from relseed.quality.embeddings import embed  # late: it loads PyTorch, which those who only read figures don't need
+class EmbeddedTexts:
+    """Texts with their embeddings, as they are and with their mentions masked; the vectors are in a file."""
 
-    vectors = embed([*texts, *masked], desc)
-    return list(map(Embedded, texts, map(template, masked), vectors[: len(texts)], vectors[len(texts) :]))
+    def __init__(self, texts: Sequence[str], masked: Sequence[str], desc: str) -> None:
+        """Embed them; `desc` says what for, on the terminal."""
+        from relseed.quality.embeddings import Vectors  # late: it loads PyTorch, which who reads figures does without
+
+        self._texts, self._masked, self._vectors = texts, masked, Vectors([*texts, *masked], desc)
+
+    def at(self, places: Iterable[int]) -> list[Embedded]:
+        """The texts at some places."""
+        masked = len(self._texts)  # they come after the others
+        return [
+            Embedded(self._texts[at], template(self._masked[at]), self._vectors[at], self._vectors[masked + at])
+            for at in places
+        ]
 
 
 def diversity(texts: Mapping[str, Sequence[Embedded]]) -> dict[str, Diversity]:
@@ -65,12 +75,12 @@ def mean(figures: Mapping[str, Diversity]) -> Diversity | None:
 
 def _figures(points: Sequence[Embedded]) -> Diversity:
     texts = [point.text for point in points]
-    words = [re.findall(r"\w+", text.casefold()) for text in texts]
+    in_words = [words(text.casefold()) for text in texts]
     vectors = np.stack([point.vector for point in points])
     masked = np.stack([point.masked for point in points])
     return Diversity(
-        distinct_1=_distinct([[(word,) for word in text] for text in words]),
-        distinct_2=_distinct([list(pairwise(text)) for text in words]),
+        distinct_1=_distinct([[(word,) for word in text] for text in in_words]),
+        distinct_2=_distinct([list(pairwise(text)) for text in in_words]),
         self_bleu=self_bleu(texts),
         distance=distance(vectors),
         distance_masked=distance(masked),

@@ -9,7 +9,6 @@ lengths: all shingles of known texts are indexed, so no order need hold for all.
 are left out (Arasu, Ganti and Kaushik 2006), and what remains is compared exactly.
 """
 
-import re
 import unicodedata
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 from pydantic import Field
 
 from relseed.pipeline.params import Section
+from relseed.quality.language import words
 
 SHINGLE = 3
 _32_BITS = 0xFFFFFFFF  # of a hash: shingles that share one propose a text too many, never one too few
@@ -206,9 +206,11 @@ def similarity(first: str, second: str) -> float:
 
 
 def normalise(text: str) -> str:
-    """The words of a text in lower case, one blank between two; a text without any word stays as it is."""
-    words = re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
-    return words or text
+    """The words of a text in lower case, one blank between two; a text without any word stays as it is.
+
+    Each letter, with its marks, is a word where words are written without blanks: one that differs is one word of many.
+    """
+    return " ".join(words(unicodedata.normalize("NFKC", text).casefold())) or text
 
 
 def _overlap(

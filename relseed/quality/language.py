@@ -1,12 +1,18 @@
 """What language and script a text is in, and what a word is in it."""
 
-import re
 from functools import cache
 
+import regex
 from fontTools import unicodedata
 
 _SURE = 0.5  # probability
-_UNSPACED = {"Han", "Hiragana", "Katakana", "Bopomofo", "Thai", "Lao", "Khmer", "Myanmar"}  # no blanks between words
+# Of scripts without blanks between words.
+_UNSPACED = {
+    *("Han", "Hiragana", "Katakana", "Bopomofo", "Yi", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan"),
+    *("Javanese", "Balinese", "Tai Le", "New Tai Lue", "Tai Tham", "Tai Viet"),
+}
+_IN_WORDS = regex.compile(r"[\p{L}\p{M}\p{N}_]")
+_RUN = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*")
 _OF_NO_SCRIPT = {"Common", "Inherited"}  # what many scripts use
 
 
@@ -36,19 +42,47 @@ def _script(letter: str) -> str:
 
 
 def inside_word(text: str, place: int) -> bool:
-    """Whether `place`, an offset, parts two letters or digits of one word, where words are set apart by blanks."""
-    around = text[max(0, place - 1) : place + 1]
-    return bool(place and re.fullmatch(r"\w\w", around)) and not any(map(_unspaced, around))
+    """Whether `place`, an offset, parts a letter from its marks, or two letters or digits where blanks part words."""
+    before, after = text[max(0, place - 1) : place], text[place : place + 1]
+    if not (_IN_WORDS.fullmatch(before) and _IN_WORDS.fullmatch(after)):
+        return False
+    return _is_mark(after) or not (_unspaced(before) or _unspaced(after))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, without punctuation; each letter, with its marks, is one where no blanks part words."""
+    return [word for run in _RUN.findall(text) for word in _parted(run)]
 
 
 def length(text: str) -> int:
     """How many words a text has; each letter counts as one where words are written without blanks between them."""
-    letters = (letter for letter in text if not unicodedata.category(letter).startswith("M"))  # no vowel signs
-    spaced = "".join(f" {letter} " if _unspaced(letter) else letter for letter in letters)
-    return len(spaced.split())
+    return sum(len(words(piece)) if any(map(_unspaced, piece)) else 1 for piece in text.split())
+
+
+def letters_apart(text: str) -> str:
+    """The text with blanks between letters where no blanks part words: what splits texts at blanks can read it."""
+    return _RUN.sub(lambda run: f" {' '.join(_parted(run[0]))} " if any(map(_unspaced, run[0])) else run[0], text)
+
+
+def _parted(run: str) -> list[str]:
+    """A run of letters, marks and digits as words."""
+    if run.isascii():
+        return [run]
+    parts: list[str] = []
+    for at, character in enumerate(run):
+        begins = _unspaced(character) or (at > 0 and _unspaced(parts[-1][0]))
+        if parts and (_is_mark(character) or not begins):
+            parts[-1] += character
+        else:
+            parts.append(character)
+    return parts
 
 
 @cache
 def _unspaced(letter: str) -> bool:
     used_by = map(unicodedata.script_name, unicodedata.script_extension(letter))
-    return letter.isalpha() and not _UNSPACED.isdisjoint(used_by)
+    return (letter.isalpha() or _is_mark(letter)) and not _UNSPACED.isdisjoint(used_by)
+
+
+def _is_mark(character: str) -> bool:
+    return bool(unicodedata.category(character).startswith("M"))

@@ -14,7 +14,7 @@ from relseed.pipeline.params import Section
 from relseed.quality.duplicates import Index, Match
 from relseed.quality.language import language_of, length, scripts
 from relseed.quality.templates import template
-from relseed.records.candidates import Candidate, Rejected, request_of
+from relseed.records.candidates import REFUSED, Candidate, Rejected, request_of
 
 _FOREIGN = 0.1  # share of letters in scripts that no seed uses
 
@@ -81,12 +81,15 @@ class _Known:
 
 
 class RuleFilter:
-    """The rules over candidates in turn: what was accepted is what later ones must differ from."""
+    """The rules over candidates in turn: what was accepted is what later ones must differ from.
+
+    The candidates of a response come one after another: whole examples are kept of the last response alone.
+    """
 
     def __init__(self, rules: Rules, settings: RuleSettings, seeds: Sequence[Any]) -> None:
         self.rules, self.settings, self.seeds = rules, settings, seeds
-        self._accepted: list[Any] = []
-        self._items: set[Hashable] = set()  # of those
+        self._accepted: list[str] = []  # ids
+        self._response: dict[int, Any] = {}  # accepted examples of the last response, by their place among all
         self._known_accepted, self._known_seeds = _Known(rules, settings), _Known(rules, settings)
         for seed in seeds:
             self._known_seeds.add(seed)
@@ -95,7 +98,7 @@ class RuleFilter:
     def with_nothing_accepted(self) -> "RuleFilter":
         """The same rules before anything was accepted; what was made of the seeds is shared."""
         other = copy(self)
-        other._accepted, other._items, other._known_accepted = [], set(), _Known(self.rules, self.settings)
+        other._accepted, other._response, other._known_accepted = [], {}, _Known(self.rules, self.settings)
         return other
 
     def apply(self, candidate: Candidate) -> Any | Rejected:
@@ -103,6 +106,8 @@ class RuleFilter:
 
         Never raises, whatever a candidate holds.
         """
+        if candidate.refused:
+            return Rejected(candidate=candidate, rule=REFUSED, reason=candidate.problem or "the model refused")
         for name, rule in self.rules.on_candidates.items():
             if reason := rule(candidate):
                 return Rejected(candidate=candidate, rule=name, reason=reason)
@@ -110,10 +115,15 @@ class RuleFilter:
         for name, holds in self.rules.on_examples.items():
             if reason := holds(self, example):
                 return Rejected(candidate=candidate, rule=name, reason=reason)
-        self._accepted.append(example)
-        self._items.add(self.rules.item(example))
-        self._known_accepted.add(example)
+        self._accept(example)
         return example
+
+    def _accept(self, example: Any) -> None:
+        if self._accepted and request_of(self._accepted[-1]) != request_of(example.id):
+            self._response.clear()
+        self._response[len(self._accepted)] = example
+        self._accepted.append(example.id)
+        self._known_accepted.add(example)
 
     def apply_all(self, candidates: Iterable[Candidate]) -> tuple[list[Any], list[Rejected]]:
         """The accepted examples and the rejected candidates, in their order."""
@@ -136,7 +146,7 @@ class RuleFilter:
         match = self._known_accepted.nearest(example)
         if match is None or match.same is not same or self._is_beside(match, example):
             return None
-        return _like(self._accepted[match.index].id, match)
+        return _like(self._accepted[match.index], match)
 
     def renames_seed(self, example: Any) -> str | None:
         """Whether an example has nearly the text of a seed once names and numbers are masked."""
@@ -148,15 +158,15 @@ class RuleFilter:
         match = self._known_accepted.nearest_masked(example)
         if match is None or self._is_beside(self._known_accepted.nearest(example), example):
             return None
-        return _like(f"{self._accepted[match.index].id} but for names", match)
+        return _like(f"{self._accepted[match.index]} but for names", match)
 
     def _is_beside(self, match: Match | None, example: Any) -> bool:
         """Whether an example is of the response and of the text of an accepted one, and labels what no other does."""
-        if match is None:
+        if match is None or (first := self._response.get(match.index)) is None:
             return False
-        first, rules = self._accepted[match.index], self.rules
+        item, text = self.rules.item, self.rules.text
         one_response = request_of(first.id) == request_of(example.id)
-        return one_response and rules.text(first) == rules.text(example) and rules.item(example) not in self._items
+        return one_response and text(first) == text(example) and item(example) not in map(item, self._response.values())
 
     def foreign_script(self, example: Any) -> str | None:
         """Whether more than a tenth of the letters are of a script that no seed uses."""

@@ -12,13 +12,18 @@ from sacrebleu.metrics.bleu import BLEU, MAX_NGRAM_ORDER
 from sacrebleu.metrics.helpers import extract_all_word_ngrams
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
+from relseed.quality.language import letters_apart
+
 _Ngram = tuple[str, ...]
 
 
 def self_bleu(texts: Sequence[str]) -> float:
-    """The mean of `sacrebleu.sentence_bleu` of each text against all others, 0 to 1."""
+    """The mean of `sacrebleu.sentence_bleu` of each text against all others, 0 to 1.
+
+    Letters are words where no blanks part words, as in sacrebleu's tokenizer for Chinese.
+    """
     tokenizer = Tokenizer13a()
-    counted = [extract_all_word_ngrams(tokenizer(text.rstrip()), 1, MAX_NGRAM_ORDER) for text in texts]
+    counted = [extract_all_word_ngrams(tokenizer(letters_apart(text).rstrip()), 1, MAX_NGRAM_ORDER) for text in texts]
     most = _two_most([counts for counts, _ in counted])
     lengths = Counter(length for _, length in counted)
     return fmean(_score(at, *each, most, lengths) for at, each in enumerate(counted)) / 100

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from relseed.criteria.cache import score_new
+from relseed.criteria.cache import CachedScorer
 from relseed.criteria.criterion import Scoring
 from relseed.generation.exchanges import Exchange
 from relseed.generation.method import Method, Target, llm_named
@@ -58,7 +58,7 @@ def targets_about(method: Method, tuples: Sequence[EntityTuple]) -> list[Target]
     return tuple_targets(method, tuples, method.settings.per_request)
 
 
-def scored(exchanges: Sequence[Exchange], method: Method, settings: Ranking, params: Params, log: Any) -> list[Scored]:
+def scored(exchanges: Sequence[Exchange], method: Method, settings: Ranking, params: Params) -> list[Scored]:
     """The first blend of each tuple that passes the rules, with its scores by the ranking's criteria.
 
     Raises:
@@ -68,7 +68,7 @@ def scored(exchanges: Sequence[Exchange], method: Method, settings: Ranking, par
         candidate for exchange in exchanges for candidate in exchange.candidates
     )
     blends = list({_about(example): example for example in reversed(accepted)}.values())[::-1]
-    by_criterion = {name: _scores(name, blends, method, params, log) for name in settings.criteria}
+    by_criterion = {name: _scores(name, blends, method, params) for name in settings.criteria}
     return [
         Scored(
             example.id,
@@ -81,12 +81,12 @@ def scored(exchanges: Sequence[Exchange], method: Method, settings: Ranking, par
     ]
 
 
-def _scores(criterion: str, blends: Sequence[Any], method: Method, params: Params, log: Any) -> list[float]:
+def _scores(criterion: str, blends: Sequence[Any], method: Method, params: Params) -> list[float]:
     module = load("relseed.criteria", criterion, "criterion")
     settings = params.section(f"criteria.{criterion}", module.Settings)
-    scoring = Scoring(settings, TASK, method.schema, method.rules.seeds, blends, log)
-    found = score_new(criterion, module, scoring, params.section("workers", Workers))
-    return [round(score.value, 6) for score in found]
+    scoring = Scoring(settings, TASK, method.schema, method.rules.seeds)
+    scorer = CachedScorer(criterion, module, scoring, params.section("workers", Workers))
+    return [round(score.value, 6) for score in scorer(blends)]
 
 
 def _about(example: Any) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+REFUSED = "refused"  # the rule of a response that is a refusal: it comes before those of what an example says
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]  # to count by
 
 
@@ -20,6 +21,7 @@ class Candidate(BaseModel):
     fields: dict[str, Any] = {}  # what else the response says of the example
     problem: str | None = None  # why the response could not be read
     truncated: bool = False  # the response was cut off at the most tokens allowed
+    refused: bool = False  # the model would not, or a content filter did not let it; `problem` has its words
 
 
 class Rejected(BaseModel):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,7 +151,7 @@ def scan_json_lines(path: Path, *, cure: str = "") -> Iterator[tuple[int, dict[s
 
 def _json_object(path: Path, number: int, line: str) -> dict[str, Any] | DataError:
     try:
-        record = json.loads(line)
+        record = json.loads(line, object_pairs_hook=_unique)
         # Python reads NaN and lone surrogates, which cannot be written again as JSON in UTF-8.
         json.dumps(record, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
@@ -159,6 +159,15 @@ def _json_object(path: Path, number: int, line: str) -> dict[str, Any] | DataErr
     if not isinstance(record, dict):
         return DataError(path, number, "not a JSON object: each line is one object")
     return record
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, none of whose keys stands twice: Python would keep the last alone."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+    return found
 
 
 def read_json_lines(path: Path, *, cure: str = "") -> Iterator[tuple[int, dict[str, Any]]]:
@@ -192,23 +201,22 @@ def read_records(path: Path, kind: type[Record], *, cure: str = "") -> list[tupl
     Raises:
         DataError: The file is missing, or lines do not hold valid records.
     """
-    return all_good(scan_records(path, kind, cure=cure))
+    return list(each_good(scan_records(path, kind, cure=cure)))
 
 
-def all_good(lines: Iterable[tuple[int, Found | DataError]]) -> list[tuple[int, Found]]:
-    """What lines hold, if none of them is wrong.
+def each_good(lines: Iterable[tuple[int, Found | DataError]]) -> Iterator[tuple[int, Found]]:
+    """Yield what lines hold as they are read, up to the first that is wrong.
 
     Raises:
-        DataError: Some are.
+        DataError: Some are. All lines are looked at before it is raised.
     """
-    good, errors = [], []
+    errors: list[DataError] = []
     for number, found in lines:
         if isinstance(found, DataError):
             errors.append(found)
-        else:
-            good.append((number, found))
+        elif not errors:
+            yield number, found
     raise_all(errors)
-    return good
 
 
 def read_output(path: Path, kind: type[Record], *, stage: str) -> Record:
@@ -237,9 +245,20 @@ def write_records(path: Path, records: Iterable[BaseModel]) -> None:
 
 def write_json_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     """Write objects as JSON Lines as they come, whole or not at all."""
-    with output_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+    with json_lines_file(path) as add:
         for line in lines:
+            add(line)
+
+
+@contextmanager
+def json_lines_file(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Yield what adds an object to a file of JSON Lines, which is there, whole, if the block ends well."""
+    with output_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+
+        def add(line: Mapping[str, Any]) -> None:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+        yield add
 
 
 def read_json(path: Path, *, stage: str = "") -> Any:

@@ -67,12 +67,15 @@ def _request(exchange: Exchange) -> list[str]:
     lines = [line for message in request.messages for line in (_title(message.role), message.content)]
     revision = f" at {request.revision}" if request.revision else ""
     adapter = f", adapter {request.adapter}" if request.adapter else ""
+    named = {"temperature": request.temperature, "top_p": request.top_p}
+    sampling = "".join(f", {name} {value:g}" for name, value in named.items() if value is not None)
+    effort = f", reasoning effort {request.reasoning_effort}" if request.reasoning_effort else ""
     return [
         *lines,
         _title("request"),
         f"{exchange.id}, key {request.key}",
-        f"model {request.model}{revision}{adapter}, temperature {request.temperature:g}, top_p {request.top_p:g}, "
-        f"at most {request.max_tokens} tokens, seed {request.seed}",
+        f"model {request.model}{revision}{adapter}{sampling}{effort}, "
+        f"at most {request.max_tokens} tokens, {f'seed {request.seed}' if request.sends_seed else 'no seed'}",
     ]
 
 
@@ -82,7 +85,10 @@ def _response(exchange: Exchange) -> str:
         return f"none: {exchange.refusal}" if exchange.refusal else "none"
     counts = f"{response.prompt_tokens} + {response.completion_tokens} tokens"
     tokens = counts if response.counted else "tokens not counted"
-    return f"{response.text}\n({response.model}, engine {response.engine}, finished: {response.finish}, {tokens})"
+    tokens += "" if response.thought_tokens is None else f", {response.thought_tokens} of them thoughts"
+    thoughts = f"{response.thoughts}\n(thoughts)\n\n" if response.thoughts else ""
+    took = f"({response.model}, engine {response.engine}, finished: {response.finish}, {tokens})"
+    return f"{thoughts}{response.text}\n{took}"
 
 
 def _outcome(candidate: Candidate, data: Path) -> str:

@@ -53,7 +53,7 @@ def write_dataset(folder: Path, method: str, rows: Sequence[Row]) -> None:
             f"{folder} is written as a dataset of Argilla, and the library cannot be imported ({error}): "
             "`pip install argilla requests`, or name a file that ends in .csv or .html"
         ) from None
-    with output_folder(folder) as partial:
+    with output_folder(folder, RECORDS) as partial:
         (partial / ".argilla").mkdir()
         _write(partial / ".argilla/dataset.json", {"name": f"relseed-{method}"})
         _write(partial / ".argilla/settings.json", _settings(rows))

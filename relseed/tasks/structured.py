@@ -1,6 +1,7 @@
 """The form that a response must have, and reading what came, whether decoding was held to it or not."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,15 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from relseed.llm.request import Message
+from relseed.llm.request import Message, split_thoughts
 from relseed.pipeline.templates import render
 from relseed.records.candidates import Candidate, candidate_id
 from relseed.records.files import problem_of
 from relseed.tasks.task import Ask
+
+CUT_OFF = "the response was cut off"
+_BRACES = 1_000  # with which no object begins, after which none is looked for
+_TRIED = 20  # places at which an object that was cut off may begin, from the end on
 
 
 def json_schema(**properties: Any) -> dict[str, Any]:
@@ -25,19 +30,100 @@ def json_schema(**properties: Any) -> dict[str, Any]:
     }
 
 
-def json_object(text: str) -> dict[str, Any]:
-    """The JSON object that a response is, or holds in a fenced block or between words.
+def json_object(text: str, *wanted: str) -> dict[str, Any]:
+    """The JSON object with the fields `wanted` that a response is, or holds among thoughts, notes and fences.
+
+    Of several it is the last whose fields are all filled: a draft comes before what is final.
 
     Raises:
         ValueError: There is none.
     """
-    start, end = text.find("{"), text.rfind("}")
-    if start < 0 or end < start:
-        raise ValueError("the response holds no JSON object")
-    value: dict[str, Any] = json.loads(text[start : end + 1])
-    # Python reads lone surrogates, which cannot be written as UTF-8.
+    _, answer = split_thoughts(text)
+    found: list[dict[str, Any]] = []
+    problems: list[ValueError] = []
+    at = answer.find("{", 0, answer.rfind("}") + 1)
+    while at >= 0 and len(problems) < _BRACES:
+        try:
+            value, end = _DECODER.raw_decode(answer, at)
+        except ValueError as problem:
+            problems.append(problem)
+            end = at + 1
+        else:
+            found.append(value)
+            end = end if value.keys() >= set(wanted) else at + 1
+        at = answer.find("{", end)
+    return _checked(_chosen(found, problems, wanted))
+
+
+def _chosen(found: Sequence[dict[str, Any]], problems: Sequence[ValueError], wanted: Sequence[str]) -> dict[str, Any]:
+    fit = [value for value in found if value.keys() >= set(wanted)]
+    filled = [value for value in fit if all(value[name] for name in wanted)]
+    if best := filled or fit:
+        return best[-1]
+    if problems or not found:
+        raise next(iter(problems), ValueError("the response holds no JSON object"))
+    return found[0]
+
+
+def _checked(value: Any) -> Any:
+    """The same; Python reads lone surrogates, which cannot be written as UTF-8."""
     json.dumps(value, ensure_ascii=False).encode()
     return value
+
+
+def list_object(text: str, field: str, *, truncated: bool) -> tuple[dict[str, Any], str | None]:
+    """The JSON object that has the list `field`, and None; where it was cut off, its whole items, and what is left.
+
+    What is left is the item that was cut, or all of the text where no item is whole.
+
+    Raises:
+        ValueError: There is none, and the response was not cut off.
+    """
+    try:
+        return json_object(text, field), None
+    except (ValueError, RecursionError):
+        if not truncated:
+            raise
+    _, answer = split_thoughts(text)
+    for begun in list(re.finditer(rf'"{field}"\s*:\s*\[', answer))[: -_TRIED - 1 : -1]:
+        items, cut_at = _items(answer, begun.end())
+        if items and (head := _head(answer[: begun.start()])) is not None:
+            return {**head, field: items}, answer[cut_at:] or None
+    return {field: []}, text
+
+
+def _head(text: str) -> dict[str, Any] | None:
+    """The fields of an object that a text ends with, before another field; None where it ends with no object."""
+    ended = text.rstrip().removesuffix(",")
+    for begun in list(re.finditer(r"\{", ended))[: -_TRIED - 1 : -1]:
+        try:
+            return _checked(_DECODER.decode(ended[begun.start() :] + "}"))
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
+def _items(text: str, at: int) -> tuple[list[Any], int]:
+    """The whole items of a list from `at` on, behind its bracket, and where that begins which is not whole."""
+    items: list[Any] = []
+    while True:
+        at = _behind_blanks(text, at)
+        try:
+            item, end = _DECODER.raw_decode(text, at)
+            _checked(item)
+        except (ValueError, RecursionError):
+            return items, at
+        items.append(item)
+        end = _behind_blanks(text, end)
+        if text[end : end + 1] != ",":
+            return items, len(text)
+        at = end + 1
+
+
+def _behind_blanks(text: str, at: int) -> int:
+    while text[at : at + 1].isspace():
+        at += 1
+    return at
 
 
 def describe_error(error: Exception) -> str:
@@ -51,6 +137,8 @@ class _Response(BaseModel):
     samples: list[Any]
 
 
+# Line breaks and tabs inside of strings are read as they are: models write them.
+_DECODER = json.JSONDecoder(strict=False)
 _TEXTS = TypeAdapter(dict[str, str | None])
 _LISTS = TypeAdapter(dict[str, list[str] | None])
 
@@ -65,17 +153,19 @@ class SamplesParser:
 
     def parse(self, id: str, text: str, *, truncated: bool) -> list[Candidate]:
         """Read a response, whatever it is; what cannot be read becomes a candidate that says why."""
-        if truncated:
-            return [self._candidate(id, 0, text, truncated=True, problem="the response was cut off")]
         try:
-            response = self.response_type.model_validate(json_object(text))
+            values, rest = list_object(text, "samples", truncated=truncated)
+            response = self.response_type.model_validate(values)
         except (ValueError, RecursionError) as error:
             return [self._candidate(id, 0, text, problem=describe_error(error))]
         if not response.samples:
-            return [self._candidate(id, 0, text, problem="the response holds no sample")]
+            problem = CUT_OFF if truncated else "the response holds no sample"
+            return [self._candidate(id, 0, text, truncated=truncated, problem=problem)]
         candidates: list[Candidate] = []
         for sample in response.samples:
             candidates += self._read(id, len(candidates), sample, response)
+        if rest is not None:
+            candidates.append(self._candidate(id, len(candidates), rest, truncated=True, problem=CUT_OFF))
         return candidates
 
     def _read(self, id: str, number: int, sample: Any, response: Any) -> list[Candidate]:

@@ -2,14 +2,15 @@
 
 import hashlib
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, StrictBool, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, StrictBool, ValidationError, model_validator
 
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.named import load
@@ -23,6 +24,30 @@ if TYPE_CHECKING:  # what trains and labels asks no LLM and applies no rule: it 
 Split = Literal["train", "validation", "test"]
 SPLITS: Sequence[Split] = ("train", "validation", "test")
 Segment = tuple[str, str | None, str | None]  # a piece of text, its role and a note
+
+
+# What no name may hold: control characters, line ends, marks that turn the direction of text, and what is no character.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]")
+
+
+def _shown(text: str) -> str:
+    if found := _UNPRINTABLE.search(text):
+        raise ValueError(f"holds the control character U+{ord(found[0]):04X}: take it out")
+    return text
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is blank: give it a name")
+    if text != text.strip():
+        raise ValueError(f"{text!r} begins or ends with a blank: take it out")
+    if "<" in text or ">" in text:
+        raise ValueError(f"{text!r} holds '<' or '>', which pages take for markup: use other characters")
+    return text
+
+
+Shown = Annotated[str, AfterValidator(_shown)]  # on terminals, in figures and in prompts
+LabelName = Annotated[str, AfterValidator(_shown), AfterValidator(_name)]
 
 
 class Label(Protocol):
@@ -83,8 +108,8 @@ class PlainLabel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    label: str
-    definition: str
+    label: LabelName
+    definition: Shown
     negative: StrictBool = False
 
     @property
@@ -324,12 +349,24 @@ def read_schema(path: Path, task: Task, *, cure: str = "") -> Any:
     Raises:
         DataError: The file is missing, a line is malformed, or the labels contradict each other.
     """
-    lines = tuple(line for _, line in read_records(path, task.label_type, cure=cure))
+    numbered = read_records(path, task.label_type, cure=cure)
+    _check_alike(path, numbered)
+    lines = tuple(line for _, line in numbered)
     [field] = task.schema_type.model_fields
     try:
         return task.schema_type.model_validate({field: lines})
     except ValidationError as error:
         raise DataError(path, None, problem_of(error)) from None
+
+
+def _check_alike(path: Path, lines: Sequence[tuple[int, Any]]) -> None:
+    """Raises DataError where labels differ in case or blanks alone: no reader, and no LLM, keeps them apart."""
+    first: dict[str, tuple[int, str]] = {}
+    for number, line in lines:
+        at, label = first.setdefault("".join(line.label.split()).casefold(), (number, line.label))
+        if label != line.label:
+            problem = f"label {line.label!r} differs from {label!r} (line {at}) in case or blanks alone: rename one"
+            raise DataError(path, number, problem)
 
 
 def read_examples(path: Path, task: Task, schema: Any, *, cure: str = "", empty: bool = False) -> list[Any]:
@@ -339,8 +376,17 @@ def read_examples(path: Path, task: Task, schema: Any, *, cure: str = "", empty:
         DataError: The file is missing, or empty though it must not be (`empty`), or lines do not hold an example that
             the schema allows.
     """
-    lines = list(scan_json_lines(path, cure=cure))
-    return [] if empty and not lines else [found.example for found in checked(path, task, schema, lines)]
+    return list(each_example(path, task, schema, cure=cure, empty=empty))
+
+
+def each_example(path: Path, task: Task, schema: Any, *, cure: str = "", empty: bool = False) -> Iterator[Any]:
+    """Yield what `read_examples` reads as it is read, up to the first line that is wrong.
+
+    Raises:
+        DataError: As `read_examples` does. All lines are looked at before it is raised.
+    """
+    lines = scan_json_lines(path, cure=cure)
+    return (found.example for found in _each_checked(path, task, schema, lines, empty=empty))
 
 
 def checked(
@@ -354,8 +400,18 @@ def checked(
         DataError: Fields are no example, the schema does not allow it, an id repeats, or there is none. All places are
             looked at before it is raised.
     """
+    return list(_each_checked(path, task, schema, lines, empty=False))
+
+
+def _each_checked(
+    path: Path,
+    task: Task,
+    schema: Any,
+    lines: Iterable[tuple[int | str, Mapping[str, Any] | DataError]],
+    *,
+    empty: bool,
+) -> Iterator[Located]:
     places: dict[str, int | str] = {}
-    found: list[Located] = []
     errors: list[DataError] = []
     for place, fields in lines:
         try:
@@ -366,17 +422,19 @@ def checked(
             errors.append(DataError(path, place, problem_of(error)))
         else:
             places[example.id] = place
-            found.append(Located(example, path, place))
+            if not errors:
+                yield Located(example, path, place)
     raise_all(errors)
-    if not found:
+    if not places and not empty:
         raise DataError(path, None, "holds no example")
-    return found
 
 
 def _example(fields: Mapping[str, Any] | DataError, task: Task, schema: Any, places: Mapping[str, int | str]) -> Any:
     if isinstance(fields, DataError):
         raise fields
     example: Any = task.example_type.model_validate(fields)
+    if _UNPRINTABLE.search(example.id):
+        raise ValueError(f"the id {example.id!r} holds a control character: take it out")
     if example.label not in schema.labels:
         raise ValueError(f"unknown label {example.label!r}: the schema has {', '.join(schema.labels)}")
     if problem := task.misfit(example, schema):

@@ -10,6 +10,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from relseed.pipeline.errors import printable
 from relseed.tracking.provenance import commit_tags, dvc_hashes, experiment_tags, repository_root
 from relseed.tracking.store import Store, open_store
 
@@ -37,7 +38,7 @@ class Run:
 
     def log_file(self, path: Path) -> None:
         """Attach a copy of a file; for what people look at in MLflow, not for what DVC holds."""
-        self._attempt(lambda store: store.client.log_artifact(self._id, str(path)))
+        self._attempt(lambda store: store.in_time(store.client.log_artifact, self._id, str(path)))
 
     def _attempt(self, action: Callable[[Store], object]) -> None:
         if self._store is None:
@@ -62,9 +63,10 @@ class Run:
 
         tags = resolve_tags(experiment_tags(stage, system) | commit_tags())
         name = os.environ.get("DVC_STAGE") or stage
-        self._id = store.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id
+        run = store.in_time(store.client.create_run, store.experiment_id, tags=tags, run_name=name)
+        self._id = run.info.run_id
         flat = [Param(_key(name), str(value)) for name, value in flatten(params).items()]
-        store.client.log_batch(self._id, params=flat)
+        store.in_time(store.client.log_batch, self._id, params=flat)
         self._system_metrics = _start_system_metrics(self._id)
 
     def _log_metrics(self, store: Store, metrics: Mapping[str, Any], step: int) -> None:
@@ -74,17 +76,17 @@ class Run:
         now = get_current_time_millis()
         numbers = {key: value for key, value in flatten(metrics).items() if _is_number(value)}
         batch = [Metric(_key(key), float(value), now, step) for key, value in numbers.items()]
-        store.client.log_batch(self._id, metrics=batch)
+        store.in_time(store.client.log_batch, self._id, metrics=batch)
 
     def _log_data(self, store: Store, hashes: Mapping[str, str], context: str) -> None:
         """Tag the run with hashes, and refer to what they belong to as datasets and (written) models."""
         from mlflow.entities import RunTag
 
         tags = [RunTag(_key(f"dvc.{context}.{path}"), md5) for path, md5 in hashes.items()]
-        store.client.log_batch(self._id, tags=tags)
+        store.in_time(store.client.log_batch, self._id, tags=tags)
         datasets = [_dataset(path, md5, context) for path, md5 in hashes.items() if not _is_model(path)]
         if datasets:
-            store.client.log_inputs(self._id, datasets)
+            store.in_time(store.client.log_inputs, self._id, datasets)
         if context == "writes":
             for path, md5 in hashes.items():
                 if _is_model(path):
@@ -92,10 +94,10 @@ class Run:
 
     def _finish(self, status: str, writes: Sequence[Path]) -> None:
         self._attempt(lambda store: self._log_data(store, dvc_hashes(writes), "writes"))
-        self._attempt(lambda store: store.client.set_terminated(self._id, status))
+        self._attempt(lambda store: store.in_time(store.client.set_terminated, self._id, status))
         # Stopped last: it leaves by itself once the run has ended, and would wait for a server that is gone.
         if self._system_metrics is not None:
-            self._attempt(lambda _: self._system_metrics.finish())
+            self._attempt(lambda store: store.in_time(self._system_metrics.finish))
 
 
 @contextmanager
@@ -130,8 +132,7 @@ def tracked(
 
 
 def _warn(error: Exception) -> None:
-    said = " ".join(f"{type(error).__name__}: {error}".split())
-    said = re.sub(r"//[^/@\s]+@", "//***@", said)[:300]  # an address may hold a password
+    said = printable(" ".join(f"{type(error).__name__}: {error}".split()))[:300]
     print(
         f"warning: MLflow is left out for the rest of this stage, its results are unaffected: {said}",
         file=sys.stderr,
@@ -162,7 +163,8 @@ def _dataset(path: str, md5: str, context: str) -> Any:
 def _create_model(store: Store, run_id: str, path: str, md5: str) -> None:
     import mlflow
 
-    mlflow.create_external_model(
+    store.in_time(
+        mlflow.create_external_model,
         path.removeprefix("models/").replace("/", "-"),
         source_run_id=run_id,
         params={"dvc.path": path, "dvc.md5": md5},

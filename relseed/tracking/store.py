@@ -3,11 +3,12 @@
 import os
 import socket
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -16,8 +17,11 @@ from filelock import FileLock
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+Result = TypeVar("Result")
+
 # A dead server may cost a stage two seconds: the first question to it and one more that it leaves unanswered.
 _PROBE_SECONDS = 0.8
+_FILE_SECONDS = 30  # of one that sends a file
 _LOCK_SECONDS = 60  # as long as a crowd of first runs may take on a slow disk
 _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _DEFAULTS = {
@@ -35,6 +39,18 @@ class Store(NamedTuple):
 
     client: "MlflowClient"
     experiment_id: str
+    is_file: bool  # a database in a file, which is waited for
+
+    def in_time(self, call: Callable[..., Result], *values: Any, **named: Any) -> Result:
+        """Make a call, of the client or of mlflow, and wait for a server no longer than a stage may.
+
+        Raises:
+            Exception: What the call raises, or a TimeoutError.
+        """
+        if self.is_file:
+            return call(*values, **named)
+        seconds = _FILE_SECONDS if getattr(call, "__name__", "") == "log_artifact" else _call_seconds()
+        return within(seconds, lambda: call(*values, **named))
 
 
 def store_uri(root: Path) -> str:
@@ -55,7 +71,7 @@ def open_store(root: Path) -> Store:
     is_file = uri.startswith("sqlite:")
     turn: AbstractContextManager[object] = _turn(root) if is_file else nullcontext()
     with turn:
-        _probe_within(_PROBE_SECONDS, uri)
+        within(_PROBE_SECONDS + 0.2, lambda: _probe(uri, _PROBE_SECONDS))
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     import mlflow
@@ -63,7 +79,9 @@ def open_store(root: Path) -> Store:
     with turn:
         mlflow.set_tracking_uri(uri)
         client = mlflow.MlflowClient()
-        return Store(client, _experiment(client, str(root / "mlartifacts") if is_file else None))
+        if is_file:
+            return Store(client, _experiment(client, str(root / "mlartifacts")), is_file)
+        return Store(client, within(_call_seconds(), lambda: _experiment(client, None)), is_file)
 
 
 def _turn(root: Path) -> FileLock:
@@ -86,21 +104,30 @@ def _experiment(client: "MlflowClient", artifacts: str | None) -> str:
         raise
 
 
-def _probe_within(seconds: float, uri: str) -> None:
-    """Probe in a daemon thread, since looking up a host's name has no timeout of its own."""
-    answer: Future[None] = Future()
+def _call_seconds() -> float:
+    """How long a call to a server may take, to its last byte: MLflow's own time-out is from one read to the next."""
+    timeout, retries = (float(os.environ[f"MLFLOW_HTTP_REQUEST_{name}"]) for name in ("TIMEOUT", "MAX_RETRIES"))
+    return (timeout + 1) * (retries + 1)
 
-    def ask() -> None:
+
+def within(seconds: float, call: Callable[[], Result]) -> Result:
+    """What a call returns, made in a daemon thread: neither looking up a host's name nor reading an answer has an end.
+
+    Raises:
+        TimeoutError: It takes longer.
+    """
+    answer: Future[Result] = Future()
+
+    def make() -> None:
         try:
-            _probe(uri, seconds)
-            answer.set_result(None)
+            answer.set_result(call())
         except Exception as error:
             answer.set_exception(error)
 
-    Thread(target=ask, daemon=True).start()
-    if not wait([answer], timeout=seconds + 0.2).done:
-        raise TimeoutError(f"no answer within {seconds} s")
-    answer.result()
+    Thread(target=make, daemon=True).start()
+    if not wait([answer], timeout=seconds).done:
+        raise TimeoutError(f"no answer within {seconds:g} s")
+    return answer.result()
 
 
 def _probe(uri: str, seconds: float) -> None:

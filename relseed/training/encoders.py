@@ -17,6 +17,10 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
 from transformers.utils import logging
 
 from relseed.pipeline.errors import UserError
@@ -28,6 +32,8 @@ EMBEDDED = "all-MiniLM-L6-v2"
 _HIDDEN_DROPOUT = ("hidden_dropout_prob", "hidden_dropout", "dropout", "embedding_dropout", "mlp_dropout")
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 
+
+_BOTH_WAYS = ("xlnet", "bert-generation")  # can write without being causal
 
 _ORIGIN = "origin.json"
 # What a checkpoint is loaded from: neither another framework's weights nor a second copy of the same.
@@ -85,7 +91,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
         UserError: There is no such model here, or its tokenizer has no words or cannot map tokens to characters.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(encoder_path(name))
+        tokenizer = AutoTokenizer.from_pretrained(encoder_path(name), trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise _not_there(name, error) from error
     # Where the vocabulary is missing, transformers makes a tokenizer that knows its special tokens alone.
@@ -100,7 +106,7 @@ def load_encoder(name: str, *, dropout: float = 0.0) -> PreTrainedModel:
     """Load an encoder in fp32, with `dropout` on its hidden states and none on its attention weights.
 
     Raises:
-        UserError: There is no such model here, it has a decoder, or what is there lacks weights.
+        UserError: There is no such model here, it has a decoder or is one, or what is there lacks weights.
     """
     with quiet_loading(name):
         encoder, report = AutoModel.from_pretrained(
@@ -109,6 +115,7 @@ def load_encoder(name: str, *, dropout: float = 0.0) -> PreTrainedModel:
             dtype="float32",
             attn_implementation=attention_implementation(device()),
             output_loading_info=True,
+            trust_remote_code=False,
         )
     # Models pre-trained without a pooler (RoBERTa) get a fresh one; the markers' head does not use it.
     if missing := sorted(key for key in report["missing_keys"] if not key.startswith("pooler.")):
@@ -138,16 +145,33 @@ def prepared_config(name: str, dropout: float) -> PreTrainedConfig:
     """The configuration of an encoder, with `dropout` on its hidden states and none on its attention weights.
 
     Raises:
-        UserError: It has a decoder.
+        UserError: It has a decoder, or is one.
     """
-    config = AutoConfig.from_pretrained(encoder_path(name))
+    config = AutoConfig.from_pretrained(encoder_path(name), trust_remote_code=False)
     if config.is_encoder_decoder:
         raise UserError(f"'{name}' is an encoder with a decoder ({config.model_type}): take an encoder alone")
+    if _reads_forwards(config):
+        raise UserError(
+            f"'{name}' is a causal model ({config.model_type}): what it makes of a word knows nothing of the words "
+            f"behind it, and mentions would be labelled without them. Take an encoder, such as '{EMBEDDED}' or "
+            "xlm-roberta-base; a causal model can write, as an entry of `llms`"
+        )
     for names, value in ((_HIDDEN_DROPOUT, dropout), (_ATTENTION_DROPOUT, 0.0)):
         for key in names:
             if hasattr(config, key):
                 setattr(config, key, value)
     return config
+
+
+def _reads_forwards(config: PreTrainedConfig) -> bool:
+    """Whether a model's state at a word depends on the words before it alone."""
+    kind = config.model_type
+    if getattr(config, "is_decoder", False):
+        return True
+    both_ways = getattr(config, "use_bidirectional_attention", False) or not getattr(config, "is_causal", True)
+    if both_ways or kind in _BOTH_WAYS:
+        return False
+    return kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 
 def lacks_weights(name: str, missing: Sequence[str]) -> UserError:

@@ -32,6 +32,7 @@ def load_masked_lm(name: str, texts: Iterable[Sequence[int]], *, dropout: float)
             dtype="float32",
             attn_implementation=attention_implementation(device()),
             output_loading_info=True,
+            trust_remote_code=False,
         )
     head = mlm_head(model)
     prefix = next(name for name in _HEADS if hasattr(model, name))

@@ -20,7 +20,7 @@ from relseed.records.candidates import Candidate, candidate_id, request_id
 from relseed.records.files import read_records
 from relseed.tasks.relation import Schema
 from relseed.tasks.relation.entity_tuple import EntityTuple
-from relseed.tasks.structured import describe_error, json_object, json_schema
+from relseed.tasks.structured import CUT_OFF, describe_error, json_schema, list_object
 
 METHOD = "contexts"
 
@@ -111,14 +111,14 @@ class ContextPrompt:
         """A response, whatever it is, as a candidate for each paragraph in it. Never raises."""
         label = self.entities[0].relation
         made: dict[str, Any] = {"method": METHOD, "label": label}
-        if truncated:
-            problem = "the response was cut off"
-            return [Candidate(id=candidate_id(id, 0), text=text, problem=problem, truncated=True, **made)]
         try:
-            articles = _Response.model_validate(json_object(text)).articles
+            values, rest = list_object(text, "articles", truncated=truncated)
+            held = [self._read(each) for each in _Response.model_validate(values).articles]
         except (ValueError, RecursionError) as error:
             return [Candidate(id=candidate_id(id, 0), text=text, problem=describe_error(error), **made)]
-        return [Candidate(id=candidate_id(id, at), **self._read(each), **made) for at, each in enumerate(articles)]
+        if rest is not None:
+            held.append({"text": rest, "truncated": True, "problem": CUT_OFF})
+        return [Candidate(id=candidate_id(id, at), **each, **made) for at, each in enumerate(held)]
 
     def _read(self, article: Any) -> dict[str, Any]:
         try:

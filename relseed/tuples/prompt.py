@@ -12,7 +12,7 @@ from relseed.llm.request import Message
 from relseed.pipeline.templates import render
 from relseed.records.candidates import Candidate, candidate_id
 from relseed.tasks.relation import Relation
-from relseed.tasks.structured import describe_error, json_object, json_schema
+from relseed.tasks.structured import CUT_OFF, describe_error, json_schema, list_object
 
 METHOD = "tuples"
 
@@ -45,18 +45,15 @@ class TuplePrompt:
 
     def parse(self, id: str, text: str, *, truncated: bool) -> list[Candidate]:
         """A response, whatever it is, as a candidate for each tuple in it; `id` is the request's. Never raises."""
-        if truncated:
-            return [self._candidate(id, 0, text, truncated=True, problem="the response was cut off")]
         try:
-            found = _Response.model_validate(json_object(text)).tuples
+            values, rest = list_object(text, "tuples", truncated=truncated)
+            found = _Response.model_validate(values).tuples
         except (ValueError, RecursionError) as error:
             return [self._candidate(id, 0, text, problem=describe_error(error))]
-        return [
-            self._candidate(
-                id, number, json.dumps(each, ensure_ascii=False), fields=each if isinstance(each, dict) else {}
-            )
-            for number, each in enumerate(found)
-        ]
+        candidates = [self._read(id, number, each) for number, each in enumerate(found)]
+        if rest is not None:
+            candidates.append(self._candidate(id, len(found), rest, truncated=True, problem=CUT_OFF))
+        return candidates
 
     def _read(self, id: str, number: int, found: Any) -> Candidate:
         fields = found if isinstance(found, dict) else {}

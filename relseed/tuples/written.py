@@ -12,7 +12,7 @@ from relseed.llm.client import open_client
 from relseed.llm.llm import LLM
 from relseed.llm.request import Request
 from relseed.quality.duplicates import normalise
-from relseed.records.candidates import Candidate, request_id
+from relseed.records.candidates import REFUSED, Candidate, request_id
 from relseed.tasks.relation import Example, Relation, Schema
 from relseed.tasks.relation.entity_tuple import EntityTuple
 from relseed.tuples.prompt import METHOD, TuplePrompt
@@ -109,7 +109,7 @@ def _accepted(exchange: Exchange, unit: _Unit, found: Sequence[EntityTuple], ask
 def _read(candidate: Candidate, unit: _Unit, names: Collection[str]) -> EntityTuple:
     """Raises Unwanted where it is no tuple, or its names are known."""
     if candidate.problem:
-        raise Unwanted("unreadable", f"{candidate.problem}: {candidate.text}")
+        raise Unwanted(REFUSED if candidate.refused else "unreadable", f"{candidate.problem}: {candidate.text}")
     types = {"head_type": unit.relation.head_type, "tail_type": unit.relation.tail_type}
     pair = {role: candidate.fields.get(role) for role in ("head", "tail")}
     try:

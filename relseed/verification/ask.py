@@ -96,7 +96,7 @@ def _read(exchange: Exchange) -> Choice | None:
     if exchange.response is None:
         return None
     try:
-        said: Any = json_object(exchange.response.text).get("answer")
+        said: Any = json_object(exchange.response.text, "answer").get("answer")
     except (ValueError, RecursionError):
         return None
     return choice_of(said) if isinstance(said, str) else None

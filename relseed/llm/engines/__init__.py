@@ -1,3 +1,4 @@
 """What answers requests: one module per engine."""
 
-SHARED = ("batches", "engine", "sampling", "statuses", "weights")  # by its modules: found by no name in params.yaml
+# Used by its modules: found by no name in params.yaml.
+SHARED = ("batches", "completions", "engine", "faults", "files", "key", "sampling", "statuses", "strict", "weights")

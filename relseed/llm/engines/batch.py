@@ -4,17 +4,18 @@
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from openai.types.chat import ChatCompletion
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from relseed.llm.engines.engine import Setup
-from relseed.llm.engines.statuses import FATAL_HINTS, NON_RETRYABLE
-from relseed.llm.request import MALFORMED, Request, RequestFailedError, Response
+from relseed.llm.engines.completions import EngineError, read_completion, status_of
+from relseed.llm.engines.engine import Engine, Setup
+from relseed.llm.engines.statuses import FATAL_HINTS, NON_RETRYABLE, way_on
+from relseed.llm.engines.strict import strict_body
+from relseed.llm.request import Request, RequestFailedError, Response
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.outputs import main_checkout, output_file
 from relseed.pipeline.params import Section
@@ -32,14 +33,26 @@ class _Answered(BaseModel):
     body: Any = None
 
 
+class _Result(BaseModel):
+    type: str
+    message: Any = None
+    error: Any = None
+
+
 class _Line(BaseModel):
-    """A line of a batch output file, as OpenAI and vLLM write it."""
+    """A line of a batch output file, as OpenAI and vLLM write it (`response`), or Anthropic (`result`)."""
 
     model_config = ConfigDict(extra="ignore")
 
     custom_id: str
     response: _Answered | None = None
+    result: _Result | None = None
     error: Any = None
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it neither answers nor says why there is no answer."""
+        return self.response is None and self.result is None and not self.error
 
 
 @asynccontextmanager
@@ -58,7 +71,7 @@ async def opened(setup: Setup) -> AsyncIterator["BatchFiles"]:
     files.check()
 
 
-class BatchFiles:
+class BatchFiles(Engine):
     """Responses from batch output files; what they lack is kept open, to be exported."""
 
     name = "batch"
@@ -75,6 +88,7 @@ class BatchFiles:
         # Not in the temporary workspace of a queued experiment, which is gone when it has failed.
         self._export = main_checkout() / settings.requests / f"{title}.jsonl"
         self._open: dict[str, Request] = {}
+        self._asked: set[str] = set()  # keys
 
     async def complete(self, request: Request) -> Response:
         """The recorded response.
@@ -82,6 +96,7 @@ class BatchFiles:
         Raises:
             RequestFailedError: There is none, or the batch failed to answer this request.
         """
+        self._asked.add(request.key)
         response = self._responses.get(request.key)
         if response is None:
             self._open[request.key] = request
@@ -114,13 +129,14 @@ class BatchFiles:
             "  vLLM: set engine to vllm and model, on a machine that can run the model\n"
             f"  a batch: the requests are in {self._export}; have them answered (`vllm run-batch -i {self._export} "
             f"-o responses.jsonl --model ...`, or a provider's batch service), put the responses into {into} "
-            "and run again; each request names the model, so set that first to the one that will answer"
+            "and run again; each request names the model, so set that first to the one that will answer\n"
+            f"What is there now: {describe(self._recorded, self._asked)}"
         )
 
 
 def export_line(request: Request) -> str:
     """A request as a line of an OpenAI batch file, under its key."""
-    line = {"custom_id": request.key, "method": "POST", "url": "/v1/chat/completions", "body": request.body()}
+    line = {"custom_id": request.key, "method": "POST", "url": "/v1/chat/completions", "body": strict_body(request)}
     return json.dumps(line, ensure_ascii=False) + "\n"
 
 
@@ -128,19 +144,47 @@ def read_responses(recorded: Path) -> dict[str, Response | RequestFailedError]:
     """The responses in a file, or in all files of a folder, by request key.
 
     Of several to one request a response beats a refusal. What failed for a reason that passes (expired, rate limited, a
-    server at fault, an empty response) is none.
+    server at fault, broken off, an empty response) is none.
 
     Raises:
         DataError: A line is not one of a batch output file, or says that the batch went to the wrong place.
     """
     responses: dict[str, Response | RequestFailedError] = {}
-    for path in [recorded] if recorded.is_file() else sorted(recorded.glob("*.jsonl")):
-        for number, values in read_json_lines(path):
-            line = _checked(path, number, values)
-            response = _response(path, number, line)
-            if response is not None and not isinstance(responses.get(line.custom_id), Response):
-                responses[line.custom_id] = response
+    for path, number, line in _lines(recorded):
+        response = _response(path, number, line)
+        if response is not None and not isinstance(responses.get(line.custom_id), Response):
+            responses[line.custom_id] = response
     return responses
+
+
+def describe(recorded: Path, requests: Collection[str]) -> str:
+    """What lies in a file or a folder of responses that answers none of the requests of these keys, in words."""
+    lines = [line for _, _, line in _lines(recorded)]
+    silent = sum(line.says_nothing for line in lines)
+    others = len({line.custom_id for line in lines if not line.says_nothing} - set(requests))
+    read = _files(recorded)
+    left = [] if recorded.is_file() else sorted(set(recorded.glob("*")) - {*read, *recorded.glob("*.md")})
+    parts = [
+        f"{_counted(len(read), 'file')}, {_counted(len(lines), 'line')}",
+        f"{silent} have neither response, result nor error (are they the exported requests?)" if silent else "",
+        f"{others} are to none of these requests (another prompt, model or setting?)" if others else "",
+        f"passed over: {', '.join(f'{path.name}/' if path.is_dir() else path.name for path in left)}" if left else "",
+    ]
+    return "; ".join(filter(None, parts))
+
+
+def _files(recorded: Path) -> list[Path]:
+    return [recorded] if recorded.is_file() else sorted(recorded.glob("*.jsonl"))
+
+
+def _lines(recorded: Path) -> Iterator[tuple[Path, int, _Line]]:
+    for path in _files(recorded):
+        for number, values in read_json_lines(path):
+            yield path, number, _checked(path, number, values)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _checked(path: Path, number: int, values: dict[str, Any]) -> _Line:
@@ -148,29 +192,50 @@ def _checked(path: Path, number: int, values: dict[str, Any]) -> _Line:
         line = _Line.model_validate(values)
     except ValidationError as error:
         raise DataError(path, number, f"not a line of a batch output file: {problem_of(error)}") from None
-    if line.response and line.response.status_code in FATAL_HINTS:
+    if (status := _status(line)) in FATAL_HINTS:
         raise DataError(
             path,
             number,
-            f"status {line.response.status_code}, {json.dumps(line.error or line.response.body)}: "
-            f"{FATAL_HINTS[line.response.status_code]}; delete the line, and have the request answered where the "
-            "model is known",
+            f"status {status}, {json.dumps(_error_of(line))}: {FATAL_HINTS[status]}; delete the line, and have the "
+            "request answered where the model is known",
         )
     return line
 
 
+def _status(line: _Line) -> int | None:
+    """The HTTP status of a line; None where it has none: expired, cancelled, never answered."""
+    if line.response is not None:
+        return line.response.status_code
+    if line.result is None or line.result.type not in ("succeeded", "errored"):
+        return None
+    return 200 if line.result.type == "succeeded" else status_of(_innermost(line.result.error))
+
+
+def _error_of(line: _Line) -> Any:
+    if line.response is not None:
+        return line.error or line.response.body
+    return _innermost(line.result.error) if line.result else line.error
+
+
+def _innermost(error: Any) -> Any:
+    """An error of Anthropic's form, which stands in an object that is named like it."""
+    while isinstance(error, dict) and isinstance(error.get("error"), dict):
+        error = error["error"]
+    return error
+
+
 def _response(path: Path, number: int, line: _Line) -> Response | RequestFailedError | None:
     """The response of a line; None where sending it again may bring one, so that the request stays open."""
-    answered = line.response
-    if answered is None or answered.status_code != 200:
-        if answered is None or answered.status_code not in NON_RETRYABLE:
-            return None
-        return RequestFailedError("refused", json.dumps(line.error or answered.body))
+    if (status := _status(line)) != 200:
+        said = json.dumps(_error_of(line))
+        return RequestFailedError("refused", said + way_on(said)) if status in NON_RETRYABLE else None
+    body = line.response.body if line.response else line.result and line.result.message
+    if isinstance(body, dict) and body.get("choices") == []:
+        return None
     try:
-        completion = ChatCompletion.construct(**answered.body)
-        if isinstance(completion.choices, list) and not completion.choices:
-            return None
-        return Response.of(completion, engine="batch", model="unknown", seconds=None)
-    except MALFORMED as error:
-        problem = f"response.body is no chat completion ({type(error).__name__}: {error})"
+        return read_completion(body, engine="batch", model="unknown", seconds=None)
+    except EngineError as error:
+        return RequestFailedError("refused", str(error)) if error.status in NON_RETRYABLE else None
+    except (ValueError, RecursionError) as error:
+        problem = f"response.body is no chat completion ({error})"
         raise DataError(path, number, f"not a line of a batch output file: {problem}") from None

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from relseed.llm.request import Request, Response
+from relseed.llm.request import Request, RequestFailedError, Response
 
 Responses = Sequence[Response | Exception]
 
@@ -25,9 +25,18 @@ class BatchQueue:
             self._worker = asyncio.create_task(self._work())
         return await future
 
+    def halt(self) -> None:
+        """Finish what is being worked on, and nothing else."""
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_exception(RequestFailedError("stopped", "it was not asked"))
+        self._waiting.clear()
+
     async def _work(self) -> None:
         while self._waiting:
             await asyncio.sleep(0)  # requests of the same moment join the batch
+            if not self._waiting:  # halted meanwhile
+                return
             batch = self._next()
             found: Responses
             try:

@@ -31,3 +31,11 @@ class Engine(Protocol):
     async def complete(self, request: Request) -> Response:
         """Get the response to one request, or raise `RequestFailedError`."""
         ...
+
+    def halt(self) -> None:
+        """Send nothing more: what was not sent fails, what is in flight comes in."""
+        return
+
+    def waiting(self) -> str | None:
+        """What keeps responses from coming, in words; None while they come."""
+        return None

@@ -27,8 +27,8 @@ class ConstrainedSampler(LogitsProcessor):
     def __init__(self, requests: Sequence[Request], grammars: llguidance.LLTokenizer | None, end: int) -> None:
         self._end, self._steps = end, 0
         self._generators = [torch.Generator().manual_seed(request.seed) for request in requests]
-        self._temperature = torch.tensor([[request.temperature] for request in requests])
-        self._top_p = torch.tensor([[request.top_p] for request in requests])
+        self._temperature = torch.tensor([[_given(request.temperature)] for request in requests])
+        self._top_p = torch.tensor([[_given(request.top_p)] for request in requests])
         schemas = [(row, each.response_schema) for row, each in enumerate(requests) if each.response_schema is not None]
         self._matchers: dict[int, llguidance.LLMatcher] = {}
         if schemas:
@@ -101,6 +101,11 @@ def nucleus(probabilities: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
     inside = top.cumsum(1) - top < top_p
     least = torch.where(inside, top, torch.inf).amin(1, keepdim=True)
     return torch.where((exact >= least) | (top_p >= 1), exact, 0.0)
+
+
+def _given(parameter: float | None) -> float:
+    """A temperature or top-p; 1, which leaves probabilities as they are, where a request has none."""
+    return 1.0 if parameter is None else float(parameter)
 
 
 def _grammar(schema: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from pydantic import PositiveInt
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, LogitsProcessorList
 
 from relseed.llm.engines.batches import BatchQueue, before_end
-from relseed.llm.engines.engine import Setup
+from relseed.llm.engines.engine import Engine, Setup
 from relseed.llm.engines.sampling import ConstrainedSampler
 from relseed.llm.request import Request, Response
 from relseed.pipeline.errors import UserError
@@ -34,7 +34,7 @@ async def opened(setup: Setup) -> AsyncIterator["Seq2SeqEngine"]:
     yield Seq2SeqEngine(settings.batch_size, setup.model, setup.revision)
 
 
-class Seq2SeqEngine:
+class Seq2SeqEngine(Engine):
     """Responses by `generate` of one model; requests that wait at the same time share a batch."""
 
     name = "seq2seq"
@@ -52,6 +52,10 @@ class Seq2SeqEngine:
     async def complete(self, request: Request) -> Response:
         """The response, once its batch is done."""
         return await self._queue.complete(request)
+
+    def halt(self) -> None:
+        """Finish the batch that is being worked on, and nothing else."""
+        self._queue.halt()
 
     @torch.inference_mode()
     def _respond(self, requests: Sequence[Request]) -> list[Response]:
@@ -94,8 +98,10 @@ def load_seq2seq(name: str, revision: str | None) -> tuple[Any, Any]:
         UserError: It is not there.
     """
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(name, revision=revision)
-        model: Any = AutoModelForSeq2SeqLM.from_pretrained(name, revision=revision, dtype="float32")
+        tokenizer: Any = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+        model: Any = AutoModelForSeq2SeqLM.from_pretrained(
+            name, revision=revision, dtype="float32", trust_remote_code=False
+        )
     except (OSError, ValueError) as error:  # a ValueError where the model has no encoder and decoder
         raise UserError(
             f"no encoder-decoder model {name!r}: name a folder, or a model of the Hugging Face Hub ({error})"

@@ -19,10 +19,10 @@ from transformers import (
 )
 
 from relseed.llm.engines.batches import BatchQueue, before_end
-from relseed.llm.engines.engine import Setup
+from relseed.llm.engines.engine import Engine, Setup
 from relseed.llm.engines.sampling import ConstrainedSampler
 from relseed.llm.engines.weights import weights_path
-from relseed.llm.request import Message, Request, RequestFailedError, Response
+from relseed.llm.request import Message, Request, RequestFailedError, Response, split_thoughts
 from relseed.pipeline.errors import UserError
 from relseed.pipeline.params import Section
 
@@ -42,7 +42,7 @@ async def opened(setup: Setup) -> AsyncIterator["TransformersEngine"]:
     yield TransformersEngine(settings, setup.model, setup.revision, setup.adapters)
 
 
-class TransformersEngine:
+class TransformersEngine(Engine):
     """Responses by `generate` of one model; requests that wait at the same time share a batch."""
 
     name = "transformers"
@@ -63,6 +63,10 @@ class TransformersEngine:
     async def complete(self, request: Request) -> Response:
         """The response, once its batch is done."""
         return await self._queue.complete(request)
+
+    def halt(self) -> None:
+        """Finish the batch that is being worked on, and nothing else."""
+        self._queue.halt()
 
     @cached_property
     def _grammars(self) -> llguidance.LLTokenizer:
@@ -136,14 +140,16 @@ class TransformersEngine:
 
     def _response(self, ids: list[int], request: Request, prompt_tokens: int, seconds: float) -> Response:
         kept, ended = before_end(ids, self._tokenizer.eos_token_id, request.max_tokens)
+        thoughts, text = split_thoughts(self._tokenizer.decode(kept, skip_special_tokens=True))
         return Response(
-            text=self._tokenizer.decode(kept, skip_special_tokens=True),
+            text=text,
             finish="stop" if ended else "length",
             prompt_tokens=prompt_tokens,
             completion_tokens=len(kept) + ended,
             seconds=seconds,
             engine=self.name,
             model=self._name,
+            thoughts=thoughts,
         )
 
 
@@ -174,8 +180,12 @@ def load_causal_model(name: str, revision: str | None) -> tuple[Any, Any]:
     """
     path = weights_path(name, revision)
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(path, revision=revision, padding_side="left")
-        model: Any = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=_dtype())
+        tokenizer: Any = AutoTokenizer.from_pretrained(
+            path, revision=revision, padding_side="left", trust_remote_code=False
+        )
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            path, revision=revision, dtype=_dtype(), trust_remote_code=False
+        )
     except (OSError, ValueError) as error:  # a ValueError where the model is not a causal one
         raise UserError(
             f"no causal model {name!r}: name a folder, or a model of the Hugging Face Hub ({error})"

@@ -16,6 +16,7 @@ import requests
 from pydantic import Field, PositiveInt
 
 from relseed.llm.engines.engine import Setup
+from relseed.llm.engines.key import key_of_environment
 from relseed.llm.engines.openai import Endpoint, limits_of
 from relseed.llm.engines.weights import weights_path
 from relseed.pipeline.errors import UserError
@@ -45,8 +46,9 @@ async def opened(setup: Setup) -> AsyncIterator[Endpoint]:
     """A server of the model, started for the block.
 
     Raises:
-        UserError: The adapter has no folder, or the server cannot start.
+        UserError: The adapter has no folder, the key cannot be sent, or the server cannot start.
     """
+    key_of_environment()  # before minutes are spent on a server
     settings = setup.params.section("engines.vllm", Vllm)
     settings = settings.model_copy(update={"lora": settings.lora | dict(setup.adapters)})
     if setup.adapter is not None and setup.adapter not in settings.lora:

@@ -81,9 +81,13 @@ def _convert(folder: Path) -> None:
     source = next(iter(spec.submodule_search_locations or ()))
     print(f"{PACKAGED}: its weights are written to {folder.parent} once", flush=True)
     model = AutoModelForCausalLM.from_pretrained(
-        source, gguf_file=_FILE, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+        source,
+        gguf_file=_FILE,
+        quantization_config=GgufConfig(dequantize=True),
+        dtype=torch.bfloat16,
+        trust_remote_code=False,
     )
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config  # else it would be taken for quantized when it is loaded again
     model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(source, gguf_file=_FILE).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source, gguf_file=_FILE, trust_remote_code=False).save_pretrained(folder)

@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, model_validator
 
 from relseed.pipeline.errors import UserError
 from relseed.tasks import task
-from relseed.tasks.task import Ask, Derived, Prompt, Task
+from relseed.tasks.task import Ask, Derived, LabelName, Prompt, Shown, Task
 
 if TYPE_CHECKING:
     from relseed.quality.rules import Rules, RuleSettings
@@ -63,12 +63,18 @@ class Sentence(BaseModel):
 def _check_span(role: str, mention: Mention, text: str) -> None:
     span = f"{role} {mention.start}:{mention.end}"
     if not 0 <= mention.start < mention.end <= len(text):
-        raise ValueError(
-            f"{span} does not fit the text of {len(text)} characters: offsets count characters from 0, end exclusive"
-        )
+        counted = f"offsets count characters from 0{_emoji(text)}, end exclusive"
+        raise ValueError(f"{span} does not fit the text of {len(text)} characters: {counted}")
     words = mention.text_of(text)
     if words != words.strip():
-        raise ValueError(f"{span} begins or ends with a blank ({words!r}): move the offsets onto the words")
+        raise ValueError(
+            f"{span} begins or ends with a blank ({words!r}): move the offsets onto the words{_emoji(text)}"
+        )
+
+
+def _emoji(text: str) -> str:
+    """What offsets count, where UTF-16 counts otherwise."""
+    return " (an emoji is one character)" if max(text, default="") > "\uffff" else ""
 
 
 class Example(Sentence):
@@ -89,10 +95,10 @@ class Relation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    relation: str = Field(min_length=1)
-    head_type: str | None = None
-    tail_type: str | None = None
-    definition: str
+    relation: LabelName
+    head_type: Shown | None = None
+    tail_type: Shown | None = None
+    definition: Shown
     negative: StrictBool = False
     symmetric: StrictBool = False  # where it holds, it holds with head and tail exchanged, too
 
@@ -203,10 +209,11 @@ class RelationTask(Task):
         return example.text, (example.head.start, example.head.end), (example.tail.start, example.tail.end)
 
     def doubts(self, schema: Schema) -> Mapping[str, Callable[[Sentence], str | None]]:
-        """A mention that is a part of a word, types that no relation has."""
-        from relseed.tasks.relation.doubts import cut_mention, unrelated_types
+        """A mention that is a part of a word, offsets that count something else, types that no relation has."""
+        from relseed.tasks.relation.doubts import cut_mention, unrelated_types, utf16_offsets
 
         return {
+            "whose offsets seem to count UTF-16 units: count characters, an emoji is one": utf16_offsets,
             "with a mention that begins or ends inside a word": cut_mention,
             "with types that no relation but the negative one has": lambda example: unrelated_types(example, schema),
         }

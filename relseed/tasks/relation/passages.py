@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
-from relseed.records.files import DataError, all_good, scan_records
+from relseed.records.files import DataError, each_good, scan_records
 from relseed.tasks.relation import Example, Mention, Schema
 
 
@@ -153,7 +153,7 @@ def read_passages(path: Path, schema: Schema) -> list[Passage]:
         DataError: The file is missing, lines hold no passage that the schema allows, ids repeat, or the schema has no
             negative label for the pairs without a relation.
     """
-    passages = [passage for _, passage in all_good(_checked(path, schema))]
+    passages = [passage for _, passage in each_good(_checked(path, schema))]
     if passages and schema.negative is None:
         raise DataError(path, None, "no label is negative, which that of most pairs is: declare one in relations.jsonl")
     return passages

@@ -1,21 +1,21 @@
 """What a written sentence must pass to become a training example: rules of tags, mentions, types and labels."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
 from relseed.quality.rules import COPIES, FORM, LANGUAGE, Rules, truncated, unparseable
 from relseed.records.candidates import Candidate
 from relseed.tasks.relation import TASK, Example, Relation, Schema
-from relseed.tasks.relation.doubts import cut_mention
+from relseed.tasks.relation.doubts import Seam, cut_mention, usual_seams
 from relseed.tasks.relation.prompt import known_types
 from relseed.tasks.relation.tags import TAG, untag
 
 
 def rules_of(schema: Schema, seeds: Sequence[Example]) -> Rules:
     """The rules for candidates of a schema's relations; entity types are known from it and from `seeds`."""
-    types = known_types(schema, seeds)
+    types, seams = known_types(schema, seeds), usual_seams(seeds)
     return Rules(
         on_candidates={
             "truncated": truncated,
@@ -24,7 +24,7 @@ def rules_of(schema: Schema, seeds: Sequence[Example]) -> Rules:
             "mention_missing": _mention_missing,
             "mention_empty": _mention_empty,
             "mentions_overlap": _mentions_overlap,
-            "mention_cut": _mention_cut,
+            "mention_cut": partial(_mention_cut, usual=seams),
         },
         example=partial(_example, typed=bool(types)),
         on_examples={
@@ -69,13 +69,13 @@ def _mentions_overlap(candidate: Candidate) -> str | None:
     return f"the tags stand as {' '.join(found)}"
 
 
-def _mention_cut(candidate: Candidate) -> str | None:
-    """Whether a mention begins or ends with a blank or inside a word."""
+def _mention_cut(candidate: Candidate, usual: Collection[Seam]) -> str | None:
+    """Whether a mention begins or ends with a blank, or inside a word in another way than is usual in seeds."""
     try:
         sentence = untag(candidate.text)
     except ValueError as error:
         return str(error)
-    return cut_mention(sentence)
+    return cut_mention(sentence, usual)
 
 
 def _example(candidate: Candidate, *, typed: bool) -> Example:

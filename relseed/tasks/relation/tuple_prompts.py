@@ -19,7 +19,7 @@ from relseed.tasks.relation import Relation
 from relseed.tasks.relation.entity_tuple import EntityTuple
 from relseed.tasks.relation.prompt import ANY, rendered
 from relseed.tasks.relation.tags import untag
-from relseed.tasks.structured import SamplesParser, describe_error, json_object, json_schema
+from relseed.tasks.structured import CUT_OFF, SamplesParser, describe_error, json_schema, list_object
 from relseed.tasks.task import Ask, Prompt
 
 _BEFORE, _BEHIND = "[ ('‘“—–-]", "[ ,;:)'’”—–-]"  # what may touch a mention inside of a sentence
@@ -211,10 +211,9 @@ class TemplatePrompt:
 
     def parse(self, id: str, text: str, *, truncated: bool) -> list[Candidate]:
         """A sentence about each tuple, from the usable templates in turn; then those that are not usable."""
-        if truncated:
-            return [self._candidate(id, 0, text=text, truncated=True, problem="the response was cut off")]
         try:
-            found = _Templates.model_validate(json_object(text)).templates
+            values, rest = list_object(text, "templates", truncated=truncated)
+            found = _Templates.model_validate(values).templates
         except (ValueError, RecursionError) as error:
             return [self._candidate(id, 0, text=text, problem=describe_error(error))]
         problems = {template: _wrong_with(template) for template in found}
@@ -224,6 +223,8 @@ class TemplatePrompt:
             for at, each in enumerate(self.ask.tuples if usable else ())
         ]
         held += [{"text": template, "problem": problem} for template, problem in problems.items() if problem]
+        if rest is not None:
+            held.append({"text": rest, "truncated": True, "problem": CUT_OFF})
         return [self._candidate(id, number, **each) for number, each in enumerate(held)]
 
     def _candidate(self, id: str, number: int, **others: Any) -> Candidate:
