@@ -141,14 +141,15 @@ def test_progress_off_a_terminal_is_lines_that_end_with_the_whole(capfd):
     assert "\r" not in last
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
-def test_a_disk_that_takes_no_more_is_a_message_with_a_cure(call, capsys, number):
+@pytest.mark.parametrize(
+    ("number", "cure"), [(errno.ENOSPC, "make room on that disk"), (errno.EROFS, "name a place that can be written to")]
+)
+def test_a_disk_that_takes_no_more_is_a_message_with_a_cure(call, capsys, number, cure):
     def main() -> None:
-        raise OSError(number, "it is full", "data/candidates/x.jsonl")
+        raise OSError(number, "it takes no more", "data/candidates/x.jsonl")
 
     assert call(main) == 1
-    said = capsys.readouterr().err
-    assert "it is full: 'data/candidates/x.jsonl': make room there" in said
+    assert f"it takes no more: 'data/candidates/x.jsonl': {cure}" in capsys.readouterr().err
 
 
 def test_no_command_of_the_pipeline_holds_a_parameter_that_a_shell_would_split():

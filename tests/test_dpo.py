@@ -250,7 +250,7 @@ def test_each_relation_is_written_with_the_adapter_of_the_other_half():
 def test_requests_name_the_weights_so_that_the_cache_answers_for_no_other_model():
     revisions = []
     for method in ("untuned", "tuned"):
-        exchanges = read_exchanges(Path(f"data/candidates/{method}.jsonl"))
+        exchanges = list(read_exchanges(Path(f"data/candidates/{method}.jsonl")))
         assert {exchange.request.revision for exchange in exchanges} == {
             Params.read().section(f"llms.{method}", LLM).weights_digest
         }

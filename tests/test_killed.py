@@ -49,8 +49,10 @@ def writes(handler: Handler) -> None:
     time.sleep(0.01)
     asked = handler.body["response_format"]["json_schema"]["schema"]["properties"]["samples"]
     samples = [sample(f"{handler.prompt}{number}") for number in range(asked["minItems"])]
-    for written, wanted in zip(samples, asked.get("prefixItems", ()), strict=False):
-        written["answer"] = wanted["properties"]["answer"]["enum"][0]
+    wanted = asked["items"].get("anyOf", [asked["items"]])
+    for number, written in enumerate(samples):
+        if answer := wanted[min(number, len(wanted) - 1)]["properties"].get("answer"):
+            written["answer"] = answer["enum"][0]
     handler.send(200, chat(json.dumps({"samples": samples})))
 
 

@@ -16,7 +16,7 @@ from tests.browser import REQUESTS, look
 from tests.reviews import RELATIONS, decided, decisions, exported, imported, prepare, sentence
 
 SCRIPT = "<script>window.broken = true</script>"
-ODD = "=cmd|'<b>\"odd\"</b>'!A0"
+ODD = "=cmd|'\"odd\"&amp;'!A0"
 RELATIONS_HERE = [*RELATIONS, Relation(relation=ODD, head_type="PERSON", tail_type="BOAT", definition=f"{SCRIPT} & so")]
 SCHEMA = Schema(relations=tuple(RELATIONS_HERE))
 EXAMPLES = [

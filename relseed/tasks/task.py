@@ -36,6 +36,11 @@ def _shown(text: str) -> str:
     return text
 
 
+def _prose(text: str) -> str:
+    _shown(re.sub(r"[\t\n\r]", " ", text))
+    return text
+
+
 def _name(text: str) -> str:
     if not text.strip():
         raise ValueError("is blank: give it a name")
@@ -47,6 +52,7 @@ def _name(text: str) -> str:
 
 
 Shown = Annotated[str, AfterValidator(_shown)]  # on terminals, in figures and in prompts
+Prose = Annotated[str, AfterValidator(_prose)]  # may have several lines
 LabelName = Annotated[str, AfterValidator(_shown), AfterValidator(_name)]
 
 
@@ -109,7 +115,7 @@ class PlainLabel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     label: LabelName
-    definition: Shown
+    definition: Prose
     negative: StrictBool = False
 
     @property

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, model_validat
 
 from relseed.pipeline.errors import UserError
 from relseed.tasks import task
-from relseed.tasks.task import Ask, Derived, LabelName, Prompt, Shown, Task
+from relseed.tasks.task import Ask, Derived, LabelName, Prompt, Prose, Shown, Task
 
 if TYPE_CHECKING:
     from relseed.quality.rules import Rules, RuleSettings
@@ -98,7 +98,7 @@ class Relation(BaseModel):
     relation: LabelName
     head_type: Shown | None = None
     tail_type: Shown | None = None
-    definition: Shown
+    definition: Prose
     negative: StrictBool = False
     symmetric: StrictBool = False  # where it holds, it holds with head and tail exchanged, too
 
